@@ -1,0 +1,9 @@
+# vpunas_openvino: OpenVINO's C++ runtime from the wheel in .venv, or from -DOpenVINO_DIR for another release (2022.3 is the
+# last one that drives MyriadX sticks).
+file(GLOB openvino_cmake ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/openvino/cmake)
+find_package(OpenVINO QUIET COMPONENTS Runtime HINTS ${openvino_cmake})
+if(NOT OpenVINO_FOUND)
+  message(FATAL_ERROR "OpenVINO not found in .venv: run scripts/setup.sh")
+endif()
+add_library(vpunas_openvino INTERFACE)
+target_link_libraries(vpunas_openvino INTERFACE openvino::runtime)

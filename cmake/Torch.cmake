@@ -1,0 +1,11 @@
+# vpunas_torch: libtorch from the wheel in .venv, as a target of our own. Torch's own CMake package stops where the wheel is a
+# CUDA build and no CUDA toolkit is installed; headers and two libraries are all that we need.
+file(GLOB torch_root ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
+if(NOT torch_root)
+  message(FATAL_ERROR "libtorch not found in .venv: run scripts/setup.sh")
+endif()
+add_library(vpunas_torch INTERFACE)
+target_include_directories(vpunas_torch SYSTEM INTERFACE ${torch_root}/include
+                                                         ${torch_root}/include/torch/csrc/api/include)
+target_link_libraries(vpunas_torch INTERFACE ${torch_root}/lib/libtorch_cpu.so ${torch_root}/lib/libc10.so)
+target_link_options(vpunas_torch INTERFACE -Wl,-rpath,${torch_root}/lib)

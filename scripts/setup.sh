@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Installs what vpunas needs: Debian packages, and .venv with the libtorch and OpenVINO wheels (headers, CMake files and
+# libraries; no Python of theirs is run). Safe to call again: it only does what is missing.
+#
+#   scripts/setup.sh          what the program and its tests need
+#   scripts/setup.sh --dev    also .venv-dev with the tools of `make check`
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly torch_version=2.13.0
+readonly openvino_version=2026.4.1
+readonly clang_format_version=19.1.7
+readonly clang_tidy_version=19.1.0.1
+
+readonly packages=(
+  ca-certificates g++ make cmake ninja-build python3 python3-venv
+  nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libprotozero-dev zlib1g-dev
+  libjpeg62-turbo-dev libpng-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
+)
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+
+is_installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+install_packages() {
+  command -v dpkg-query >/dev/null || fail "this is not a Debian system; install the equivalents of: ${packages[*]}"
+  local missing=()
+  for package in "${packages[@]}"; do is_installed "$package" || missing+=("$package"); done
+  [ ${#missing[@]} -eq 0 ] && return
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    # Without a terminal sudo cannot ask for a password, so it must not try to.
+    if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then as_root=(sudo)
+    else fail "missing packages and neither root nor sudo; ask an administrator for: apt-get install ${missing[*]}"; fi
+  fi
+  say "installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -q -o Dpkg::Use-Pty=0
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" \
+    || fail "apt-get could not install: ${missing[*]}"
+}
+
+# make_venv FOLDER STAMP COMMAND...: creates the virtual environment and runs its pip once for each new STAMP.
+make_venv() {
+  local venv=$1 stamp=$2
+  shift 2
+  [ "$(cat "$venv/.setup-stamp" 2>/dev/null)" = "$stamp" ] && return
+  say "preparing $venv ($stamp)"
+  [ -x "$venv/bin/pip" ] || python3 -m venv "$venv" || fail "python3 -m venv $venv failed; is python3-venv installed?"
+  "$venv/bin/pip" install -q --disable-pip-version-check "$@" \
+    || fail "pip could not install $stamp; is the network up and the disk not full?"
+  printf '%s' "$stamp" > "$venv/.setup-stamp"
+}
+
+install_packages
+make_venv .venv "torch==$torch_version openvino==$openvino_version" \
+  --no-deps "torch==$torch_version" "openvino==$openvino_version"
+if [ "${1:-}" = --dev ]; then
+  make_venv .venv-dev "clang-format==$clang_format_version clang-tidy==$clang_tidy_version" \
+    "clang-format==$clang_format_version" "clang-tidy==$clang_tidy_version"
+fi
+say "ready"

@@ -1,0 +1,106 @@
+// Architectures (one network of blocks) and search spaces (the choices), as data and as JSON.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "arch/block.h"
+#include "arch/graph.h"
+
+namespace vpunas {
+
+// kxk convolution, batch norm, activation; then a max pooling 3x3 stride 2 where `pool`.
+struct Stem {
+  int channels = 32;
+  int kernel = 3;
+  int stride = 2;
+  Act act = Act::relu6;
+  bool pool = false;
+  bool operator==(const Stem&) const = default;
+};
+
+// 1x1 convolution to `channels` (0: none), batch norm, activation, global pooling, dropout in training, linear.
+struct Head {
+  int channels = 1280;
+  Act act = Act::relu6;
+  double dropout = 0.0;
+  bool operator==(const Head&) const = default;
+};
+
+// A network: one block a slot. Every zoo network of this family is one, too.
+struct Architecture {
+  std::string name;
+  Shape input = {3, 224, 224};
+  int classes = 1000;
+  double bn_eps = 1e-5;
+  Stem stem;
+  std::vector<BlockSpec> blocks;
+  Head head;
+  bool operator==(const Architecture&) const = default;
+};
+
+// One place in the chain. Its input width follows from the slot before.
+struct Slot {
+  std::vector<BlockSpec> candidates;
+  bool operator==(const Slot&) const = default;
+};
+
+struct SearchSpace {
+  std::string name;
+  Shape input = {3, 224, 224};
+  int classes = 1000;
+  double bn_eps = 1e-5;
+  Stem stem;
+  std::vector<Slot> slots;
+  Head head;
+  bool operator==(const SearchSpace&) const = default;
+};
+
+// The chosen candidate of every slot.
+using Choice = std::vector<int>;
+
+Architecture choose(const SearchSpace& space, const Choice& choice, std::string name);
+
+// The same network or space for another input size, channels or number of classes (deployment and training size apart).
+Architecture with_input(Architecture architecture, const Shape& input, int classes);
+SearchSpace with_input(SearchSpace space, const Shape& input, int classes);
+
+// The network's graph: Input, preprocessing ("preprocess", a ScaleShift without shift where there is no mean), stem
+// ("features.0"), blocks ("features.1" on; a skip gets no nodes but keeps its number), head convolution, pooling, linear
+// ("classifier.1"). Throws Error naming the block that does not fit.
+Graph lower(const Architecture& architecture, const Preprocess& preprocess);
+
+// Shape behind the stem: the input of the first block.
+Shape stem_shape(const Stem& stem, const Shape& input);
+
+// Every distinct (block, input shape) that can occur, in order of first occurrence; skips left out.
+struct PlacedBlock {
+  BlockSpec block;
+  Shape input;
+  auto operator<=>(const PlacedBlock&) const = default;
+};
+std::vector<PlacedBlock> placed_blocks(const SearchSpace& space);
+
+// Number of choices, as a double because it overflows integers.
+double count_choices(const SearchSpace& space);
+
+// Identifies the choices, input and ends of a space: equal for equal spaces, kept in latency tables.
+std::string space_hash(const SearchSpace& space);
+
+// Throws Error (slot, candidate, reason) where no chain of candidates fits or a skip stands where it cannot.
+void validate(const SearchSpace& space);
+
+Json to_json(const Architecture& architecture);
+Architecture architecture_from_json(const Json& json, const std::string& where);
+Architecture read_architecture(const std::filesystem::path& path);  // schema vpunas.architecture/1
+void write_architecture(const std::filesystem::path& path, const Architecture& architecture);
+
+Json to_json(const SearchSpace& space);
+SearchSpace space_from_json(const Json& json, const std::string& where);
+SearchSpace read_space(const std::filesystem::path& path);  // schema vpunas.space/1
+
+// A preset of data/spaces by name, or a file by path. `data` is the project's data folder.
+SearchSpace find_space(const std::string& name_or_path, const std::filesystem::path& data);
+
+}  // namespace vpunas

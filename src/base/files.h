@@ -1,0 +1,77 @@
+// Files and JSON. Every file is written beside its final name and renamed over it, so that a kill at any moment leaves the
+// old or the new one, never a part. Every function throws Error with the path, the reason and what to do.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace vpunas {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// The whole file as bytes.
+std::string read_file(const fs::path& path);
+
+// Creates missing parent folders.
+void write_file(const fs::path& path, std::string_view bytes);
+
+// Appends one line and flushes it (history.jsonl).
+void append_line(const fs::path& path, std::string_view line);
+
+// Parses a JSON file whose top-level "schema" must be `schema` (as "vpunas.latency/1"); syntax errors name line and column.
+Json read_json(const fs::path& path, std::string_view schema);
+
+// Writes `json` with `schema` as its first key.
+void write_json(const fs::path& path, std::string_view schema, const Json& json);
+
+// The member `key` of `object` as a T. `where` names the object in the error ("latency.json: entries[3]").
+template <class T>
+T json_get(const Json& object, const char* key, const std::string& where);
+
+// FNV-1a of the bytes as 16 hexadecimal digits: provenance and cache keys, not security.
+std::string content_hash(std::string_view bytes);
+
+// The folder of the running program.
+fs::path program_folder();
+
+// The project's data folder (zoo, spaces, constants): $VPUNAS_DATA, else share/vpunas beside the installed program's bin,
+// else the source tree's.
+fs::path data_folder();
+
+// "0.1.0".
+std::string version();
+
+// A folder that is removed with everything in it at the end of the scope.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+namespace detail {
+[[noreturn]] void fail_json(const std::string& where, const char* key, const std::string& problem);
+}
+
+template <class T>
+T json_get(const Json& object, const char* key, const std::string& where) {
+  if (!object.is_object()) detail::fail_json(where, key, "not inside an object");
+  const auto found = object.find(key);
+  if (found == object.end()) detail::fail_json(where, key, "missing");
+  try {
+    return found->template get<T>();
+  } catch (const nlohmann::json::exception&) {
+    detail::fail_json(where, key, "has the wrong type");
+  }
+}
+
+}  // namespace vpunas

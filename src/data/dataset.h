@@ -1,0 +1,79 @@
+// Images with labels, from files of the usual formats. Pixels are U8, channel by channel (CHW), in the order that the
+// dataset says; normalisation is the network's (Preprocess), so the same bytes go to training, OpenVINO and a camera.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "base/progress.h"
+
+namespace vpunas {
+
+// How one image looks in memory.
+struct ImageShape {
+  int channels = 3, height = 0, width = 0;
+  int64_t bytes() const { return int64_t{1} * channels * height * width; }
+  bool operator==(const ImageShape&) const = default;
+};
+
+// A list of images. `load` is called from several threads.
+struct ImageSet {
+  ImageShape shape;
+  std::vector<int> labels;
+  std::function<void(int64_t index, uint8_t* pixels)> load;  // writes shape.bytes()
+  int64_t size() const { return static_cast<int64_t>(labels.size()); }
+};
+
+// The images at `indices`, or the first `count`; they share the pixels.
+ImageSet subset(const ImageSet& images, std::vector<int64_t> indices);
+
+struct Dataset {
+  std::string name;    // "idx /usr/share/datasets/fashion-mnist"
+  std::vector<std::string> classes;
+  ImageSet train, validation, test;
+};
+
+struct DataConfig {
+  std::string format = "auto";
+  std::string path = "/usr/share/datasets/fashion-mnist";
+  double validation = 0.1;
+  int64_t test_limit = 0;
+  int crop_padding = 0;
+  bool flip = true;
+  std::vector<double> mean = {};
+};
+template <class Fields>
+void fields(Fields& f, DataConfig& c);  // below
+
+// Reads a dataset as images of `shape`; others are centred on a black border where they are smaller by at most a quarter in
+// an IDX or CIFAR file, and scaled (bilinear) otherwise; colour is converted to the number of channels.
+//   idx        train-images-idx3-ubyte[.gz] and the other three (MNIST, Fashion-MNIST)
+//   cifar10    data_batch_1..5.bin and test_batch.bin (the canonical records), batches.meta.txt where present
+//   folder     train/CLASS/*.{jpg,jpeg,png}, val/ or test/ likewise; without them CLASS/*, of which a tenth is the test part
+//   synthetic  coloured shapes on noise, made from the seed: for tests
+//   auto       by what lies in the folder
+// `validation` of the training images, chosen evenly over the classes by `seed`, become the validation part.
+// Throws Error naming the file for missing, truncated, foreign or empty input. Decoded folders are held in memory up to
+// 2 GiB and decoded at each use beyond that.
+Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed, const Work& work = {});
+
+// Number of channels that the files hold (1 or 3), without reading all of them.
+int dataset_channels(const DataConfig& config);
+
+template <class Fields>
+void fields(Fields& f, DataConfig& c) {
+  f("format", c.format, "auto, idx, cifar10, folder or synthetic",
+    one_of({"auto", "idx", "cifar10", "folder", "synthetic"}));
+  f("path", c.path, "folder of the images");
+  f("validation", c.validation, "share of the training images held out for search and validation", between(0.01, 0.5));
+  f("test_limit", c.test_limit, "at most so many test images (0: all)", between(0, 1e9));
+  f("crop_padding", c.crop_padding, "random crops out of the image with a border of so many pixels", between(0, 64));
+  f("flip", c.flip, "mirror every other training image");
+  f("mean", c.mean, "mean of 0..255 values a channel, subtracted first (an explicit layer with its price)");
+}
+
+}  // namespace vpunas

@@ -1,0 +1,31 @@
+// JPEG and PNG files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace vpunas {
+
+// A decoded image, CHW, 1 or 3 channels (RGB).
+struct Image {
+  ImageShape shape;
+  std::vector<uint8_t> pixels;
+};
+
+// Decodes JPEG (grey, YCbCr, CMYK; EXIF orientation applied) and PNG (any depth, alpha over black) to `channels`.
+// For a JPEG much larger than `shortest_side` (if not 0) it decodes at a reduced scale whose short side is still not under it.
+// Throws Error naming the file for anything truncated, foreign or larger than 100 megapixels.
+Image read_image(const std::filesystem::path& path, int channels, int shortest_side = 0);
+
+// Antialiased bilinear scaling to height x width.
+Image resize(const Image& image, int height, int width);
+
+// Short side to `resize_to` (0: skip), then the central crop to height x width; with resize_to 0 the whole image is scaled.
+Image resize_and_crop(const Image& image, int resize_to, int height, int width);
+
+void write_png(const std::filesystem::path& path, const Image& image);
+
+}  // namespace vpunas

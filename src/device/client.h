@@ -1,0 +1,67 @@
+// Devices measured by a process of their own (vpunas-device, or a user's --runner with the same protocol, docs/formats.md).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arch/weights.h"
+#include "base/files.h"
+#include "base/subprocess.h"
+#include "latency/latency.h"
+
+namespace vpunas {
+
+struct DeviceInfo {
+  std::string name;       // OpenVINO's, as CPU, GPU.0, NPU, MYRIAD
+  std::string full_name;
+};
+
+struct MeasureOptions {
+  Mode mode = Mode::latency;
+  double seconds = 0.5;       // at least this long ...
+  int iterations = 20;        // ... and at least so many inferences
+  int warmup = 3;
+  std::string precision;      // inference precision hint: "" the device's default, "f32"
+};
+
+// Samples are of one inference each, in microseconds; in throughput mode the time from start to finish of each request.
+struct Measurement {
+  std::vector<double> samples_us;
+  double median_ms = 0, mean_ms = 0, least_ms = 0, greatest_ms = 0;
+  double p5_ms = 0, p95_ms = 0;
+  double fps = 0;
+  std::string device, runtime, precision;
+};
+
+// Speaks with one vpunas-device process, started at the first request. Every call throws Error with what the device said.
+class DeviceClient {
+ public:
+  // `runner`: the command and its arguments; default_runner() is the program beside our own.
+  explicit DeviceClient(std::vector<std::string> runner, std::chrono::seconds timeout = std::chrono::seconds(120));
+
+  std::string runtime();  // "OpenVINO 2026.4.1-..."
+  std::vector<DeviceInfo> devices();
+  Measurement measure(const std::filesystem::path& model, const std::string& device, const MeasureOptions& options);
+  // ONNX -> IR (.xml with .bin beside it), weights as FP16 where asked.
+  void convert(const std::filesystem::path& onnx, const std::filesystem::path& xml, bool fp16);
+  // Logits, row by row, for `count` raw U8 images lying one behind the other (CHW) in `images`.
+  std::vector<float> infer(const std::filesystem::path& model, const std::string& device, const std::string& precision,
+                           const std::filesystem::path& images, int count);
+
+ private:
+  Json ask(Json request);
+
+  std::vector<std::string> runner_;
+  std::chrono::seconds timeout_;
+  std::unique_ptr<LineProcess> process_;
+};
+
+// Throws Error where the program was built without OpenVINO.
+std::vector<std::string> default_runner();
+
+// A device as a LatencyFn: the graph with random weights, folded, as ONNX. The interval is the samples' 5th to 95th percentile.
+LatencyFn latency_fn(std::shared_ptr<DeviceClient> client, std::string device, MeasureOptions options);
+
+}  // namespace vpunas

@@ -1,0 +1,56 @@
+// The additive model through which a search sees a device: marginal cost of every (block, input shape) of a space.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "arch/space.h"
+#include "base/progress.h"
+#include "latency/latency.h"
+
+namespace vpunas {
+
+struct Provenance {
+  std::string device;   // "MYRIADX", "CPU", ...
+  std::string runtime;  // "model 1" or the runtime's version
+  Mode mode = Mode::throughput;
+  std::string precision;  // "FP16", "bf16", ...
+  int repeats = 0;        // measurements behind each figure; 0: a model
+  std::string date;
+  bool operator==(const Provenance&) const = default;
+};
+
+struct LatencyTable {
+  Provenance provenance;
+  std::string space;       // its name
+  std::string space_hash;  // and space_hash()
+  std::map<Shape, Latency> ends;           // stem and head together, by the shape behind the last block
+  std::map<PlacedBlock, Latency> blocks;   // skips cost nothing and are not in it
+
+  // Cost of a block at a place; a skip is 0. Throws Error where the table has no such entry.
+  const Latency& cost(const BlockSpec& block, const Shape& input) const;
+  // ends + blocks. Intervals of blocks are taken as fully correlated (sums of low and high).
+  Latency predict(const Architecture& architecture) const;
+};
+
+// Marginal costs: the cost of a block b on shape s is
+//   price(in(s) -> b -> out(t)) - price(in(s) -> out(s)),
+// with in(s) a 1x1 convolution that produces s and out(t) global pooling and a linear layer. What the two ends differ by is
+// a function of the shape alone and so cancels along a chain. `ends` is what makes the reference networks (the middle
+// candidate of every slot, and the least and greatest) exact on average.
+// Throws Error where the device cannot run a block that no choice can avoid; other such blocks are left out.
+LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess, const LatencyFn& price,
+                         Provenance provenance, const Work& work = {});
+
+// Least, and greatest latency of the space, exact over the table.
+struct LatencyRange {
+  Latency least, greatest;
+};
+LatencyRange latency_range(const SearchSpace& space, const LatencyTable& table);
+
+// schema vpunas.latency/1. Throws Error where the table is of another space.
+LatencyTable read_table(const std::filesystem::path& path, const SearchSpace& space);
+void write_table(const std::filesystem::path& path, const LatencyTable& table);
+
+}  // namespace vpunas

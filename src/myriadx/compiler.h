@@ -1,0 +1,42 @@
+// Runs Intel's offline MyriadX compiler (fetched by `make blob-compiler`, under Intel's licence, never part of this project).
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "arch/graph.h"
+
+namespace vpunas::myriadx {
+
+// A stage of the compiler's own final graph, as its dump tells.
+struct CompiledStage {
+  std::string name, type;
+  std::map<std::string, std::string> attributes;
+};
+
+struct CompiledNetwork {
+  std::vector<CompiledStage> stages;
+  Shape input, output;
+  std::string input_precision, output_precision;
+};
+
+struct CompilerOptions {
+  int streams = 2;
+  int shaves = 0;      // 0: the default of the streams
+  int cmx_slices = 0;
+};
+
+// True where `make blob-compiler` has been run in `root`.
+bool compiler_present(const std::filesystem::path& root);
+
+// Compiles ONNX (the myriadx dialect) to a .blob with U8 input, and reads the compiler's dumped stage graph.
+// Throws Error with the compiler's own message.
+CompiledNetwork compile(const std::filesystem::path& root, const std::filesystem::path& onnx,
+                        const std::filesystem::path& blob, const CompilerOptions& options = {});
+
+// Input and output shapes from the .blob's own header. Throws Error on a truncated or foreign file.
+CompiledNetwork read_blob_header(const std::filesystem::path& blob);
+
+}  // namespace vpunas::myriadx
