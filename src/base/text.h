@@ -24,10 +24,14 @@ std::string_view trim(std::string_view text);
 // `value` with `digits` digits behind the point.
 std::string fixed(double value, int digits);
 
-// 83 -> "1m 23s"; below ten seconds with one decimal.
+// 83 -> "1m 23s", 7500 -> "2h 05m"; below ten seconds with one decimal.
 std::string duration(double seconds);
 
-// The whole of `text` as a number, nullopt where it is none.
+// `text` for an error message: on one line and at most `most` bytes of it, other control characters
+// as '?'.
+std::string excerpt(std::string_view text, size_t most = 80);
+
+// The whole of `text` as a finite number, nullopt where it is none.
 std::optional<double> parse_number(std::string_view text);
 
 // Now, in UTC, as 2026-11-22T14:20:05Z.
