@@ -6,9 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <thread>
 
