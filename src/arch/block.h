@@ -1,6 +1,7 @@
 // Blocks, the units of search, and their lowering to layers: the only place that says what an MBConv is.
 #pragma once
 
+#include <compare>
 #include <optional>
 #include <string>
 
@@ -45,7 +46,7 @@ struct BlockSpec {
 // blocks; PREFIX.conv1, .bn1, .downsample.0 for residual and bottleneck, as its ResNet), and returns the last node's index.
 // mbconv and fused_mbconv add the input where stride is 1 and the width stays; residual and bottleneck always, through a
 // strided 1x1 convolution where shapes differ. skip returns `input`. Throws Error where the block does not fit.
-int lower(const BlockSpec& block, const std::string& prefix, int input, Graph& graph);
+int lower(const BlockSpec& block, const std::string& prefix, int input, double bn_eps, Graph& graph);
 
 // The shape behind the block.
 Shape output_shape(const BlockSpec& block, const Shape& input);
@@ -53,7 +54,8 @@ Shape output_shape(const BlockSpec& block, const Shape& input);
 // "mbconv k3 e6 c32 s2 se relu6": for people, and unique.
 std::string describe(const BlockSpec& block);
 
-// timm's block string, as "ir_r1_k5_s2_e3_c32" (timm/models/_efficientnet_builder.py documents the fields).
+// timm's block string, as "ir_r1_k5_s2_e3_c32" (timm/models/_efficientnet_builder.py documents the fields); empty for the
+// kinds that timm has no string for (residual, bottleneck, skip).
 std::string timm_string(const BlockSpec& block);
 
 const char* kind_name(BlockKind kind);

@@ -2,8 +2,11 @@
 // mapping, the report) reads this and nothing else. Fusing is each consumer's own pass.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <iosfwd>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -121,6 +124,14 @@ struct Lrn {
 using Layer = std::variant<Input, Conv, BatchNorm, ScaleShift, Activation, Add, Mul, Concat, Slice, Permute, Pool, GlobalPool,
                            Linear, Softmax, Resize, Lrn>;
 
+// Visits a Layer: std::visit(Overload{[](const Conv& conv) {...}, ...}, node.layer).
+template <class... Functions>
+struct Overload : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Overload(Functions...) -> Overload<Functions...>;
+
 struct Node {
   std::string name;         // unique; torchvision-like, as "features.3.conv.1.0"
   Layer layer;
@@ -157,7 +168,8 @@ struct Graph {
   bool operator==(const Graph&) const = default;
 };
 
-// The output shape of `layer` on `inputs`. Throws Error where it does not fit.
+// The output shape of `layer` on `inputs`. Throws Error where it does not fit, and where a tensor would have more than 2^31
+// elements or a layer more than 2^45 multiply-accumulates, so that sums over a graph cannot overflow.
 Shape infer_shape(const Layer& layer, const std::vector<Shape>& inputs);
 
 // The kind of a layer as one word, as "Conv".

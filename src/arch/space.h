@@ -1,6 +1,7 @@
 // Architectures (one network of blocks) and search spaces (the choices), as data and as JSON.
 #pragma once
 
+#include <compare>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -71,6 +72,12 @@ SearchSpace with_input(SearchSpace space, const Shape& input, int classes);
 // ("classifier.1"). Throws Error naming the block that does not fit.
 Graph lower(const Architecture& architecture, const Preprocess& preprocess);
 
+// The ends of a network, for consumers that build it piece by piece (the supernet). lower_stem starts a graph (Input,
+// preprocessing, "features.0"); lower_head adds PREFIX.0, PREFIX.1 (the head convolution), pooling and "classifier.1" behind
+// node `input` and returns the last node's index.
+Graph lower_stem(const Stem& stem, const Shape& input, double bn_eps, const Preprocess& preprocess);
+int lower_head(const Head& head, const std::string& prefix, int classes, int input, double bn_eps, Graph& graph);
+
 // Shape behind the stem: the input of the first block.
 Shape stem_shape(const Stem& stem, const Shape& input);
 
@@ -81,6 +88,10 @@ struct PlacedBlock {
   auto operator<=>(const PlacedBlock&) const = default;
 };
 std::vector<PlacedBlock> placed_blocks(const SearchSpace& space);
+
+// The same network with skips moved last within every run of consecutive slots that offer the same candidates; without this
+// one network has many names in a space with optional depth.
+Choice canonical(const SearchSpace& space, Choice choice);
 
 // Number of choices, as a double because it overflows integers.
 double count_choices(const SearchSpace& space);

@@ -1,0 +1,402 @@
+#include "arch/space.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cctype>
+#include <set>
+
+#include "arch/strict_json.h"
+#include "base/error.h"
+#include "base/text.h"
+
+namespace vpunas {
+namespace {
+
+constexpr const char* architecture_schema = "vpunas.architecture/1";
+constexpr const char* space_schema = "vpunas.space/1";
+constexpr int max_channels = 8192;
+constexpr int max_pixels = 4096;
+constexpr int max_blocks = 1024;
+constexpr int max_slots = 128;
+constexpr int max_candidates = 128;
+
+int ceil_div(int a, int b) { return (a - 1) / b + 1; }
+
+// Calls visit(slot, candidate, input shape) for everything that can occur, slot by slot, and
+// returns the shapes that can stand behind the last slot.
+template <class Visit>
+std::vector<Shape> walk(const SearchSpace& space, const Visit& visit) {
+  std::vector<Shape> shapes = {stem_shape(space.stem, space.input)};
+  for (size_t s = 0; s < space.slots.size(); ++s) {
+    std::vector<Shape> behind;
+    for (const Shape& shape : shapes) {
+      for (size_t c = 0; c < space.slots[s].candidates.size(); ++c) {
+        visit(s, c, shape);
+        const Shape out = output_shape(space.slots[s].candidates[c], shape);
+        if (std::find(behind.begin(), behind.end(), out) == behind.end()) behind.push_back(out);
+      }
+    }
+    shapes = std::move(behind);
+  }
+  return shapes;
+}
+
+// Rules that a slot keeps whatever its input.
+void validate_slot(const Slot& slot) {
+  const auto& candidates = slot.candidates;
+  if (candidates.empty()) fail("has no candidates");
+  const auto is_skip = [](const BlockSpec& block) { return block.kind == BlockKind::skip; };
+  if (std::all_of(candidates.begin(), candidates.end(), is_skip)) fail("has nothing but a skip");
+  const int stride = std::find_if_not(candidates.begin(), candidates.end(), is_skip)->stride;
+  std::set<std::string> seen;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const BlockSpec& block = candidates[i];
+    if (!seen.insert(describe(block)).second)
+      fail("candidate ", i, " (", describe(block), ") is there twice");
+    if (is_skip(block) && stride != 1)
+      fail("candidate ", i, ": a skip cannot stand beside blocks of stride ", stride);
+    if (!is_skip(block) && block.stride != stride)
+      fail("candidate ", i, " (", describe(block), ") has another stride than the others, ",
+           stride);
+  }
+}
+
+// A skip hands on its input's width, which must be one that the slot could also give otherwise:
+// else what follows would be trained on a width of its own.
+void validate_skip(const Slot& slot, const Shape& input) {
+  const bool same_width =
+      std::any_of(slot.candidates.begin(), slot.candidates.end(), [&](const BlockSpec& block) {
+        return block.kind != BlockKind::skip && block.out_channels == input.c;
+      });
+  if (!same_width)
+    fail("a skip would hand on ", input.c, " channels, which no other candidate of the slot gives");
+}
+
+Graph input_graph(const Shape& shape) {
+  Graph graph;
+  graph.add("image", Input{shape}, {});
+  return graph;
+}
+
+// --- JSON: what architectures and spaces have in common ---
+
+Json shape_json(const Shape& shape) { return Json::array({shape.c, shape.h, shape.w}); }
+
+Shape read_shape(StrictObject& object, const char* key, const Shape& fallback) {
+  const Json* found = object.find(key);
+  if (!found) return fallback;
+  const auto is_extent = [](const Json& value, int most) {
+    return value.is_number_integer() && value >= 1 && value <= most;
+  };
+  if (!found->is_array() || found->size() != 3 || !is_extent((*found)[0], max_channels) ||
+      !is_extent((*found)[1], max_pixels) || !is_extent((*found)[2], max_pixels))
+    fail(object.path(key), ": must be [channels, height, width] within ", max_channels, ", ",
+         max_pixels, ", ", max_pixels);
+  return {(*found)[0].get<int>(), (*found)[1].get<int>(), (*found)[2].get<int>()};
+}
+
+Json to_json(const Stem& stem) {
+  return {{"channels", stem.channels},
+          {"kernel", stem.kernel},
+          {"stride", stem.stride},
+          {"act", act_name(stem.act)},
+          {"pool", stem.pool}};
+}
+
+Stem stem_from_json(const Json& json, const std::string& where) {
+  StrictObject object(json, where);
+  Stem stem;
+  stem.channels = object.integer("channels", stem.channels, 1, max_channels);
+  stem.kernel = object.integer("kernel", stem.kernel, 1, 15);
+  if (stem.kernel % 2 == 0) fail(object.path("kernel"), ": must be odd, is ", stem.kernel);
+  stem.stride = object.integer("stride", stem.stride, 1, 4);
+  stem.act = object.activation("act", stem.act);
+  stem.pool = object.boolean("pool", stem.pool);
+  object.finish();
+  return stem;
+}
+
+Json to_json(const Head& head) {
+  return {{"channels", head.channels},
+          {"act", act_name(head.act)},
+          {"dropout", json_number(head.dropout)}};
+}
+
+Head head_from_json(const Json& json, const std::string& where) {
+  StrictObject object(json, where);
+  Head head;
+  head.channels = object.integer("channels", head.channels, 0, max_channels);
+  head.act = object.activation("act", head.act);
+  head.dropout = object.number("dropout", head.dropout, 0, 0.99);
+  object.finish();
+  return head;
+}
+
+// Everything but the blocks or slots, which come between stem and head.
+template <class Network>
+Json network_json(const Network& network, const char* key, Json members) {
+  return {{"name", network.name},          {"input", shape_json(network.input)},
+          {"classes", network.classes},    {"bn_eps", network.bn_eps},
+          {"stem", to_json(network.stem)}, {key, std::move(members)},
+          {"head", to_json(network.head)}};
+}
+
+// Names become those of folders and files.
+std::string read_name(StrictObject& object) {
+  object.require("name");
+  const std::string name = object.text("name", "");
+  const auto is_allowed = [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-' || c == '.';
+  };
+  if (name.empty() || name.size() > 100 || name[0] == '.' ||
+      !std::all_of(name.begin(), name.end(), is_allowed))
+    fail(object.path("name"),
+         ": must be 1 to 100 letters, digits, '_', '-' or '.', not first a '.'");
+  return name;
+}
+
+template <class Network>
+Network read_network(StrictObject& object) {
+  Network network;
+  network.name = read_name(object);
+  network.input = read_shape(object, "input", network.input);
+  network.classes = object.integer("classes", network.classes, 1, 1'000'000);
+  network.bn_eps = object.number("bn_eps", network.bn_eps, 1e-12, 0.1);
+  if (const Json* stem = object.find("stem"))
+    network.stem = stem_from_json(*stem, object.path("stem"));
+  if (const Json* head = object.find("head"))
+    network.head = head_from_json(*head, object.path("head"));
+  return network;
+}
+
+std::vector<BlockSpec> read_blocks(StrictObject& object, const char* key, size_t most) {
+  const Json& list = object.array(key);
+  if (list.empty() || list.size() > most)
+    fail(object.path(key), ": must have 1 to ", most, " blocks, has ", list.size());
+  std::vector<BlockSpec> blocks;
+  for (size_t i = 0; i < list.size(); ++i)
+    blocks.push_back(block_from_json(list[i], object.path(cat(key, "[", i, "]"))));
+  return blocks;
+}
+
+}  // namespace
+
+Architecture choose(const SearchSpace& space, const Choice& choice, std::string name) {
+  if (choice.size() != space.slots.size())
+    fail("space ", space.name, " has ", space.slots.size(), " slots, the choice ", choice.size());
+  Architecture chosen = {.name = std::move(name),
+                         .input = space.input,
+                         .classes = space.classes,
+                         .bn_eps = space.bn_eps,
+                         .stem = space.stem,
+                         .blocks = {},
+                         .head = space.head};
+  for (size_t i = 0; i < choice.size(); ++i) {
+    const auto& candidates = space.slots[i].candidates;
+    if (choice[i] < 0 || choice[i] >= static_cast<int>(candidates.size()))
+      fail("space ", space.name, ": slot ", i, " has no candidate ", choice[i]);
+    chosen.blocks.push_back(candidates[choice[i]]);
+  }
+  return chosen;
+}
+
+Architecture with_input(Architecture architecture, const Shape& input, int classes) {
+  architecture.input = input;
+  architecture.classes = classes;
+  return architecture;
+}
+
+SearchSpace with_input(SearchSpace space, const Shape& input, int classes) {
+  space.input = input;
+  space.classes = classes;
+  return space;
+}
+
+Graph lower(const Architecture& architecture, const Preprocess& preprocess) {
+  const double bn_eps = architecture.bn_eps;
+  try {
+    Graph graph = lower_stem(architecture.stem, architecture.input, bn_eps, preprocess);
+    graph.name = architecture.name;
+    int at = static_cast<int>(graph.nodes.size()) - 1;
+    int number = 1;
+    for (const BlockSpec& block : architecture.blocks)
+      at = lower(block, cat("features.", number++), at, bn_eps, graph);
+    lower_head(architecture.head, cat("features.", number), architecture.classes, at, bn_eps,
+               graph);
+    return graph;
+  } catch (const Error& error) {
+    fail("network ", architecture.name, ": ", error.what());
+  }
+}
+
+Graph lower_stem(const Stem& stem, const Shape& input, double bn_eps,
+                 const Preprocess& preprocess) {
+  if (!preprocess.mean.empty() && preprocess.mean.size() != static_cast<size_t>(input.c))
+    fail(preprocess.mean.size(), " means for an image of ", input.c, " channels");
+  Graph graph{.name = {}, .preprocess = preprocess, .nodes = {}};
+  int at = graph.add("image", Input{input}, {});
+  at = graph.add("preprocess", ScaleShift{.shift = !preprocess.mean.empty()}, {at});
+  const BlockSpec conv = {.kind = BlockKind::conv,
+                          .kernel = stem.kernel,
+                          .out_channels = stem.channels,
+                          .stride = stem.stride,
+                          .act = stem.act};
+  at = lower(conv, "features.0", at, bn_eps, graph);
+  const Pool pool = {.kh = 3, .kw = 3, .sh = 2, .sw = 2, .padding = Padding::all(1)};
+  if (stem.pool) graph.add("features.0.3", pool, {at});
+  return graph;
+}
+
+int lower_head(const Head& head, const std::string& prefix, int classes, int input, double bn_eps,
+               Graph& graph) {
+  int at = input;
+  if (head.channels > 0) {
+    const BlockSpec conv = {
+        .kind = BlockKind::conv, .kernel = 1, .out_channels = head.channels, .act = head.act};
+    at = lower(conv, prefix, at, bn_eps, graph);
+  }
+  at = graph.add("avgpool", GlobalPool{}, {at});
+  return graph.add("classifier.1", Linear{.out_features = classes}, {at});
+}
+
+Shape stem_shape(const Stem& stem, const Shape& input) {
+  const int stride = stem.pool ? 2 : 1;
+  return {stem.channels, ceil_div(ceil_div(input.h, stem.stride), stride),
+          ceil_div(ceil_div(input.w, stem.stride), stride)};
+}
+
+std::vector<PlacedBlock> placed_blocks(const SearchSpace& space) {
+  std::vector<PlacedBlock> placed;
+  std::set<PlacedBlock> seen;
+  walk(space, [&](size_t slot, size_t candidate, const Shape& input) {
+    const PlacedBlock here = {space.slots[slot].candidates[candidate], input};
+    if (here.block.kind != BlockKind::skip && seen.insert(here).second) placed.push_back(here);
+  });
+  return placed;
+}
+
+Choice canonical(const SearchSpace& space, Choice choice) {
+  const auto& slots = space.slots;
+  assert(choice.size() == slots.size());
+  for (size_t begin = 0, end = 0; begin < slots.size(); begin = end) {
+    for (end = begin + 1; end < slots.size() && slots[end] == slots[begin];) ++end;
+    std::stable_partition(choice.begin() + static_cast<ptrdiff_t>(begin),
+                          choice.begin() + static_cast<ptrdiff_t>(end), [&](int candidate) {
+                            return slots[begin].candidates[candidate].kind != BlockKind::skip;
+                          });
+  }
+  return choice;
+}
+
+double count_choices(const SearchSpace& space) {
+  double count = 1;
+  for (const Slot& slot : space.slots) count *= static_cast<double>(slot.candidates.size());
+  return count;
+}
+
+std::string space_hash(const SearchSpace& space) {
+  Json json = to_json(space);
+  json.erase("name");
+  return content_hash(json.dump());
+}
+
+void validate(const SearchSpace& space) {
+  std::string where = "space " + space.name;
+  try {
+    if (space.slots.empty()) fail("has no slots");
+    lower_stem(space.stem, space.input, space.bn_eps, {});
+
+    const auto at_slot = [&](size_t slot) { return cat("space ", space.name, ": slot ", slot); };
+    for (size_t i = 0; i < space.slots.size(); ++i) {
+      where = at_slot(i);
+      validate_slot(space.slots[i]);
+    }
+    const std::vector<Shape> ends =
+        walk(space, [&](size_t slot, size_t candidate, const Shape& in) {
+          where = cat(at_slot(slot), ", candidate ", candidate, " on ", in);
+          const BlockSpec& block = space.slots[slot].candidates[candidate];
+          if (block.kind == BlockKind::skip) validate_skip(space.slots[slot], in);
+          Graph graph = input_graph(in);
+          lower(block, "block", 0, space.bn_eps, graph);
+        });
+    for (const Shape& end : ends) {
+      where = cat("space ", space.name, ": head on ", end);
+      Graph graph = input_graph(end);
+      lower_head(space.head, "head", space.classes, 0, space.bn_eps, graph);
+    }
+  } catch (const Error& error) {
+    fail(where, ": ", error.what());
+  }
+}
+
+Json to_json(const Architecture& architecture) {
+  Json blocks = Json::array();
+  for (const BlockSpec& block : architecture.blocks) blocks.push_back(to_json(block));
+  return network_json(architecture, "blocks", std::move(blocks));
+}
+
+Architecture architecture_from_json(const Json& json, const std::string& where) {
+  StrictObject object(json, where);
+  auto architecture = read_network<Architecture>(object);
+  architecture.blocks = read_blocks(object, "blocks", max_blocks);
+  object.finish();
+  return architecture;
+}
+
+Architecture read_architecture(const std::filesystem::path& path) {
+  return architecture_from_json(read_json(path, architecture_schema), path.string());
+}
+
+void write_architecture(const std::filesystem::path& path, const Architecture& architecture) {
+  write_json(path, architecture_schema, to_json(architecture));
+}
+
+Json to_json(const SearchSpace& space) {
+  Json slots = Json::array();
+  for (const Slot& slot : space.slots) {
+    Json candidates = Json::array();
+    for (const BlockSpec& block : slot.candidates) candidates.push_back(to_json(block));
+    slots.push_back({{"candidates", std::move(candidates)}});
+  }
+  return network_json(space, "slots", std::move(slots));
+}
+
+SearchSpace space_from_json(const Json& json, const std::string& where) {
+  StrictObject object(json, where);
+  auto space = read_network<SearchSpace>(object);
+  const Json& slots = object.array("slots");
+  if (slots.empty() || slots.size() > max_slots)
+    fail(object.path("slots"), ": must have 1 to ", max_slots, " slots, has ", slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) {
+    StrictObject slot(slots[i], object.path(cat("slots[", i, "]")));
+    space.slots.push_back({read_blocks(slot, "candidates", max_candidates)});
+    slot.finish();
+  }
+  object.finish();
+  try {
+    validate(space);
+  } catch (const Error& error) {
+    fail(where, ": ", error.what());
+  }
+  return space;
+}
+
+SearchSpace read_space(const std::filesystem::path& path) {
+  return space_from_json(read_json(path, space_schema), path.string());
+}
+
+SearchSpace find_space(const std::string& name_or_path, const std::filesystem::path& data) {
+  const fs::path folder = data / "spaces";
+  const fs::path preset = folder / (name_or_path + ".json");
+  if (fs::is_regular_file(name_or_path)) return read_space(name_or_path);
+  if (fs::is_regular_file(preset)) return read_space(preset);
+  std::vector<std::string> names;
+  if (fs::is_directory(folder))
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  fail("search space ", name_or_path, " is neither a file nor a preset",
+       did_you_mean(name_or_path, names), "; presets are ", join(names));
+}
+
+}  // namespace vpunas
