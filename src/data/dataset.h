@@ -49,19 +49,24 @@ struct DataConfig {
 template <class Fields>
 void fields(Fields& f, DataConfig& c);  // below
 
-// Reads a dataset as images of `shape`; others are centred on a black border where they are smaller by at most a quarter in
-// an IDX or CIFAR file, and scaled (bilinear) otherwise; colour is converted to the number of channels.
+// Reads a dataset as images of `shape`; colour is converted to its number of channels (grey is repeated, luma by BT.601).
 //   idx        train-images-idx3-ubyte[.gz] and the other three (MNIST, Fashion-MNIST)
 //   cifar10    data_batch_1..5.bin and test_batch.bin (the canonical records), batches.meta.txt where present
-//   folder     train/CLASS/*.{jpg,jpeg,png}, val/ or test/ likewise; without them CLASS/*, of which a tenth is the test part
-//   synthetic  coloured shapes on noise, made from the seed: for tests
-//   auto       by what lies in the folder
-// `validation` of the training images, chosen evenly over the classes by `seed`, become the validation part.
-// Throws Error naming the file for missing, truncated, foreign or empty input. Decoded folders are held in memory up to
-// 2 GiB and decoded at each use beyond that.
+//   folder     train/CLASS/*.{jpg,jpeg,png}, test/ or else val/ likewise; without them CLASS/*. A tenth of the training
+//              images, the same for every seed, is the test part where there is none
+//   synthetic  2,000 training and 500 test images of ten classes, made from the seed at each load: disc, square, cross, ring
+//              or stripes, orange or blue, somewhere on grey noise. A small network learns them in seconds
+//   auto       idx, cifar10 or folder, by what lies at the path
+// Images of IDX and CIFAR files that are smaller by at most a quarter are centred on black, others scaled (bilinear) to
+// `shape`; images of folders are scaled until they cover it and cropped in the middle. Classes and files of folders are in
+// natural order (2 before 10); hidden files are skipped and files of other kinds ignored with a warning.
+// `validation` of the training images, of each class its share, chosen by `seed`, become the validation part; `test_limit`
+// keeps the shares too, and the same images for every seed.
+// Throws Error naming the file for missing, truncated, foreign or empty input, and Interrupted. Decoded or scaled images are
+// held in memory where all fit into 2 GiB; beyond that each load decodes, and throws Error for a corrupt image.
 Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed, const Work& work = {});
 
-// Number of channels that the files hold (1 or 3), without reading all of them.
+// Number of channels that the files hold (1 or 3), without reading all of them: of a folder the first images of 16 classes.
 int dataset_channels(const DataConfig& config);
 
 template <class Fields>

@@ -11,8 +11,8 @@
 namespace vpunas {
 
 struct Augmentation {
-  int crop_padding = 0;
-  bool flip = false;
+  int crop_padding = 0;  // crops at a random place of the image with a black border so wide
+  bool flip = false;     // mirrors every other image
 };
 
 struct Batch {
@@ -25,13 +25,13 @@ struct Batch {
 // resumed run sees what an unbroken one would have seen. Every epoch is a new permutation; batches run over its end.
 class Loader {
  public:
-  // `first_batch`: where to start. `threads` decode; 0 prepares in next().
+  // `first_batch`: where to start. `threads` decode, at most two batches each ahead; 0 prepares in next().
   Loader(ImageSet images, Augmentation augmentation, int batch_size, uint64_t seed, int64_t first_batch, int threads);
   ~Loader();
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
 
-  // Rethrows what a thread's load threw.
+  // Rethrows what a thread's load threw, and again when called again.
   Batch next();
   int64_t position() const;        // batches handed out, counted from the sequence's start
   double waited_seconds() const;   // how long next() waited for data
@@ -41,7 +41,7 @@ class Loader {
   std::unique_ptr<State> state_;
 };
 
-// The images in order, in batches of at most batch_size.
+// The images in order, once, in batches of at most batch_size.
 class SequentialLoader {
  public:
   SequentialLoader(ImageSet images, int batch_size, int threads);

@@ -1,0 +1,72 @@
+#include "data/image_file.h"
+
+#include <cassert>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "data/decode.h"
+
+namespace vpunas {
+
+namespace {
+
+constexpr uint64_t most_pixels = 100'000'000;
+
+Image decode(std::string_view bytes, int channels, int shortest_side) {
+  if (bytes.empty()) fail("empty file");
+  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, channels, shortest_side);
+  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes);
+  fail("neither a JPEG nor a PNG image");
+}
+
+}  // namespace
+
+void check_image_size(uint64_t width, uint64_t height, uint64_t bytes, uint64_t pixels_per_byte) {
+  if (width * height > most_pixels)
+    fail(width, "x", height, " pixels are more than 100 megapixels");
+  if (width * height / pixels_per_byte > bytes)
+    fail(bytes, " bytes are too few for ", width, "x", height, " pixels: truncated or corrupt");
+}
+
+void store_row(const uint8_t* row, int y, Image& image) {
+  const auto [channels, height, width] = image.shape;
+  for (int c = 0; c < channels; ++c) {
+    uint8_t* out = &image.pixels[static_cast<size_t>((int64_t{1} * c * height + y) * width)];
+    for (int x = 0; x < width; ++x) out[x] = row[x * channels + c];
+  }
+}
+
+Image to_channels(Image image, int channels) {
+  if (channels == 0 || image.shape.channels == channels) return image;
+  assert(image.shape.channels + channels == 4);
+  const auto plane = image.pixels.size() / static_cast<size_t>(image.shape.channels);
+  image.shape.channels = channels;
+  if (channels == 3) {
+    image.pixels.reserve(3 * plane);  // so that the iterators stay valid
+    for (int copy = 0; copy < 2; ++copy)
+      image.pixels.insert(image.pixels.end(), image.pixels.begin(),
+                          image.pixels.begin() + static_cast<std::ptrdiff_t>(plane));
+    return image;
+  }
+  uint8_t* red = image.pixels.data();
+  const uint8_t* green = red + plane;
+  const uint8_t* blue = green + plane;
+  // 0.299, 0.587 and 0.114 of 65536.
+  for (size_t i = 0; i < plane; ++i)
+    red[i] =
+        static_cast<uint8_t>((19595 * red[i] + 38470 * green[i] + 7471 * blue[i] + 32768) >> 16);
+  image.pixels.resize(plane);
+  return image;
+}
+
+Image read_image(const fs::path& path, int channels, int shortest_side) {
+  assert(channels == 0 || channels == 1 || channels == 3);
+  const std::string bytes = read_file(path);
+  try {
+    return to_channels(decode(bytes, channels, shortest_side), channels);
+  } catch (const Error& error) {
+    fail(path.string(), ": ", error.what(), "; replace or remove this image");
+  }
+}
+
+}  // namespace vpunas

@@ -1,0 +1,217 @@
+#include <csetjmp>
+#include <cstdio>  // jpeglib.h needs FILE
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
+
+#include <algorithm>
+#include <optional>
+#include <span>
+
+#include "base/error.h"
+#include "data/decode.h"
+
+namespace vpunas {
+
+namespace {
+
+// A Huffman code takes at least one bit for each 8x8 block; the margin is for arithmetic coding.
+constexpr uint64_t pixels_per_byte = 4 * 8 * 64;
+
+// Refuses files made to keep a decoder busy for hours: progressive ones of thousands of scans.
+// Encoders write about ten.
+constexpr int most_scans = 500;
+
+// libjpeg calls back here and must not return to the failed call: so it jumps into Decoder::guard.
+struct Handler {
+  jpeg_error_mgr base = {};  // first: libjpeg's pointer to it is ours to the whole
+  jpeg_progress_mgr progress = {};
+  std::jmp_buf jump = {};
+  char message[JMSG_LENGTH_MAX] = {};
+};
+
+[[noreturn]] void on_error(j_common_ptr info) {
+  auto* handler = reinterpret_cast<Handler*>(info->err);
+  handler->base.format_message(info, handler->message);
+  std::longjmp(handler->jump, 1);
+}
+
+// Warnings (level < 0) are of lost pixels, but for a few that real cameras and editors cause and
+// that cost none.
+void on_message(j_common_ptr info, int level) {
+  if (level >= 0) return;
+  switch (info->err->msg_code) {
+    case JWRN_ADOBE_XFORM:
+    case JWRN_BOGUS_PROGRESSION:
+    case JWRN_EXTRANEOUS_DATA:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_TOO_MUCH_DATA:
+      return;
+    default:
+      on_error(info);
+  }
+}
+
+void on_progress(j_common_ptr info) {
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= most_scans) return;
+  auto* handler = reinterpret_cast<Handler*>(info->err);
+  std::snprintf(handler->message, sizeof handler->message, "more than %d scans", most_scans);
+  std::longjmp(handler->jump, 1);
+}
+
+class Decoder {
+ public:
+  Decoder() {
+    info.err = jpeg_std_error(&handler_.base);
+    handler_.base.error_exit = on_error;
+    handler_.base.emit_message = on_message;
+    handler_.progress.progress_monitor = on_progress;
+    guard([this] { jpeg_create_decompress(&info); });
+    info.progress = &handler_.progress;
+  }
+  ~Decoder() { jpeg_destroy_decompress(&info); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  // Every call of libjpeg goes through here, in a lambda of nothing but that: a jump passes over no
+  // destructors.
+  template <class Step>
+  void guard(const Step& step) {
+    if (setjmp(handler_.jump) != 0) fail("corrupt or truncated JPEG (", handler_.message, ")");
+    step();
+  }
+
+  jpeg_decompress_struct info = {};
+
+ private:
+  Handler handler_;
+};
+
+// The orientation (1 to 8) of an Exif segment: TIFF, whose first directory has it as a SHORT under
+// the tag 0x0112 (Exif 2.32, 4.6.2 and 4.6.4). 1, upright, where there is none or the segment is
+// broken.
+int exif_orientation(std::span<const uint8_t> segment) {
+  constexpr std::string_view signature("Exif\0\0", 6);
+  if (segment.size() < 14 || !std::equal(signature.begin(), signature.end(), segment.begin()))
+    return 1;
+  const auto tiff = segment.subspan(signature.size());
+  const bool little = tiff[0] == 'I';
+  const auto number = [&](size_t at, size_t bytes) -> size_t {  // 0 outside of the segment
+    size_t value = 0;
+    if (at > tiff.size() || bytes > tiff.size() - at) return 0;
+    for (size_t i = 0; i < bytes; ++i) value = value << 8 | tiff[at + (little ? bytes - 1 - i : i)];
+    return value;
+  };
+  if (number(2, 2) != 42) return 1;
+  const size_t directory = number(4, 4);
+  const size_t entries = number(directory, 2);
+  for (size_t i = 0; i < entries; ++i) {
+    const size_t entry = directory + 2 + 12 * i;
+    if (number(entry, 2) != 0x0112 || number(entry + 2, 2) != 3) continue;
+    const size_t orientation = number(entry + 8, 2);
+    return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
+  }
+  return 1;
+}
+
+int orientation_of(const jpeg_decompress_struct& info) {
+  for (const jpeg_marker_struct* marker = info.marker_list; marker; marker = marker->next) {
+    const int orientation = exif_orientation({marker->data, marker->data_length});
+    if (orientation != 1) return orientation;
+  }
+  return 1;
+}
+
+// Turns and mirrors the image as its Exif orientation asks: 2, 4: mirrored, 3: upside down, 5 to 8:
+// on its side.
+Image upright(Image image, int orientation) {
+  if (orientation == 1) return image;
+  const auto [channels, height, width] = image.shape;
+  const bool transposed = orientation >= 5;
+  const bool from_below =
+      orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const bool from_right =
+      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  Image result{image.shape, {}};
+  if (transposed) std::swap(result.shape.height, result.shape.width);
+  result.pixels.reserve(image.pixels.size());
+  for (int c = 0; c < channels; ++c)
+    for (int y = 0; y < result.shape.height; ++y)
+      for (int x = 0; x < result.shape.width; ++x) {
+        int row = transposed ? x : y;
+        int column = transposed ? y : x;
+        if (from_below) row = height - 1 - row;
+        if (from_right) column = width - 1 - column;
+        result.pixels.push_back(
+            image.pixels[static_cast<size_t>((int64_t{1} * c * height + row) * width + column)]);
+      }
+  return result;
+}
+
+// Inks to light, in place; Adobe's programs store CMYK inverted.
+void cmyk_to_rgb(std::span<uint8_t> row, bool inverted) {
+  const auto light = [&](uint8_t ink) { return inverted ? ink : 255 - ink; };
+  for (size_t in = 0, out = 0; in + 3 < row.size(); in += 4, out += 3)
+    for (size_t c = 0; c < 3; ++c)
+      row[out + c] = static_cast<uint8_t>((light(row[in + c]) * light(row[in + 3]) + 127) / 255);
+}
+
+J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, int channels) {
+  switch (info.jpeg_color_space) {
+    case JCS_GRAYSCALE:
+      return JCS_GRAYSCALE;
+    case JCS_YCbCr:
+      return channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    case JCS_RGB:
+      return JCS_RGB;
+    case JCS_CMYK:
+    case JCS_YCCK:
+      return JCS_CMYK;
+    default:
+      fail("a JPEG of ", info.num_components, " components is not an image that vpunas knows");
+  }
+}
+
+// The power of two by which the image may be shrunk while it is decoded; those are the fast ones.
+unsigned scale_eighths(const jpeg_decompress_struct& info, int shortest_side) {
+  const auto shorter = int64_t{1} * std::min(info.image_width, info.image_height);
+  unsigned eighths = 8;
+  while (shortest_side > 0 && eighths > 1 && shorter * (eighths / 2) >= int64_t{8} * shortest_side)
+    eighths /= 2;
+  return eighths;
+}
+
+}  // namespace
+
+Image decode_jpeg(std::string_view bytes, int channels, int shortest_side) {
+  Decoder decoder;
+  jpeg_decompress_struct& info = decoder.info;
+  decoder.guard([&] {
+    jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    jpeg_save_markers(&info, JPEG_APP0 + 1, 0xffff);
+    jpeg_read_header(&info, TRUE);
+  });
+  check_image_size(info.image_width, info.image_height, bytes.size(), pixels_per_byte);
+  info.out_color_space = output_space(info, channels);
+  info.scale_num = scale_eighths(info, shortest_side);
+  info.scale_denom = 8;
+  decoder.guard([&] { jpeg_start_decompress(&info); });
+
+  const bool cmyk = info.out_color_space == JCS_CMYK;
+  Image image{{info.out_color_space == JCS_GRAYSCALE ? 1 : 3, static_cast<int>(info.output_height),
+               static_cast<int>(info.output_width)},
+              {}};
+  image.pixels.resize(static_cast<size_t>(image.shape.bytes()));
+  std::vector<uint8_t> row(size_t{info.output_width} * static_cast<size_t>(info.output_components));
+  for (int y = 0; y < image.shape.height; ++y) {
+    uint8_t* pixels = row.data();
+    decoder.guard([&] { jpeg_read_scanlines(&info, &pixels, 1); });
+    if (cmyk) cmyk_to_rgb(row, info.saw_Adobe_marker);
+    store_row(row.data(), y, image);
+  }
+  decoder.guard([&] { jpeg_finish_decompress(&info); });
+  return upright(std::move(image), orientation_of(info));
+}
+
+}  // namespace vpunas

@@ -1,0 +1,49 @@
+// Inside data/: what read_dataset makes its parts of, one reader a format.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/image_file.h"
+
+namespace vpunas {
+
+// What a reader found.
+struct Parts {
+  std::vector<std::string> classes;
+  ImageSet train, test;  // without test images where the files have no test part
+  bool slow = false;     // images are decoded or scaled at each load
+};
+
+bool is_idx(const std::filesystem::path& folder);
+Parts read_idx(const std::filesystem::path& folder, const ImageShape& shape);
+
+bool is_cifar10(const std::filesystem::path& folder);
+Parts read_cifar10(const std::filesystem::path& folder, const ImageShape& shape, const Work& work);
+
+bool is_image_folder(const std::filesystem::path& folder);
+Parts read_image_folder(const std::filesystem::path& folder, const ImageShape& shape,
+                        const Work& work);
+int image_folder_channels(const std::filesystem::path& folder);
+
+Parts make_synthetic(const ImageShape& shape, uint64_t seed);
+
+// Images of one shape as a file held them, one behind the other.
+struct RawImages {
+  ImageShape shape;
+  std::vector<int> labels;
+  std::vector<uint8_t> pixels;
+};
+
+// Whether images of `from` become `to` with a black border instead of being scaled.
+bool fits_with_border(const ImageShape& from, const ImageShape& to);
+
+// `raw` as images of `shape`: with a border or scaled, colours converted.
+ImageSet fit(RawImages raw, const ImageShape& shape);
+
+// `images` loaded into memory by all processors.
+ImageSet hold(const ImageSet& images, const std::string& what, const Work& work);
+
+}  // namespace vpunas
