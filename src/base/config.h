@@ -1,5 +1,5 @@
-// Typed configuration from TOML. A section is a plain struct whose defaults are its initialisers and whose fields are named
-// once, in a `fields` function found by argument-dependent lookup:
+// Typed configuration from TOML. A section is a plain struct whose defaults are its initialisers
+// and whose fields are named once, in a `fields` function found by argument-dependent lookup:
 //
 //   struct TrainConfig { double epochs = 10; double lr = 0.1; };
 //   template <class Fields> void fields(Fields& f, TrainConfig& c) {
@@ -7,8 +7,9 @@
 //     f("lr", c.lr, "peak learning rate", between(0, 100));
 //   }
 //
-// The same function reads TOML, applies --set, writes the resolved configuration and documents the keys.
-// Unknown keys, wrong types and values out of range are errors with file, line and the nearest known key.
+// The same function reads TOML, applies --set, writes the resolved configuration and documents the
+// keys. Unknown keys, wrong types and values out of range are errors with file, line and the
+// nearest known key.
 #pragma once
 
 #include <cstdint>
@@ -67,7 +68,8 @@ class ConfigSource {
     }
   };
   struct Value {
-    std::variant<bool, int64_t, double, std::string, std::vector<std::string>, std::vector<double>> value;
+    std::variant<bool, int64_t, double, std::string, std::vector<std::string>, std::vector<double>>
+        value;
     std::string where;  // "configs/a.toml:12" or "--set"
   };
 
@@ -78,14 +80,17 @@ class ConfigSource {
   void get(const std::string& section, const char* key, int64_t& value, const Check& check);
   void get(const std::string& section, const char* key, double& value, const Check& check);
   void get(const std::string& section, const char* key, std::string& value, const Check& check);
-  void get(const std::string& section, const char* key, std::vector<std::string>& value, const Check& check);
-  void get(const std::string& section, const char* key, std::vector<double>& value, const Check& check);
+  void get(const std::string& section, const char* key, std::vector<std::string>& value,
+           const Check& check);
+  void get(const std::string& section, const char* key, std::vector<double>& value,
+           const Check& check);
 
-  std::map<std::string, Value> values_;             // by "section.key"
+  std::map<std::string, Value> values_;                 // by "section.key"
   std::map<std::string, std::set<std::string>> known_;  // the keys asked for, by section
 };
 
-// The same sections as TOML text, each key with its help as a comment: the resolved configuration of a run, and --help.
+// The same sections as TOML text, each key with its help as a comment: the resolved configuration
+// of a run, and --help.
 class ConfigWriter {
  public:
   template <class Section>
@@ -106,7 +111,8 @@ class ConfigWriter {
   void put(const char* key, int64_t value, const char* help, const Check& check);
   void put(const char* key, double value, const char* help, const Check& check);
   void put(const char* key, const std::string& value, const char* help, const Check& check);
-  void put(const char* key, const std::vector<std::string>& value, const char* help, const Check& check);
+  void put(const char* key, const std::vector<std::string>& value, const char* help,
+           const Check& check);
   void put(const char* key, const std::vector<double>& value, const char* help, const Check& check);
 
   std::string text_;

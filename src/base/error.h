@@ -18,8 +18,8 @@ std::string cat(const Parts&... parts) {
   return std::move(out).str();
 }
 
-// One line for the user: what is wrong, where, and what to do about it. The command line prints it and exits with `code`.
-// Bugs of ours are asserts or other exceptions, never this.
+// One line for the user: what is wrong, where, and what to do about it. The command line prints it
+// and exits with `code`. Bugs of ours are asserts or other exceptions, never this.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message, ExitCode code = ExitCode::fault)

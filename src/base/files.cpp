@@ -16,6 +16,7 @@
 #include <set>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -54,20 +55,12 @@ const char* advice(int error) {
   fail(path.string(), ": cannot ", action, ": ", std::strerror(error), "; ", advice(error));
 }
 
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags, const fs::path& name, const char* action)
-      : fd_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (fd_ < 0) fail_io(name, action, errno);
-  }
-  ~Descriptor() { close(fd_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  operator int() const { return fd_; }
-
- private:
-  int fd_;
-};
+// `name` is the file in the error.
+Descriptor open_file(const fs::path& path, int flags, const fs::path& name, const char* action) {
+  Descriptor file(open(path.c_str(), flags | O_CLOEXEC, 0666));
+  if (file < 0) fail_io(name, action, errno);
+  return file;
+}
 
 void write_all(int fd, std::string_view bytes, const fs::path& name) {
   while (!bytes.empty()) {
@@ -153,7 +146,7 @@ void require_finite(const Json& json, const std::string& place, const fs::path& 
 
 std::string read_file(const fs::path& path) {
   // Without O_NONBLOCK opening a pipe that nobody writes to would hang.
-  const Descriptor file(path, O_RDONLY | O_NONBLOCK, path, "read");
+  const Descriptor file = open_file(path, O_RDONLY | O_NONBLOCK, path, "read");
   struct stat status{};
   if (fstat(file, &status) != 0) fail_io(path, "read", errno);
   if (S_ISDIR(status.st_mode)) fail_io(path, "read", EISDIR);
@@ -186,12 +179,12 @@ void write_file(const fs::path& path, std::string_view bytes) {
   if (fs::is_directory(status)) fail_io(path, "write", EISDIR);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     // A device or pipe (/dev/stdout) must not be replaced by a file.
-    write_all(Descriptor(path, O_WRONLY, path, "write"), bytes, path);
+    write_all(open_file(path, O_WRONLY, path, "write"), bytes, path);
     return;
   }
   const fs::path beside = name_beside(path);
   try {
-    const Descriptor file(beside, O_WRONLY | O_CREAT | O_EXCL, path, "write");
+    const Descriptor file = open_file(beside, O_WRONLY | O_CREAT | O_EXCL, path, "write");
     write_all(file, bytes, path);
     if (fsync(file) != 0) fail_io(path, "write", errno);
     if (rename(beside.c_str(), path.c_str()) != 0) fail_io(path, "write", errno);
@@ -203,7 +196,7 @@ void write_file(const fs::path& path, std::string_view bytes) {
 
 void append_line(const fs::path& path, std::string_view line) {
   create_parents(path);
-  const Descriptor file(path, O_RDWR | O_CREAT | O_APPEND, path, "append");
+  const Descriptor file = open_file(path, O_RDWR | O_CREAT | O_APPEND, path, "append");
   // A line that a kill or a full disk cut off must not swallow this one.
   const off_t size = lseek(file, 0, SEEK_END);
   char last = '\n';

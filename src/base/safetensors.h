@@ -1,4 +1,5 @@
-// Named float32 tensors and their file format (https://github.com/huggingface/safetensors, format section of its README).
+// Named float32 tensors and their file format (https://github.com/huggingface/safetensors, format
+// section of its README).
 #pragma once
 
 #include <cstdint>
@@ -19,11 +20,13 @@ struct Tensor {
 using Tensors = std::map<std::string, Tensor>;
 using Metadata = std::map<std::string, std::string>;
 
-// Reads F32, F16, BF16, F64 and integer tensors as float32. Throws Error on a truncated, overlapping or foreign file;
-// a hostile header cannot make it read outside the file or allocate more than the file's size accounts for.
+// Reads F32, F16, BF16, F64 and integer tensors as float32. Throws Error on a truncated,
+// overlapping or foreign file; a hostile header cannot make it read outside the file or allocate
+// more than the file's size accounts for.
 Tensors read_safetensors(const std::filesystem::path& path, Metadata* metadata = nullptr);
 
 // Writes F32.
-void write_safetensors(const std::filesystem::path& path, const Tensors& tensors, const Metadata& metadata = {});
+void write_safetensors(const std::filesystem::path& path, const Tensors& tensors,
+                       const Metadata& metadata = {});
 
 }  // namespace vpunas
