@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cctype>
 #include <set>
+#include <system_error>
 
 #include "arch/strict_json.h"
 #include "base/error.h"
@@ -388,10 +389,11 @@ SearchSpace read_space(const std::filesystem::path& path) {
 SearchSpace find_space(const std::string& name_or_path, const std::filesystem::path& data) {
   const fs::path folder = data / "spaces";
   const fs::path preset = folder / (name_or_path + ".json");
-  if (fs::is_regular_file(name_or_path)) return read_space(name_or_path);
-  if (fs::is_regular_file(preset)) return read_space(preset);
+  std::error_code none;
+  if (fs::is_regular_file(name_or_path, none)) return read_space(name_or_path);
+  if (fs::is_regular_file(preset, none)) return read_space(preset);
   std::vector<std::string> names;
-  if (fs::is_directory(folder))
+  if (fs::is_directory(folder, none))
     for (const auto& entry : fs::directory_iterator(folder))
       if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
   std::sort(names.begin(), names.end());
