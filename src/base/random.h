@@ -1,5 +1,5 @@
-// A small counter-based random generator: the same numbers on every platform, and any point of a sequence reached at once,
-// so that resuming needs no saved generator.
+// A small counter-based random generator: the same numbers on every platform, and any point of a
+// sequence reached at once, so that resuming needs no saved generator.
 #pragma once
 
 #include <cmath>
@@ -33,7 +33,8 @@ class Random {
   }
   template <class T>
   void shuffle(std::vector<T>& values) {
-    for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[below(static_cast<int64_t>(i))]);
+    for (size_t i = values.size(); i > 1; --i)
+      std::swap(values[i - 1], values[below(static_cast<int64_t>(i))]);
   }
 
  private:

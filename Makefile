@@ -1,0 +1,49 @@
+# Verbs of the project. Flags of the build stand in CMakePresets.json.
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test test-fast check bench results blob-compiler format clean
+
+CONFIG ?= configs/quick.toml
+JOBS ?= $(shell nproc)
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+setup: ## install what is needed (Debian packages, .venv)
+	@scripts/setup.sh
+
+build: setup ## build the program
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS) --target vpunas vpunas-device
+
+run: build ## search, train, export, benchmark and report on real images (CONFIG=configs/quick.toml)
+	@build/release/vpunas run -c $(CONFIG)
+
+test: setup ## set up, build and run all tests
+	@cmake --preset ci
+	@cmake --build --preset ci -j $(JOBS)
+	@cd build/ci && ctest --output-on-failure -j $(JOBS)
+
+test-fast: setup ## the tests that take seconds
+	@cmake --preset ci
+	@cmake --build --preset ci -j $(JOBS)
+	@cd build/ci && ctest --output-on-failure -j $(JOBS) -L fast
+
+check: ## what CI checks besides the tests: sanitizers on the core, formatting, clang-tidy
+	@scripts/setup.sh --dev
+	@scripts/check.sh
+
+bench: build ## kernel and pipeline benchmarks
+	@scripts/bench.sh
+
+results: ## copy the figures of the last quick run to docs/results
+	@scripts/results.sh
+
+blob-compiler: ## fetch Intel's MyriadX compiler (its own licence)
+	@scripts/blob_compiler.sh
+
+format: ## format the sources
+	@scripts/setup.sh --dev
+	@git ls-files '*.h' '*.cpp' | xargs .venv-dev/bin/clang-format -i
+
+clean: ## remove what was built (run folders and .venv stay)
+	@rm -rf build

@@ -1,0 +1,96 @@
+#include <csignal>
+#include <iostream>
+#include <thread>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "learn/runtime.h"
+#include "output/progress_view.h"
+
+namespace vpunas::cli {
+namespace {
+
+// Turns SIGINT and SIGTERM into a stop request, and the second one into an immediate end. Signals are blocked in every
+// thread and taken by one that waits for them, so no code runs in a signal handler.
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    waiter_ = std::thread([this] {
+      int signal = 0;
+      sigwait(&signals_, &signal);
+      if (finished_) return;
+      std::cerr << "\nstopping after the current step; once more ends at once\n";
+      source_.request_stop();
+      sigwait(&signals_, &signal);
+      if (!finished_) _exit(static_cast<int>(ExitCode::interrupted));
+    });
+  }
+  ~StopOnSignal() {
+    finished_ = true;
+    pthread_kill(waiter_.native_handle(), SIGTERM);
+    waiter_.join();
+  }
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  sigset_t signals_{};
+  std::stop_source source_;
+  std::atomic<bool> finished_ = false;
+  std::thread waiter_;
+};
+
+std::string command_line(int argc, char** argv) {
+  std::string text;
+  for (int i = 0; i < argc; ++i) text += (i > 0 ? " " : "") + std::string(argv[i]);
+  return text;
+}
+
+int exit_code(ExitCode code) { return static_cast<int>(code); }
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  CLI::App app{"Finds, trains and delivers convolutional networks within a latency budget on an inference device.", "vpunas"};
+  app.set_version_flag("--version", "vpunas " + version() + ", libtorch " + torch_version());
+  app.require_subcommand(1);
+  app.footer("Example: vpunas run -c configs/quick.toml\nDocumentation: README.md, docs/formats.md");
+  Action action;
+  add_run(app, action);
+  add_evaluate(app, action);
+  add_devices(app, action);
+  add_space(app, action);
+  add_zoo(app, action);
+  add_explain(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    std::cerr << "error: " << error.what() << " (see vpunas --help)\n";
+    return exit_code(ExitCode::fault);
+  }
+  StopOnSignal signals;
+  try {
+    ProgressView view;
+    const Work work{.report = [&view](const Event& event) { view(event); }, .stop = signals.token()};
+    action(work);
+    return exit_code(ExitCode::done);
+  } catch (const Interrupted& stopped) {
+    std::cerr << stopped.what() << "; to resume: " << command_line(argc, argv) << '\n';
+    return exit_code(stopped.code());
+  } catch (const Error& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return exit_code(error.code());
+  } catch (const std::exception& bug) {
+    std::cerr << "error: internal: " << bug.what() << "\nThis is a bug of vpunas; please report it with the command: "
+              << command_line(argc, argv) << '\n';
+    return exit_code(ExitCode::bug);
+  }
+}
+
+}  // namespace vpunas::cli

@@ -1,0 +1,50 @@
+// State of long work in one safetensors file: tensors, and the rest as JSON in its metadata.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+
+#include "base/files.h"
+#include "base/safetensors.h"
+
+namespace vpunas {
+
+struct Checkpoint {
+  std::string key;  // identifies the work; a checkpoint of other work is an error
+  Json state;
+  Tensors tensors;
+};
+
+void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint);
+
+// nullopt where there is none. Throws Error for a damaged one or one of another key.
+std::optional<Checkpoint> read_checkpoint(const fs::path& path, const std::string& key);
+
+// Says when the next checkpoint is due.
+class CheckpointClock {
+ public:
+  bool due() {
+    if (std::chrono::steady_clock::now() - last_ < std::chrono::seconds(10)) return false;
+    last_ = std::chrono::steady_clock::now();
+    return true;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// Seconds since construction plus those of earlier sittings.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double earlier = 0) : earlier_(earlier) {}
+  double seconds() const {
+    return earlier_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  double earlier_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace vpunas

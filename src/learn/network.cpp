@@ -1,0 +1,260 @@
+#include "learn/network.h"
+
+#include "base/files.h"
+#include "base/random.h"
+
+namespace vpunas {
+namespace {
+
+namespace F = torch::nn::functional;
+
+uint64_t name_key(const std::string& name) {
+  return std::stoull(content_hash(name), nullptr, 16);
+}
+
+// First values of the tensor `parameter` of a layer (Kaiming, fan out, for convolutions; torchvision's 0.01 for linear ones).
+torch::Tensor initial(const Layer& layer, const std::string& parameter, const std::vector<int64_t>& dims, Random random) {
+  if (parameter == "running_var") return torch::ones(dims);
+  if (parameter != "weight") return torch::zeros(dims);
+  double deviation = 0;
+  if (const auto* conv = std::get_if<Conv>(&layer)) {
+    deviation = std::sqrt(2.0 * conv->groups / (static_cast<double>(dims[0]) * conv->kh * conv->kw));
+  } else if (std::holds_alternative<Linear>(layer)) {
+    deviation = 0.01;
+  } else {
+    return torch::ones(dims);
+  }
+  auto values = torch::empty(dims);
+  float* data = values.data_ptr<float>();
+  for (int64_t i = 0; i < values.numel(); ++i) data[i] = static_cast<float>(deviation * random.normal());
+  return values;
+}
+
+bool is_symmetric(const Padding& p) { return p.top == p.bottom && p.left == p.right; }
+
+torch::Tensor pad(const torch::Tensor& x, const Padding& p, double value) {
+  return F::pad(x, F::PadFuncOptions({p.left, p.right, p.top, p.bottom}).value(value));
+}
+
+torch::Tensor convolve(const Conv& conv, torch::Tensor x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  Padding padding = conv.padding;
+  if (!is_symmetric(padding)) {
+    x = pad(x, padding, 0);
+    padding = {};
+  }
+  return torch::conv2d(x, weight, bias, {conv.sh, conv.sw}, {padding.top, padding.left}, conv.dilation, conv.groups);
+}
+
+torch::Tensor activate(const Activation& activation, const torch::Tensor& x, bool in_place) {
+  switch (activation.act) {
+    case Act::none: return x;
+    case Act::relu: return in_place ? torch::relu_(const_cast<torch::Tensor&>(x)) : torch::relu(x);
+    case Act::relu6:
+      return in_place ? torch::hardtanh_(const_cast<torch::Tensor&>(x), 0, 6) : torch::hardtanh(x, 0, 6);
+    case Act::leaky_relu: return torch::leaky_relu(x, activation.slope);
+    case Act::hswish: return torch::hardswish(x);
+    case Act::swish: return torch::silu(x);
+    case Act::sigmoid: return torch::sigmoid(x);
+    case Act::hsigmoid: return torch::hardsigmoid(x);
+  }
+  return x;
+}
+
+// Also what torch's own pooling does not take: padding that differs by side or exceeds half of the kernel.
+torch::Tensor pool(const Pool& layer, const torch::Tensor& input) {
+  const std::vector<int64_t> kernel{layer.kh, layer.kw}, stride{layer.sh, layer.sw};
+  const bool ceil = layer.rounding == Rounding::ceil;
+  const Padding& p = layer.padding;
+  const bool plain = is_symmetric(p) && 2 * p.top <= layer.kh && 2 * p.left <= layer.kw;
+  if (layer.kind == PoolKind::max) {
+    if (plain) return torch::max_pool2d(input, kernel, stride, {p.top, p.left}, 1, ceil);
+    return torch::max_pool2d(pad(input, p, -std::numeric_limits<double>::infinity()), kernel, stride, 0, 1, ceil);
+  }
+  if (plain) return torch::avg_pool2d(input, kernel, stride, {p.top, p.left}, ceil, layer.count_padding);
+  const auto average = [&](const torch::Tensor& x) {
+    return torch::avg_pool2d(pad(x, p, 0), kernel, stride, 0, ceil, true);
+  };
+  const auto pooled = average(input);
+  return layer.count_padding ? pooled : pooled / average(torch::ones_like(input.slice(0, 0, 1).slice(1, 0, 1)));
+}
+
+torch::Tensor shuffle_channels(const torch::Tensor& x, int groups) {
+  const auto n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
+  return x.reshape({n, groups, c / groups, h, w}).transpose(1, 2).reshape({n, c, h, w});
+}
+
+torch::Tensor resize(const Resize& layer, const torch::Tensor& x) {
+  if (layer.kind == ResizeKind::nearest) return at::_upsample_nearest_exact2d(x, {layer.h, layer.w});
+  return torch::upsample_bilinear2d(x, {layer.h, layer.w}, /*align_corners=*/false);
+}
+
+torch::Tensor per_channel(const torch::Tensor& v) { return v.view({1, -1, 1, 1}); }
+
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+bool is_trained(const std::string& parameter) { return parameter == "weight" || parameter == "bias"; }
+
+}  // namespace
+
+Network::Network(Graph graph, uint64_t seed) : graph_(std::move(graph)) {
+  tensors_.resize(graph_.nodes.size());
+  last_use_.assign(graph_.nodes.size(), -1);
+  std::vector<int> readers(graph_.nodes.size(), 0);
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node& node = graph_.nodes[i];
+    for (const int input : node.inputs) {
+      last_use_[input] = static_cast<int>(i);
+      ++readers[input];
+    }
+    if (node.inputs.empty()) continue;
+    for (const auto& [parameter, dims] : layer_parameters(node.layer, graph_.nodes[node.inputs[0]].shape)) {
+      auto value = initial(node.layer, parameter, dims, Random({seed, name_key(node.name + "." + parameter)}));
+      if (dims.size() == 4) value = value.contiguous(torch::MemoryFormat::ChannelsLast);
+      value.set_requires_grad(is_trained(parameter) && node.name != "preprocess");
+      tensors_[i].emplace(parameter, std::move(value));
+    }
+  }
+  // An activation may overwrite its input where nobody else reads it and its producer's gradient does not need its output.
+  may_overwrite_.assign(graph_.nodes.size(), false);
+  for (size_t i = 1; i < graph_.nodes.size(); ++i) {
+    const int producer = graph_.nodes[i].inputs[0];
+    const Layer& layer = graph_.nodes[producer].layer;
+    may_overwrite_[i] = readers[producer] == 1 && (std::holds_alternative<BatchNorm>(layer) ||
+                                                   std::holds_alternative<vpunas::Add>(layer));
+  }
+  const Weights fixed = preprocess_weights(graph_);
+  for (auto& [name, value] : tensors()) {
+    if (const auto found = fixed.find(name); found != fixed.end()) copy_to(found->second, value);
+  }
+}
+
+torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics, double dropout) const {
+  std::vector<torch::Tensor> values(graph_.nodes.size());
+  values[0] = input;
+  for (size_t i = 1; i < graph_.nodes.size(); ++i) {
+    values[i] = run(i, values, statistics, dropout);
+    for (const int used : graph_.nodes[i].inputs) {
+      if (last_use_[used] == static_cast<int>(i)) values[used].reset();
+    }
+  }
+  return values.back();
+}
+
+torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& values, Statistics statistics,
+                           double dropout) const {
+  const Node& node = graph_.nodes[index];
+  const auto input = [&](size_t i) -> const torch::Tensor& { return values[node.inputs[i]]; };
+  const auto tensor = [&](const char* parameter) {
+    const auto found = tensors_[index].find(parameter);
+    return found == tensors_[index].end() ? torch::Tensor() : found->second;
+  };
+  return std::visit(
+      Overloaded{
+          [&](const Input&) { return values[index]; },
+          [&](const Conv& l) { return convolve(l, input(0), tensor("weight"), tensor("bias")); },
+          [&](const BatchNorm& l) {
+            const bool own = statistics == Statistics::batch;  // neither reads nor moves the running statistics
+            return torch::batch_norm(input(0), tensor("weight"), tensor("bias"),
+                                     own ? torch::Tensor() : tensor("running_mean"),
+                                     own ? torch::Tensor() : tensor("running_var"),
+                                     statistics != Statistics::running, 0.1, l.eps, false);
+          },
+          [&](const ScaleShift& l) {
+            const auto scaled = input(0) * per_channel(tensor("weight"));
+            return l.shift ? scaled + per_channel(tensor("bias")) : scaled;
+          },
+          [&](const Activation& l) { return activate(l, input(0), may_overwrite_[index]); },
+          [&](const vpunas::Add&) {
+            auto sum = input(0) + input(1);
+            for (size_t i = 2; i < node.inputs.size(); ++i) sum = sum + input(i);
+            return sum;
+          },
+          [&](const Mul&) { return input(0) * input(1); },
+          [&](const Concat&) {
+            std::vector<torch::Tensor> parts;
+            for (size_t i = 0; i < node.inputs.size(); ++i) parts.push_back(input(i));
+            return torch::cat(parts, 1);
+          },
+          [&](const Slice& l) { return input(0).slice(1, l.begin, l.end); },
+          [&](const Permute& l) { return shuffle_channels(input(0), l.groups); },
+          [&](const Pool& l) { return pool(l, input(0)); },
+          [&](const GlobalPool&) { return input(0).mean({2, 3}, true); },
+          [&](const Linear&) {
+            auto x = input(0).flatten(1);
+            if (dropout > 0 && statistics == Statistics::train) x = torch::dropout(x, dropout, true);
+            return torch::linear(x, tensor("weight"), tensor("bias"));
+          },
+          [&](const Softmax&) { return torch::softmax(input(0), 1); },
+          [&](const Resize& l) { return resize(l, input(0)); },
+          [&](const Lrn& l) {
+            return F::local_response_norm(
+                input(0), F::LocalResponseNormFuncOptions(l.size).alpha(l.alpha).beta(l.beta).k(l.bias));
+          },
+      },
+      node.layer);
+}
+
+std::vector<Network::Parameter> Network::parameters() const {
+  std::vector<Parameter> result;
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node& node = graph_.nodes[i];
+    if (node.name == "preprocess") continue;
+    const bool matrix = std::holds_alternative<Conv>(node.layer) || std::holds_alternative<Linear>(node.layer);
+    for (const auto& [parameter, value] : tensors_[i]) {
+      if (is_trained(parameter)) result.push_back({node.name + "." + parameter, value, matrix && parameter == "weight"});
+    }
+  }
+  return result;
+}
+
+void Network::set_requires_grad(bool on) {
+  for (auto& parameter : parameters()) parameter.value.set_requires_grad(on);
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> Network::tensors() const {
+  std::vector<std::pair<std::string, torch::Tensor>> result;
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    for (const auto& [parameter, value] : tensors_[i]) {
+      result.emplace_back(graph_.nodes[i].name + "." + parameter, value.detach());
+    }
+  }
+  return result;
+}
+
+Weights Network::weights() const {
+  Weights result;
+  for (const auto& [name, value] : tensors()) result.emplace(name, to_tensor(value));
+  return result;
+}
+
+void Network::load(const Weights& weights) {
+  check_weights(graph_, weights);
+  for (auto& [name, value] : tensors()) copy_to(weights.at(name), value);
+}
+
+torch::Tensor to_tensor(const Batch& batch, const ImageShape& shape) {
+  auto* pixels = const_cast<uint8_t*>(batch.pixels.data());
+  const auto raw = torch::from_blob(pixels, {batch.count, shape.channels, shape.height, shape.width}, torch::kUInt8);
+  return raw.to(torch::kFloat32).contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+torch::Tensor labels_tensor(const Batch& batch) {
+  return torch::tensor(at::ArrayRef<int64_t>(batch.labels.data(), batch.labels.size()), torch::kInt64);
+}
+
+Tensor to_tensor(const torch::Tensor& tensor) {
+  const auto flat = tensor.detach().contiguous().to(torch::kFloat32);
+  const float* data = flat.data_ptr<float>();
+  return {tensor.sizes().vec(), std::vector<float>(data, data + flat.numel())};
+}
+
+void copy_to(const Tensor& from, torch::Tensor& to) {
+  auto* data = const_cast<float*>(from.data.data());
+  torch::NoGradGuard no_grad;
+  to.copy_(torch::from_blob(data, from.dims, torch::kFloat32));
+}
+
+}  // namespace vpunas

@@ -1,0 +1,67 @@
+// A graph that libtorch executes and trains.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arch/weights.h"
+#include "data/loader.h"
+#include "learn/torch.h"
+
+namespace vpunas {
+
+// How batch norm takes its statistics.
+enum class Statistics {
+  train,    // of the batch, and the running ones are moved towards them
+  batch,    // of the batch, the running ones untouched
+  running   // the running ones
+};
+
+class Network {
+ public:
+  // Kaiming initialisation (fan out, arXiv:1502.01852) from a stream of `seed` and the node's name, so that a node has the
+  // same first weights in every network that contains it.
+  Network(Graph graph, uint64_t seed);
+
+  // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns logits [n, classes] where
+  // the graph ends in a linear layer, else its output. `dropout` is applied before linear layers in Statistics::train.
+  torch::Tensor forward(const torch::Tensor& input, Statistics statistics, double dropout = 0) const;
+
+  // A trained tensor.
+  struct Parameter {
+    std::string name;
+    torch::Tensor value;
+    bool decay = false;  // weights of convolutions and linear layers; not biases and batch norm
+  };
+  std::vector<Parameter> parameters() const;
+  void set_requires_grad(bool on);
+
+  // Trained tensors and running statistics by name; load throws Error as check_weights does.
+  Weights weights() const;
+  void load(const Weights& weights);
+  // The tensors behind weights(), to be changed in place.
+  std::vector<std::pair<std::string, torch::Tensor>> tensors() const;
+
+  const Graph& graph() const { return graph_; }
+
+ private:
+  torch::Tensor run(size_t node, const std::vector<torch::Tensor>& values, Statistics statistics, double dropout) const;
+
+  Graph graph_;
+  std::vector<std::map<std::string, torch::Tensor>> tensors_;  // by node and parameter
+  std::vector<int> last_use_;                                  // the last node that reads a node's output
+  std::vector<bool> may_overwrite_;                            // an activation's input
+};
+
+// U8 pixels as a float tensor in channels_last.
+torch::Tensor to_tensor(const Batch& batch, const ImageShape& shape);
+
+torch::Tensor labels_tensor(const Batch& batch);
+
+Tensor to_tensor(const torch::Tensor& tensor);
+void copy_to(const Tensor& from, torch::Tensor& to);
+
+}  // namespace vpunas

@@ -1,0 +1,137 @@
+#include "learn/supernet.h"
+
+#include <set>
+
+#include "base/error.h"
+
+namespace vpunas {
+namespace {
+
+// A part of a network as a graph of its own, on activations of `input`.
+template <class Lower>
+Graph part(const Shape& input, Lower&& lower_part) {
+  Graph graph;
+  graph.add("image", Input{input}, {});
+  lower_part(graph);
+  return graph;
+}
+
+Shape shape_of(const torch::Tensor& x) {
+  return {static_cast<int>(x.size(1)), static_cast<int>(x.size(2)), static_cast<int>(x.size(3))};
+}
+
+bool is_skip(const SearchSpace& space, size_t slot, int candidate) {
+  return space.slots[slot].candidates[candidate].kind == BlockKind::skip;
+}
+
+std::string feature(size_t slot) { return cat("features.", slot + 1); }
+
+}  // namespace
+
+Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed)
+    : space_(space), stem_(lower_stem(space.stem, space.input, space.bn_eps, preprocess), seed) {
+  validate(space);
+  std::set<Shape> shapes{stem_.graph().output_shape()};
+  for (size_t slot = 0; slot < space.slots.size(); ++slot) {
+    std::set<Shape> behind;
+    for (const Shape& shape : shapes) {
+      const auto& candidates = space.slots[slot].candidates;
+      for (int candidate = 0; candidate < static_cast<int>(candidates.size()); ++candidate) {
+        if (is_skip(space, slot, candidate)) {
+          behind.insert(shape);
+          continue;
+        }
+        const Graph graph = part(shape, [&](Graph& g) { lower(candidates[candidate], feature(slot), 0, space.bn_eps, g); });
+        behind.insert(graph.output_shape());
+        const uint64_t own_seed = seed * 1000003 + static_cast<uint64_t>(candidate) + 1;
+        blocks_.try_emplace({slot, candidate, shape}, graph, own_seed);
+      }
+    }
+    shapes = behind;
+  }
+  for (const Shape& shape : shapes) {
+    const Graph graph = part(shape, [&](Graph& g) {
+      lower_head(space.head, feature(space.slots.size()), space.classes, 0, space.bn_eps, g);
+    });
+    heads_.try_emplace(shape, graph, seed);
+  }
+}
+
+torch::Tensor Supernet::run(size_t slot, int candidate, const torch::Tensor& x, Statistics statistics) const {
+  return is_skip(space_, slot, candidate) ? x : blocks_.at({slot, candidate, shape_of(x)}).forward(x, statistics);
+}
+
+torch::Tensor Supernet::forward(const torch::Tensor& images, const Choice& choice, Statistics statistics) const {
+  auto x = stem_.forward(images, statistics);
+  for (size_t slot = 0; slot < choice.size(); ++slot) x = run(slot, choice[slot], x, statistics);
+  return heads_.at(shape_of(x)).forward(x, statistics, space_.head.dropout);
+}
+
+torch::Tensor Supernet::forward(const torch::Tensor& images, const std::vector<TwoPaths>& paths) const {
+  constexpr auto statistics = Statistics::batch;
+  auto x = stem_.forward(images, statistics);
+  for (size_t slot = 0; slot < paths.size(); ++slot) {
+    const TwoPaths& two = paths[slot];
+    const auto active = run(slot, two.active, x, statistics);
+    if (two.other == two.active) {
+      x = active;
+      continue;
+    }
+    torch::Tensor other;
+    {
+      torch::NoGradGuard no_grad;
+      other = run(slot, two.other, x, statistics);
+    }
+    // Candidates of different widths cannot be added; then only the active one has a gradient.
+    x = active.sizes() == other.sizes() ? two.gates[0] * active + two.gates[1] * other : two.gates[0] * active;
+  }
+  return heads_.at(shape_of(x)).forward(x, statistics);
+}
+
+template <class Visit>
+void Supernet::visit(const Choice& choice, Visit&& visit) const {
+  visit(stem_);
+  Shape shape = stem_.graph().output_shape();
+  for (size_t slot = 0; slot < choice.size(); ++slot) {
+    if (is_skip(space_, slot, choice[slot])) continue;
+    const Network& block = blocks_.at({slot, choice[slot], shape});
+    visit(block);
+    shape = block.graph().output_shape();
+  }
+  visit(heads_.at(shape));
+}
+
+std::vector<Network::Parameter> Supernet::parameters(const Choice& choice) const {
+  std::vector<Network::Parameter> result;
+  visit(choice, [&](const Network& network) {
+    for (auto& parameter : network.parameters()) result.push_back(std::move(parameter));
+  });
+  return result;
+}
+
+void Supernet::set_requires_grad(bool on) {
+  stem_.set_requires_grad(on);
+  for (auto& [key, block] : blocks_) block.set_requires_grad(on);
+  for (auto& [shape, head] : heads_) head.set_requires_grad(on);
+}
+
+Weights Supernet::weights(const Choice& choice) const {
+  Weights result;
+  visit(choice, [&](const Network& network) { result.merge(network.weights()); });
+  return result;
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> Supernet::tensors() const {
+  std::vector<std::pair<std::string, torch::Tensor>> result;
+  const auto add = [&](const std::string& prefix, const Network& network) {
+    for (auto& [name, value] : network.tensors()) result.emplace_back(prefix + "/" + name, value);
+  };
+  add("stem", stem_);
+  for (const auto& [key, block] : blocks_) {
+    add(cat(std::get<0>(key), ".", std::get<1>(key), ".", std::get<2>(key).c), block);
+  }
+  for (const auto& [shape, head] : heads_) add(cat("head.", shape.c), head);
+  return result;
+}
+
+}  // namespace vpunas

@@ -1,0 +1,7 @@
+#include "cli/cli.h"
+#include "learn/runtime.h"
+
+int main(int argc, char** argv) {
+  vpunas::tune_allocator(argv);
+  return vpunas::cli::run_program(argc, argv);
+}

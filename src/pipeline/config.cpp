@@ -1,0 +1,59 @@
+#include "pipeline/config.h"
+
+#include <map>
+#include <sstream>
+
+#include "base/text.h"
+
+namespace vpunas {
+namespace {
+
+// "section.key" -> its value's text.
+std::map<std::string, std::string> values_of(const std::string& text) {
+  std::map<std::string, std::string> values;
+  std::string section;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string_view plain = trim(line);
+    if (plain.empty() || plain.front() == '#') continue;
+    if (plain.front() == '[') {
+      section = plain.substr(1, plain.find(']') - 1);
+      continue;
+    }
+    const size_t equals = plain.find('=');
+    if (equals == std::string_view::npos) continue;
+    values[section + "." + std::string(trim(plain.substr(0, equals)))] = trim(plain.substr(equals + 1));
+  }
+  return values;
+}
+
+}  // namespace
+
+Config read_config(const std::filesystem::path& path, const std::vector<Override>& overrides) {
+  Config config;
+  ConfigSource source(path, overrides);
+  for_each_section(config, [&](const char* name, auto& section) { source.read(name, section); });
+  source.finish();
+  return config;
+}
+
+std::string config_text(const Config& config) {
+  Config copy = config;
+  ConfigWriter writer;
+  for_each_section(copy, [&](const char* name, auto& section) { writer.write(name, section); });
+  return writer.text();
+}
+
+std::vector<std::string> differing_keys(const std::string& a, const std::string& b) {
+  auto first = values_of(a), second = values_of(b);
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : first) {
+    if (!second.contains(key) || second[key] != value) keys.push_back(key);
+  }
+  for (const auto& [key, value] : second) {
+    if (!first.contains(key)) keys.push_back(key);
+  }
+  return keys;
+}
+
+}  // namespace vpunas

@@ -1,0 +1,109 @@
+// The configuration of a run: one struct a section, each with its fields named where the section belongs.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "data/dataset.h"
+#include "learn/search.h"
+#include "learn/train.h"
+
+namespace vpunas {
+
+struct RunConfig {
+  std::string name = "run";
+  int64_t seed = 1;
+  int workers = 0;
+  std::vector<std::string> baselines = {"mobilenet_v2"};
+};
+template <class Fields>
+void fields(Fields& f, RunConfig& c) {
+  f("name", c.name, "of the run; its folder is runs/NAME");
+  f("seed", c.seed, "of everything random", between(0, 9e15));
+  f("workers", c.workers, "threads (0: one a core)", between(0, 1024));
+  f("baselines", c.baselines, "networks trained by the same recipe and compared");
+}
+
+struct SpaceConfig {
+  std::string name = "quick";
+  int deploy_size = 0;
+  int train_size = 0;
+};
+template <class Fields>
+void fields(Fields& f, SpaceConfig& c) {
+  f("name", c.name, "a space of data/spaces, or a file");
+  f("deploy_size", c.deploy_size, "input side at which networks are priced and exported (0: the space's)", between(0, 4096));
+  f("train_size", c.train_size, "input side of search and training (0: deploy_size)", between(0, 4096));
+}
+
+struct LatencyConfig {
+  std::string device = "MYRIADX";
+  std::string mode = "throughput";
+  std::string budget = "0.87x:mobilenet_v2";
+};
+template <class Fields>
+void fields(Fields& f, LatencyConfig& c) {
+  f("device", c.device, "MYRIADX (the built-in model) or a device of OpenVINO, as CPU");
+  f("mode", c.mode, "throughput (MYRIADX: one of two streams) or latency (one request at a time)",
+    one_of({"throughput", "latency"}));
+  f("budget", c.budget, "12.5ms, or a share of a network's latency: 0.87x:mobilenet_v2");
+}
+
+struct ExportConfig {
+  bool blob = false;
+  int verify_images = 1000;
+};
+template <class Fields>
+void fields(Fields& f, ExportConfig& c) {
+  f("blob", c.blob, "also a MyriadX .blob by Intel's compiler (make blob-compiler)");
+  f("verify_images", c.verify_images, "test images on which ONNX and IR must agree with libtorch", between(1, 1e6));
+}
+
+struct BenchmarkConfig {
+  std::vector<std::string> devices = {"CPU"};
+  std::string mode = "latency";
+  double seconds = 2;
+};
+template <class Fields>
+void fields(Fields& f, BenchmarkConfig& c) {
+  f("devices", c.devices, "where exported networks are measured");
+  f("mode", c.mode, "hint to the device", one_of({"throughput", "latency"}));
+  f("seconds", c.seconds, "of measuring a network on a device", between(0.01, 3600));
+}
+
+struct Config {
+  RunConfig run;
+  DataConfig data;
+  SpaceConfig space;
+  LatencyConfig latency;
+  SearchConfig search;
+  TrainConfig train;
+  ExportConfig exporting;
+  BenchmarkConfig benchmark;
+};
+
+// Calls visit("run", config.run), ... for every section.
+template <class Visit>
+void for_each_section(Config& config, Visit&& visit) {
+  visit("run", config.run);
+  visit("data", config.data);
+  visit("space", config.space);
+  visit("latency", config.latency);
+  visit("search", config.search);
+  visit("train", config.train);
+  visit("export", config.exporting);
+  visit("benchmark", config.benchmark);
+}
+
+// An empty path: the defaults. Throws Error as ConfigSource does.
+Config read_config(const std::filesystem::path& path, const std::vector<Override>& overrides);
+
+// The resolved configuration as TOML that read_config reads back.
+std::string config_text(const Config& config);
+
+// "section.key" of every key in which two texts of config_text differ.
+std::vector<std::string> differing_keys(const std::string& a, const std::string& b);
+
+}  // namespace vpunas

@@ -1,0 +1,18 @@
+// The results of stages as the JSON of docs/formats.md.
+#pragma once
+
+#include "base/files.h"
+#include "device/client.h"
+#include "learn/search.h"
+#include "learn/train.h"
+#include "myriadx/time.h"
+
+namespace vpunas {
+
+Json to_json(const Latency& latency);
+Json to_json(const SearchResult& result);
+Json to_json(const std::vector<CurvePoint>& curve);
+Json to_json(const Measurement& measurement);  // the figures, not the samples
+Json to_json(const std::vector<myriadx::NodeCost>& nodes);
+
+}  // namespace vpunas

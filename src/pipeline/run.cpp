@@ -1,0 +1,173 @@
+#include "pipeline/run.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "arch/zoo.h"
+#include "base/text.h"
+#include "device/client.h"
+#include "myriadx/time.h"
+
+namespace vpunas {
+namespace {
+
+constexpr const char* run_schema = "vpunas.run/1";
+
+// Holds the folder for this process until the descriptor is closed, also by a kill.
+int lock_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  const fs::path path = folder / ".lock";
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) fail(folder.string(), ": cannot write there (", std::strerror(errno), "); choose another -o folder");
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    ::close(descriptor);
+    fail(folder.string(), ": another vpunas works in this run folder; wait for it or choose another -o folder");
+  }
+  return descriptor;
+}
+
+void clear(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename() != ".lock") fs::remove_all(entry.path());
+  }
+}
+
+std::string section_of(const std::string& key) { return key.substr(0, key.find('.')); }
+
+}  // namespace
+
+const char* stage_name(Stage stage) {
+  switch (stage) {
+    case Stage::profile: return "profile";
+    case Stage::search: return "search";
+    case Stage::train: return "train";
+    case Stage::exporting: return "export";
+    case Stage::benchmark: return "benchmark";
+    case Stage::report: return "report";
+  }
+  return "";
+}
+
+Run::Run(Config config, fs::path folder, Existing existing)
+    : config_(std::move(config)), folder_(std::move(folder)), lock_(lock_folder(folder_)), created_(timestamp()) {
+  try {
+    const fs::path config_path = folder_ / "config.toml", state_path = folder_ / "run.json";
+    if (existing == Existing::restart) clear(folder_);
+    const std::string text = config_text(config_);
+    bool measure_again = false;
+    if (fs::exists(config_path)) {
+      std::vector<std::string> refused;
+      for (const std::string& key : differing_keys(read_file(config_path), text)) {
+        if (key == "run.workers") continue;
+        if (const std::string section = section_of(key); section == "export" || section == "benchmark") measure_again = true;
+        else refused.push_back(key);
+      }
+      if (!refused.empty()) {
+        fail(folder_.string(), ": holds a run with other settings (", join(refused),
+             "); choose another -o folder, or --restart to discard it");
+      }
+    }
+    if (fs::exists(state_path)) {
+      const Json state = read_json(state_path, run_schema);
+      const std::string where = state_path.string();
+      created_ = json_get<std::string>(state, "created", where);
+      const Json stages = json_get<Json>(state, "stages", where);
+      for (const Stage stage : all_stages) {
+        if (!stages.contains(stage_name(stage)) || (measure_again && stage >= Stage::exporting)) continue;
+        const Json& record = stages.at(stage_name(stage));
+        done_[stage] = {json_get<double>(record, "seconds", where), json_get<std::string>(record, "finished", where)};
+      }
+    }
+    write_file(config_path, text);
+    write_state();
+  } catch (...) {
+    ::close(lock_);
+    throw;
+  }
+}
+
+Run::~Run() { ::close(lock_); }
+
+bool Run::is_done(Stage stage) const { return done_.contains(stage); }
+
+double Run::seconds(Stage stage) const {
+  const auto found = done_.find(stage);
+  return found == done_.end() ? 0 : found->second.first;
+}
+
+void Run::set_done(Stage stage, double seconds) {
+  done_[stage] = {seconds, timestamp()};
+  // What is derived from this stage is out of date.
+  std::erase_if(done_, [&](const auto& entry) { return entry.first > stage; });
+  write_state();
+}
+
+void Run::write_state() const {
+  Json stages = Json::object();
+  for (const auto& [stage, record] : done_) {
+    stages[stage_name(stage)] = {{"seconds", record.first}, {"finished", record.second}};
+  }
+  write_json(folder_ / "run.json", run_schema,
+             {{"version", version()},
+              {"config_hash", content_hash(config_text(config_))},
+              {"created", created_},
+              {"stages", stages}});
+}
+
+std::vector<std::string> Run::networks() const {
+  std::vector<std::string> names{"found"};
+  names.insert(names.end(), config_.run.baselines.begin(), config_.run.baselines.end());
+  return names;
+}
+
+Spaces spaces_of(const Config& config, int channels, const std::vector<std::string>& classes) {
+  const SearchSpace space = find_space(config.space.name, data_folder());
+  const int deploy = config.space.deploy_size > 0 ? config.space.deploy_size : space.input.h;
+  const int train = config.space.train_size > 0 ? config.space.train_size : deploy;
+  const int count = static_cast<int>(classes.size());
+  Spaces spaces{.deploy = with_input(space, {channels, deploy, deploy}, count),
+                .train = with_input(space, {channels, train, train}, count),
+                .preprocess = {}};
+  spaces.preprocess.color = channels == 1 ? ColorOrder::gray : ColorOrder::rgb;
+  spaces.preprocess.mean = config.data.mean;
+  spaces.preprocess.labels = classes;
+  validate(spaces.deploy);
+  validate(spaces.train);
+  return spaces;
+}
+
+Architecture network_of(const fs::path& run_folder, const std::string& name, const SearchSpace& space) {
+  if (name != "found") return with_input(find_network(name, data_folder()), space.input, space.classes);
+  const fs::path path = run_folder / "architectures" / "found.json";
+  if (!fs::exists(path)) fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
+  return with_input(read_architecture(path), space.input, space.classes);
+}
+
+Pricing pricing(const std::string& device, Mode mode) {
+  if (device == "MYRIADX") {
+    const myriadx::TimeModel model = myriadx::read_time_model(data_folder() / "myriadx.json");
+    return {myriadx::latency_fn(model, mode), device, "vpunas model " + model.version, "FP16", mode, 0};
+  }
+  auto client = std::make_shared<DeviceClient>(default_runner());
+  MeasureOptions options;
+  options.mode = mode;
+  const auto devices = client->devices();
+  const bool known = std::any_of(devices.begin(), devices.end(), [&](const DeviceInfo& info) {
+    return info.name == device || info.name.starts_with(device + ".");
+  });
+  if (!known) {
+    std::vector<std::string> names{"MYRIADX (the built-in model)"};
+    for (const DeviceInfo& info : devices) names.push_back(info.name);
+    fail("device ", device, " is not here; there are: ", join(names),
+         device.starts_with("MYRIAD") ? ". MYRIAD is the stick under OpenVINO 2022.3, MYRIADX the model that needs none" : "");
+  }
+  const std::string runtime = client->runtime();
+  return {latency_fn(client, device, options), device, runtime, "device default", mode, options.iterations};
+}
+
+}  // namespace vpunas

@@ -1,0 +1,72 @@
+// The run folder (docs/formats.md) and the stages that fill it.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arch/space.h"
+#include "latency/latency.h"
+#include "pipeline/config.h"
+
+namespace vpunas {
+
+enum class Stage { profile, search, train, exporting, benchmark, report };
+inline constexpr Stage all_stages[] = {Stage::profile,   Stage::search,    Stage::train,
+                                       Stage::exporting, Stage::benchmark, Stage::report};
+const char* stage_name(Stage stage);
+
+// What happens to a folder that holds a run already.
+enum class Existing { resume, restart };
+
+// A run folder opened for writing. Only one process at a time may hold it.
+class Run {
+ public:
+  // Creates the folder or opens a run whose settings are the same; settings of export and benchmark may change and make
+  // these stages due again. Throws Error with the keys that differ otherwise. Existing::restart clears what is there.
+  Run(Config config, std::filesystem::path folder, Existing existing);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  const Config& config() const { return config_; }
+  const std::filesystem::path& folder() const { return folder_; }
+
+  bool is_done(Stage stage) const;
+  void set_done(Stage stage, double seconds);
+  double seconds(Stage stage) const;  // 0 where it is not done
+
+  // "found" and the baselines, in this order.
+  std::vector<std::string> networks() const;
+
+ private:
+  void write_state() const;
+
+  Config config_;
+  std::filesystem::path folder_;
+  int lock_ = -1;
+  std::string created_;
+  std::map<Stage, std::pair<double, std::string>> done_;  // seconds, finished
+};
+
+// A search space at deployment or training size with the data's channels and classes.
+struct Spaces {
+  SearchSpace deploy, train;
+  Preprocess preprocess;
+};
+Spaces spaces_of(const Config& config, int channels, const std::vector<std::string>& classes);
+
+// "found" from the run's folder, or a network of the zoo or a file, with the input and classes of `space`.
+Architecture network_of(const std::filesystem::path& run_folder, const std::string& name, const SearchSpace& space);
+
+// The configured device as a price.
+struct Pricing {
+  LatencyFn price;
+  std::string device, runtime, precision;
+  Mode mode = Mode::throughput;
+  int repeats = 0;
+};
+Pricing pricing(const std::string& device, Mode mode);
+
+}  // namespace vpunas
