@@ -1,0 +1,111 @@
+#include "output/figures.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace vpunas {
+
+const Json& at(const Json& json, const char* key) {
+  static const Json nothing;
+  if (!json.is_object()) return nothing;
+  const auto found = json.find(key);
+  return found == json.end() ? nothing : *found;
+}
+
+Figure number(const Json& json) {
+  if (!json.is_number()) return std::nullopt;
+  const double value = json.get<double>();
+  // Beyond any figure that we write; keeps sums and differences finite.
+  return std::abs(value) < 1e18 ? Figure(value) : std::nullopt;
+}
+
+std::string text(const Json& json) { return json.is_string() ? json.get<std::string>() : std::string(); }
+
+std::vector<double> numbers(const Json& array) {
+  std::vector<double> out;
+  if (!array.is_array()) return out;
+  for (const Json& value : array) out.push_back(number(value).value_or(0));
+  return out;
+}
+
+std::optional<Interval> latency(const Json& json) {
+  const Figure ms = number(at(json, "ms"));
+  if (!ms) return std::nullopt;
+  const double low = number(at(json, "low_ms")).value_or(*ms), high = number(at(json, "high_ms")).value_or(*ms);
+  return Interval{*ms, std::min(low, *ms), std::max(high, *ms)};
+}
+
+Interval share_interval(double share, Figure n) {
+  if (!n || *n < 1 || share < 0 || share > 1) return {share, share, share};
+  constexpr double z = 1.96;
+  const double middle = (share + z * z / (2 * *n)) / (1 + z * z / *n);
+  const double half = z / (1 + z * z / *n) * std::sqrt(share * (1 - share) / *n + z * z / (4 * *n * *n));
+  return {share, middle - half, middle + half};
+}
+
+std::string significant(double value, int digits) {
+  if (value == 0) return "0";
+  const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
+  return fixed(value, std::clamp(digits - 1 - magnitude, 0, 9));
+}
+
+std::string percent(Figure share, int digits) { return share ? fixed(100 * *share, digits) + " %" : ""; }
+
+std::string milliseconds(Figure ms) { return ms ? significant(*ms) + " ms" : ""; }
+
+std::string interval_text(const Interval& ms) { return significant(ms.low) + "–" + significant(ms.high); }
+
+namespace {
+std::string signed_fixed(double value, int digits) {
+  const std::string size = fixed(std::abs(value), digits);
+  const bool zero = size.find_first_not_of("0.") == std::string::npos;
+  return cat(zero ? "±" : value < 0 ? "−" : "+", size);
+}
+}  // namespace
+
+std::string points(double difference) { return signed_fixed(100 * difference, 1) + " points"; }
+
+std::string change(double value, double reference) {
+  return reference > 0 ? signed_fixed(100 * (value / reference - 1), 1) + " %" : "";
+}
+
+std::string count_short(Figure count) {
+  if (!count) return "";
+  const double size = std::abs(*count);
+  if (size >= 1e9) return significant(*count / 1e9) + " G";
+  if (size >= 1e6) return significant(*count / 1e6) + " M";
+  if (size >= 1e3) return significant(*count / 1e3) + " k";
+  return fixed(*count, 0);
+}
+
+std::string count_full(Figure count) {
+  if (!count) return "";
+  std::string out = fixed(*count, 0);
+  const long first = *count < 0 ? 1 : 0;
+  for (long i = static_cast<long>(out.size()) - 3; i > first; i -= 3) out.insert(static_cast<size_t>(i), ",");
+  return out;
+}
+
+std::string bytes_text(double bytes) {
+  if (bytes >= 1e6) return significant(bytes / 1e6) + " MB";
+  return bytes >= 1e3 ? significant(bytes / 1e3) + " kB" : fixed(bytes, 0) + " B";
+}
+
+std::string shape_text(const Json& shape) {
+  std::string out;
+  for (const double n : numbers(shape)) out += cat(out.empty() ? "" : "×", fixed(n, 0));
+  return out;
+}
+
+std::string display_name(const std::string& network) {
+  constexpr std::string_view kMobile = "mobilenet_v2";
+  if (network == "found") return "Found network";
+  if (network == kMobile) return "MobileNetV2";
+  if (network.starts_with(cat(kMobile, "-"))) return "MobileNetV2 ×" + network.substr(kMobile.size() + 1);
+  return network;
+}
+
+}  // namespace vpunas

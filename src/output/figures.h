@@ -1,0 +1,52 @@
+// Reading figures out of the report's JSON, where anything may be missing, and writing them for people.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+
+namespace vpunas {
+
+using Figure = std::optional<double>;
+
+// The member at the end of a path of keys; null where there is none.
+const Json& at(const Json& json, const char* key);
+template <class... Keys>
+const Json& at(const Json& json, const char* key, Keys... rest) {
+  return at(at(json, key), rest...);
+}
+
+// The value where it is of that type: a finite number, a text, else nothing ("").
+Figure number(const Json& json);
+std::string text(const Json& json);
+std::vector<double> numbers(const Json& array);  // what is no number becomes 0
+
+// An estimate with its interval, {"ms":, "low_ms":, "high_ms":}.
+struct Interval {
+  double value = 0, low = 0, high = 0;
+};
+std::optional<Interval> latency(const Json& json);
+
+// The 95 % interval of a share observed on n images (Wilson's score interval, JASA 22, 1927); a point where n is unknown.
+Interval share_interval(double share, Figure n);
+
+// "91.84 %", "11.3 ms", "+0.42 points", "-13.1 %", "2.38 M", "3,504,872", "98 kB"; "" where there is no figure.
+std::string percent(Figure share, int digits = 1);
+std::string milliseconds(Figure ms);
+std::string interval_text(const Interval& ms);      // "9.9–12.1"
+std::string points(double difference);              // of shares
+std::string change(double value, double reference); // relative, signed
+std::string count_short(Figure count);
+std::string count_full(Figure count);
+std::string bytes_text(double bytes);
+std::string shape_text(const Json& shape);          // "32×112×112"
+
+// Three significant digits without an exponent, for figures in texts.
+std::string significant(double value, int digits = 3);
+
+// "mobilenet_v2" -> "MobileNetV2", "found" -> "Found network"; other names as they are.
+std::string display_name(const std::string& network);
+
+}  // namespace vpunas

@@ -1,0 +1,37 @@
+// Building blocks of the report's HTML. Every text that came from a file passes through escape().
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vpunas {
+
+// `text` for use in elements and quoted attributes. Invalid UTF-8 and control characters become "?" and " "; line ends stay.
+std::string escape(std::string_view text);
+
+// A table cell's HTML; `number` aligns it to the right.
+struct Cell {
+  std::string html;
+  bool number = false;
+};
+// Escaped text, and a figure ("–" where there is none).
+Cell words(std::string_view text);
+Cell figure_cell(std::string_view text);
+
+struct HtmlTable {
+  std::vector<Cell> header;
+  std::vector<std::vector<Cell>> rows;
+  std::vector<std::string> row_classes = {};  // one a row, or none at all
+};
+std::string to_html(const HtmlTable& table);
+
+// A figure with its caption (HTML), drawn twice: for wide and for narrow pages, of which the style shows one.
+std::string figure(const std::function<std::string(double width)>& draw, double wide, double narrow,
+                   const std::string& caption);
+
+// Widths in CSS pixels of a figure across the page, of one of two side by side, and of either on a telephone.
+inline constexpr double kWide = 1000, kHalf = 484, kNarrow = 356;
+
+}  // namespace vpunas

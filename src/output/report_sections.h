@@ -1,0 +1,31 @@
+// The sections of the report: each a function from report_data()'s JSON to HTML, "" where its figures are missing.
+#pragma once
+
+#include <string>
+
+#include "base/files.h"
+
+namespace vpunas {
+
+struct Verdict {
+  std::string sentence;
+  struct Target {
+    std::string text;
+    bool met;
+  };
+  std::vector<Target> targets;  // what was wanted, and whether it came true
+};
+// What came out, from data["headline"] alone; no targets where there is nothing to judge by.
+Verdict verdict(const Json& data);
+
+std::string head_html(const Json& data);       // verdict and key figures
+std::string plane_html(const Json& data);      // accuracy against latency
+std::string network_html(const Json& data);    // block by block
+std::string search_html(const Json& data);     // curves and probabilities
+std::string training_html(const Json& data);
+std::string devices_html(const Json& data);
+std::string exports_html(const Json& data);
+std::string provenance_html(const Json& data);  // configuration, versions, time taken
+std::string missing_html(const Json& data);
+
+}  // namespace vpunas

@@ -1,0 +1,110 @@
+// The report's style: light and dark by the reader's preference, wide, narrow and printed. Hues are told apart also with
+// red-green colour blindness (after Okabe and Ito, "Color Universal Design", 2008).
+#pragma once
+
+namespace vpunas {
+
+inline constexpr const char* kReportStyle = R"css(
+:root {
+  color-scheme: light dark;
+  --paper: #fbfbf9; --card: #ffffff; --ink: #1b2127; --soft: #5a6570; --line: #cfd5da; --grid: #e8ebed;
+  --c0: #0b62b0; --c1: #b9500b; --c2: #0a7a5c; --c3: #96408a; --c4: #66707a; --good: #0a7a5c; --bad: #b3400a;
+  --k0: #5b9bd5; --k1: #4fb598; --k2: #e0a13c; --k3: #c587bd; --k4: #c9b458; --k5: #9aa5af;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #13171b; --card: #1a1f25; --ink: #e6e9ec; --soft: #9eaab5; --line: #3c4650; --grid: #272e35;
+    --c0: #6cb4f5; --c1: #f29a5b; --c2: #4fc7a1; --c3: #dd9dd2; --c4: #a7b1bb; --good: #4fc7a1; --bad: #f29a5b;
+    --k0: #3d7fba; --k1: #2f8f75; --k2: #b07a20; --k3: #9d5f95; --k4: #8f7f30; --k5: #66717c;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
+body {
+  margin: 0; background: var(--paper); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", Arial, sans-serif;
+  font-variant-numeric: tabular-nums;
+}
+nav { border-bottom: 1px solid var(--line); overflow-x: auto; }
+nav ul { display: flex; gap: 1.4em; list-style: none; max-width: 1064px; margin: 0 auto; padding: 0 32px; }
+nav a { display: block; padding: 12px 0; color: var(--soft); font-size: 14px; text-decoration: none; white-space: nowrap; }
+nav a:hover, nav a:focus { color: var(--c0); }
+main { max-width: 1064px; margin: 0 auto; padding: 0 32px 64px; }
+section { padding-top: 56px; }
+header { padding-top: 48px; }
+h1 {
+  max-width: 32em; margin: 0 0 20px; font: 400 28px/1.35 Charter, "Bitstream Charter", Georgia, "DejaVu Serif", serif;
+  letter-spacing: -0.005em; text-wrap: pretty;
+}
+h2 { margin: 0 0 8px; font-size: 22px; line-height: 1.3; font-weight: 650; letter-spacing: -0.01em; }
+h3 { margin: 36px 0 8px; font-size: 16px; font-weight: 650; }
+p { max-width: 44em; }
+.kicker { margin: 0 0 12px; color: var(--soft); font-size: 14px; overflow-wrap: anywhere; }
+.lead { margin: 0 0 16px; color: var(--soft); }
+.note { color: var(--soft); font-size: 14px; }
+.warning { border-left: 3px solid var(--c1); padding: 4px 0 4px 14px; }
+.good { color: var(--good); } .bad { color: var(--bad); } em { font-style: normal; font-weight: 600; }
+.targets { display: flex; flex-wrap: wrap; gap: 8px 24px; list-style: none; margin: 0 0 28px; padding: 0; font-weight: 600; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 1px; margin: 0; padding: 1px;
+  background: var(--line); border-radius: 8px; overflow: hidden; }
+.tile { background: var(--card); padding: 16px 20px 14px; }
+.tile dt { color: var(--soft); font-size: 14px; }
+.tile dd { margin: 0; }
+.tile b { display: block; font-size: 32px; line-height: 1.3; font-weight: 600; letter-spacing: -0.02em; white-space: nowrap; }
+.tile small { font-size: 18px; font-weight: 400; color: var(--soft); letter-spacing: 0; }
+.tile span { display: block; color: var(--soft); font-size: 13.5px; line-height: 1.5; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 12px 28px; margin: 16px 0 24px; }
+.facts dt { color: var(--soft); font-size: 13.5px; } .facts dd { margin: 0; overflow-wrap: anywhere; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 20px; list-style: none; margin: 12px 0 4px; padding: 0; font-size: 14px; }
+.swatch { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 7px; vertical-align: -1px; }
+figure { margin: 20px 0 0; }
+figcaption { max-width: 50em; margin-top: 6px; color: var(--soft); font-size: 14px; line-height: 1.5; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 16px 32px; margin-bottom: 24px; }
+.narrow { display: none; }
+svg { display: block; max-width: 100%; height: auto; overflow: visible; }
+.scroll { overflow-x: auto; margin-top: 12px; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.4; }
+th { color: var(--soft); font-weight: 500; font-size: 13px; text-align: left; vertical-align: bottom; border-bottom: 1px solid var(--line); }
+th, td { padding: 6px 14px 6px 0; } th:last-child, td:last-child { padding-right: 0; }
+td { border-bottom: 1px solid var(--grid); vertical-align: top; }
+.n { text-align: right; white-space: nowrap; }
+tr.soft td { color: var(--soft); } tr.sum td { font-weight: 600; border-bottom: 0; }
+.cost { display: block; min-width: 1px; height: 12px; margin-top: 4px; border-radius: 2px; }
+td:has(> .cost) { min-width: 120px; }
+code, pre { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+code { overflow-wrap: anywhere; } pre { overflow-x: auto; padding: 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
+details { margin-top: 28px; } summary { cursor: pointer; color: var(--c0); font-weight: 600; }
+footer { margin-top: 64px; padding-top: 16px; border-top: 1px solid var(--line); color: var(--soft); font-size: 14px; }
+
+svg text { font-size: 12px; fill: var(--ink); }
+svg .tick, svg .inbox, svg .inheat { font-size: 11px; } svg .tick { fill: var(--soft); }
+svg .what { fill: var(--soft); } svg .soft { fill: var(--soft); } svg .strong { font-weight: 600; }
+svg .grid { stroke: var(--grid); } svg .axis, svg .leader { stroke: var(--line); }
+svg .line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+svg .range { stroke: var(--c); stroke-width: 1.5; opacity: 0.65; }
+svg .dot { fill: var(--c); stroke: var(--paper); stroke-width: 1.5; }
+svg .hollow.dot { fill: var(--paper); stroke: var(--c); stroke-width: 2; }
+svg .faint { fill: var(--c4); fill-opacity: 0.4; }
+svg .name[class*=" c"] { fill: var(--c); font-weight: 600; }
+svg .budget { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 4; } svg .budget-name { fill: var(--bad); }
+svg .under { fill: var(--paper); }
+svg .box { fill: var(--c); fill-opacity: 0.55; } svg .rest { fill: var(--line); fill-opacity: 0.6; } svg .bar { fill: var(--c); fill-opacity: 0.8; }
+svg .heat { fill: var(--c0); } svg .empty { fill: var(--grid); fill-opacity: 0.6; } svg .inheat.dark { fill: var(--card); }
+svg .chosen { fill: none; stroke: var(--c1); stroke-width: 2; }
+.c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); } .c3 { --c: var(--c3); } .c4 { --c: var(--c4); }
+.k0 { --c: var(--k0); } .k1 { --c: var(--k1); } .k2 { --c: var(--k2); } .k3 { --c: var(--k3); } .k4 { --c: var(--k4); } .k5 { --c: var(--k5); }
+.swatch, .cost { background: color-mix(in srgb, var(--c) 75%, transparent); } .swatch.solid { background: var(--c); }
+
+@media (max-width: 759px) {
+  main { padding: 0 16px 48px; } nav ul { padding: 0 16px; } header { padding-top: 28px; } section { padding-top: 44px; }
+  h1 { font-size: 22px; } .tiles { grid-template-columns: repeat(auto-fit, minmax(100%, 1fr)); }
+  .wide { display: none; } .narrow { display: block; max-width: 460px; } .narrow svg { width: 100%; }
+}
+@media print {
+  :root { --paper: #fff; --card: #fff; } nav { display: none; } body { font-size: 11pt; }
+  main { max-width: none; padding: 0; } section { padding-top: 28px; } figure, tr, .tile { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  .scroll { overflow: visible; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+}
+)css";
+
+}  // namespace vpunas

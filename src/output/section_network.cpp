@@ -1,0 +1,320 @@
+// The found network block by block, and where its milliseconds go beside the baselines'.
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "output/charts.h"
+#include "output/html.h"
+#include "output/report_sections.h"
+
+namespace vpunas {
+namespace {
+
+constexpr size_t kMostStrips = 4;
+
+struct Strip {
+  std::string name;
+  const Json* blocks = nullptr;
+  double total_ms = 0;
+};
+
+// Networks whose blocks have a price, the found one first.
+std::vector<Strip> priced_networks(const Json& data) {
+  std::vector<Strip> out;
+  for (const Json& network : at(data, "networks")) {
+    const Json& blocks = at(network, "blocks");
+    if (!blocks.is_array() || blocks.empty() || !at(blocks[0], "ms").is_number()) continue;
+    double sum = 0;
+    for (const Json& block : blocks) sum += number(at(block, "ms")).value_or(0);
+    if (sum <= 0) continue;
+    const double total = number(at(network, "explain", "total", "ms")).value_or(sum);
+    out.push_back({display_name(text(at(network, "name"))), &blocks, std::max(sum, total)});
+    if (out.size() == kMostStrips) break;
+  }
+  return out;
+}
+
+// Blocks of one kind share a colour.
+std::string kind_css(const Json& block) {
+  static const std::map<std::string, std::string> kClasses = {
+      {"mbconv", "k0"}, {"fused_mbconv", "k1"}, {"residual", "k2"}, {"bottleneck", "k3"}, {"conv", "k4"}};
+  const auto found = kClasses.find(text(at(block, "kind")));
+  return found == kClasses.end() ? "k5" : found->second;
+}
+
+std::string kind_words(const std::string& css) {
+  static const std::map<std::string, std::string> kWords = {
+      {"k0", "MBConv (depthwise)"}, {"k1", "fused MBConv"}, {"k2", "residual 3×3"}, {"k3", "bottleneck"},
+      {"k4", "convolution"},        {"k5", "stem and head"}};
+  return kWords.at(css);
+}
+
+// "k5 e6", "e" only where there is one.
+std::string short_words(const Json& block) {
+  const std::string kind = text(at(block, "kind"));
+  if (!at(block, "kernel").is_number()) return text(at(block, "name"));
+  std::string out = cat("k", significant(number(at(block, "kernel")).value_or(0)));
+  if (kind == "mbconv" || kind == "fused_mbconv" || kind == "bottleneck") {
+    out += cat(" e", significant(number(at(block, "expansion")).value_or(0), 2));
+  }
+  return out;
+}
+
+// "mbconv 5×5, expansion 6, stride 2, SE".
+std::string long_words(const Json& block) {
+  const std::string kind = text(at(block, "kind"));
+  if (kind == "skip") return "skip";
+  if (!at(block, "kernel").is_number()) return text(at(block, "what"));
+  static const std::map<std::string, std::string> kNames = {{"mbconv", "MBConv"}, {"fused_mbconv", "Fused MBConv"}};
+  const auto name = kNames.find(kind);
+  const std::string kernel = significant(number(at(block, "kernel")).value_or(0));
+  std::string out = cat(name == kNames.end() ? kind : name->second, " ", kernel, "×", kernel);
+  if (name != kNames.end() || kind == "bottleneck") {
+    out += cat(", expansion ", significant(number(at(block, "expansion")).value_or(0), 2));
+  }
+  if (number(at(block, "stride")).value_or(1) > 1) out += cat(", stride ", significant(*number(at(block, "stride"))));
+  if (at(block, "se") == Json(true)) out += ", squeeze-excite";
+  return out;
+}
+
+std::string channels_words(const Json& block) {
+  const Json& output = at(block, "output");
+  return output.is_array() && !output.empty() ? "c" + significant(number(output[0]).value_or(0), 4) : "";
+}
+
+std::string plane_words(const Json& shape) {
+  const std::vector<double> dims = numbers(shape);
+  return dims.size() == 3 ? cat(fixed(dims[1], 0), "×", fixed(dims[2], 0)) : "";
+}
+
+// --- The drawing: a strip a network, each block as wide as it takes time. ---
+
+void draw_strip(Svg& svg, const Strip& strip, const Frame& frame, double y, double height) {
+  double begin = 0;
+  std::string plane;
+  double plane_begin = 0;
+  const auto end_plane = [&](double at_ms) {
+    const double x1 = frame.px(plane_begin) + 1, x2 = frame.px(at_ms) - 1;
+    if (plane.empty() || x2 - x1 < 6) return;
+    svg.line(x1, y + height + 5, x2, y + height + 5, "axis");
+    if (text_width(plane, 11) < x2 - x1) svg.text((x1 + x2) / 2, y + height + 18, plane, "tick", Anchor::middle);
+  };
+  for (const Json& block : *strip.blocks) {
+    const double ms = number(at(block, "ms")).value_or(0);
+    const bool is_head = text(at(block, "kind")) == "head";
+    if (const std::string now = is_head ? "head" : plane_words(at(block, "output")); now != plane) {
+      end_plane(begin);
+      plane = now;
+      plane_begin = begin;
+    }
+    if (ms > 0) {
+      const double x1 = frame.px(begin), x2 = frame.px(begin + ms);
+      svg.rect({x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, "box " + kind_css(block),
+               cat(text(at(block, "name")), ": ", text(at(block, "what")), ", ", shape_text(at(block, "input")), " → ",
+                   shape_text(at(block, "output")), ", ", milliseconds(ms)));
+      const std::string first = short_words(block), second = channels_words(block);
+      if (text_width(first, 11) < x2 - x1 - 3) {
+        svg.text((x1 + x2) / 2, y + height / 2 - 3, first, "inbox", Anchor::middle);
+        if (text_width(second, 11) < x2 - x1 - 3) {
+          svg.text((x1 + x2) / 2, y + height / 2 + 12, second, "inbox", Anchor::middle);
+        }
+      }
+    }
+    begin += ms;
+  }
+  end_plane(begin);
+  if (strip.total_ms > 1.002 * begin) {
+    svg.rect({frame.px(begin) + 0.5, y, frame.px(strip.total_ms) - frame.px(begin) - 1, height}, "box rest",
+             cat("not of any block: ", milliseconds(strip.total_ms - begin)));
+  }
+}
+
+std::string strips_svg(const std::vector<Strip>& strips, Figure budget, double width) {
+  constexpr double kBox = 50, kRow = 108, kTop = 34;
+  double most = 0;
+  for (const Strip& strip : strips) most = std::max(most, strip.total_ms);
+  if (budget && *budget < 2 * most) most = std::max(most, *budget);
+  const double bottom = kTop + kRow * static_cast<double>(strips.size());
+  Svg svg(width, bottom + 40, "Blocks, each as wide as the time it takes");
+  const Axis axis = round_axis(0, most, width >= 420 ? 10 : 6);
+  const Frame frame{{1, kTop, width - 14, bottom - kTop}, {0, 1.02 * most, axis.step}, {0, 1, 1}};
+  for (const double tick : frame.x.ticks()) {
+    svg.line(frame.px(tick), kTop, frame.px(tick), bottom, "grid");
+    svg.text(std::max(4.0, frame.px(tick)), bottom + 16, frame.x.label(tick), "tick", Anchor::middle);
+  }
+  svg.text(width, bottom + 33, "predicted ms, summed over the blocks", "what", Anchor::end);
+  if (budget && *budget <= frame.x.high) {
+    const double x = frame.px(*budget);
+    svg.line(x, kTop - 8, x, bottom, "budget");
+    svg.text(x, kTop - 14, "budget " + milliseconds(budget), "budget-name",
+             x > width - 70 ? Anchor::end : Anchor::middle);
+  }
+  for (size_t i = 0; i < strips.size(); ++i) {
+    const double y = kTop + kRow * static_cast<double>(i) + 20;
+    const std::string name = cat(strips[i].name, "  ", milliseconds(strips[i].total_ms));
+    svg.rect({0, y - 17, text_width(name, 13) + 4, 15}, "under");
+    svg.text(1, y - 6, name, i == 0 ? "name c0 strong" : "name strong");
+    draw_strip(svg, strips[i], frame, y, kBox);
+  }
+  return svg.str();
+}
+
+std::string kind_legend(const std::vector<Strip>& strips) {
+  std::map<std::string, bool> kinds;
+  for (const Strip& strip : strips) {
+    for (const Json& block : *strip.blocks) {
+      if (text(at(block, "kind")) != "skip") kinds[kind_css(block)] = true;
+    }
+  }
+  std::string out = "<ul class=\"legend\">";
+  for (const auto& [css, used] : kinds) {
+    out += cat("<li><i class=\"swatch ", css, "\"></i>", kind_words(css), "</li>");
+  }
+  return out + "</ul>\n";
+}
+
+// --- Cost by stage: what runs at one resolution. ---
+
+struct StageCost {
+  std::string name;
+  std::vector<double> ms;  // one a network
+};
+
+std::vector<StageCost> stage_costs(const std::vector<Strip>& strips) {
+  std::map<double, StageCost, std::greater<>> by_size;  // stem above, head below all sizes
+  const auto add = [&](double size, const std::string& name, size_t network, double ms) {
+    StageCost& stage = by_size[size];
+    stage.name = name;
+    stage.ms.resize(strips.size());
+    stage.ms[network] += ms;
+  };
+  for (size_t i = 0; i < strips.size(); ++i) {
+    for (const Json& block : *strips[i].blocks) {
+      const double ms = number(at(block, "ms")).value_or(0);
+      const std::string kind = text(at(block, "kind"));
+      const std::vector<double> dims = numbers(at(block, "output"));
+      if (kind == "stem") {
+        add(1e9, "stem", i, ms);
+      } else if (kind == "head") {
+        add(-1, "head", i, ms);
+      } else if (dims.size() == 3) {
+        add(dims[1], plane_words(at(block, "output")), i, ms);
+      }
+    }
+  }
+  std::vector<StageCost> out;
+  for (auto& [size, stage] : by_size) out.push_back(std::move(stage));
+  return out;
+}
+
+std::string stages_svg(const std::vector<Strip>& strips, double width) {
+  const std::vector<StageCost> stages = stage_costs(strips);
+  double most = 0;
+  for (const StageCost& stage : stages) most = std::max(most, std::ranges::max(stage.ms));
+  const double bar = 13, row = bar * static_cast<double>(strips.size()) + 14, left = 74, right = 76;
+  Svg svg(width, row * static_cast<double>(stages.size()) + 4, "Cost by stage");
+  for (size_t s = 0; s < stages.size(); ++s) {
+    const double top = row * static_cast<double>(s) + 2;
+    svg.text(left - 10, top + (row - 14) / 2 + 4, stages[s].name, "name", Anchor::end);
+    for (size_t i = 0; i < strips.size(); ++i) {
+      const double y = top + bar * static_cast<double>(i), ms = stages[s].ms[i];
+      const double length = most > 0 ? (width - left - right) * ms / most : 0;
+      svg.rect({left, y + 1, std::max(1.0, length), bar - 2}, "bar " + series_css(i),
+               cat(strips[i].name, ", ", stages[s].name, ": ", milliseconds(ms)));
+      svg.text(left + length + 7, y + bar - 2.5, milliseconds(ms), i == 0 ? "tick strong" : "tick");
+    }
+  }
+  return svg.str();
+}
+
+std::string stages_html(const std::vector<Strip>& strips) {
+  std::string names;
+  for (size_t i = 0; i < strips.size(); ++i) {
+    names += cat("<li><i class=\"swatch solid ", series_css(i), "\"></i>", escape(strips[i].name), "</li>");
+  }
+  return cat("<h3>By resolution</h3>\n<ul class=\"legend\">", names, "</ul>\n",
+             figure([&](double width) { return stages_svg(strips, width); }, kWide, kNarrow,
+                    "Predicted time of all blocks whose output has this many pixels."));
+}
+
+// --- The table ---
+
+std::string table_html(const Json& blocks, bool priced) {
+  double most = 0, total_ms = 0, macs = 0, parameters = 0;
+  for (const Json& block : blocks) {
+    most = std::max(most, number(at(block, "ms")).value_or(0));
+    total_ms += number(at(block, "ms")).value_or(0);
+    macs += number(at(block, "macs")).value_or(0);
+    parameters += number(at(block, "parameters")).value_or(0);
+  }
+  HtmlTable table;
+  table.header = {words("Block"), words("What"), {"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}};
+  if (priced) {
+    table.header.insert(table.header.end(),
+                        {{"Time", false}, {"ms", true}, {"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
+  }
+  for (const Json& block : blocks) {
+    const bool skip = text(at(block, "kind")) == "skip";
+    std::vector<Cell> row = {words(text(at(block, "name"))), words(long_words(block)),
+                             figure_cell(shape_text(at(block, "output"))),
+                             figure_cell(skip ? "" : count_short(number(at(block, "macs")))),
+                             figure_cell(skip ? "" : count_full(number(at(block, "parameters"))))};
+    if (priced) {
+      const Figure ms = number(at(block, "ms"));
+      const double share = most > 0 ? 100 * ms.value_or(0) / most : 0;
+      row.push_back({cat("<i class=\"cost ", kind_css(block), "\" style=\"width:", fixed(share, 1), "%\"></i>"), false});
+      row.push_back(figure_cell(skip ? "" : fixed(ms.value_or(0), 3)));
+      for (const char* key : {"stages", "nce_stages", "shave_stages", "dma_stages"}) {
+        row.push_back(figure_cell(skip ? "" : fixed(number(at(block, key)).value_or(0), 0)));
+      }
+    }
+    table.rows.push_back(std::move(row));
+    table.row_classes.push_back(skip ? "soft" : "");
+  }
+  std::vector<Cell> sum = {words("Sum"), words(""), {"", true}, figure_cell(count_short(macs)), figure_cell(count_full(parameters))};
+  if (priced) {
+    sum.insert(sum.end(), {{"", false}, figure_cell(fixed(total_ms, 2))});
+    for (const char* key : {"stages", "nce_stages", "shave_stages", "dma_stages"}) {
+      double count = 0;
+      for (const Json& block : blocks) count += number(at(block, key)).value_or(0);
+      sum.push_back(figure_cell(fixed(count, 0)));
+    }
+  }
+  table.rows.push_back(std::move(sum));
+  table.row_classes.push_back("sum");
+  return to_html(table);
+}
+
+}  // namespace
+
+std::string network_html(const Json& data) {
+  const Json* found = nullptr;
+  for (const Json& network : at(data, "networks")) {
+    if (text(at(network, "name")) == "found") found = &network;
+  }
+  if (found == nullptr || !at(*found, "blocks").is_array()) return "";
+  const Json& blocks = at(*found, "blocks");
+  const std::vector<Strip> strips = priced_networks(data);
+  const bool priced = at(blocks[0], "ms").is_number();
+  std::string out = cat("<section id=\"network\"><h2>The found network, block by block</h2>\n<p class=\"lead\">Input ",
+                        shape_text(at(*found, "input")), ", ", significant(number(at(*found, "classes")).value_or(0), 6),
+                        " classes.", priced ? " Times are those of the MyriadX model." : "", "</p>\n");
+  if (!strips.empty()) {
+    const std::string device = text(at(data, "headline", "device"));
+    const Figure budget = device == "MYRIADX" ? number(at(data, "headline", "budget_ms")) : std::nullopt;
+    out += kind_legend(strips);
+    out += figure([&](double width) { return strips_svg(strips, budget, width); }, kWide, kNarrow,
+                  "Each box is a block, as wide as the time it takes: k kernel, e expansion, c output channels. Below, the "
+                  "resolution at which the blocks work. A grey end belongs to no block (the host’s share).");
+    if (strips.size() > 1) out += stages_html(strips);
+  }
+  out += "<h3>Every block</h3>\n" + table_html(blocks, priced);
+  if (priced) {
+    out += "<p class=\"note\">MACs: multiply-accumulates for one image. Stages are those that Intel’s compiler makes of the "
+           "block: NCE, the convolution engine; SHAVE, the vector processors; DMA, copies.</p>\n";
+  }
+  return out + "</section>\n";
+}
+
+}  // namespace vpunas
