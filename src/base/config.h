@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -35,26 +36,37 @@ inline Check one_of(std::vector<std::string> choices) { return {.choices = std::
 
 // "search.epochs=2" of the command line.
 struct Override {
-  std::string key;
+  std::string key;  // "search.epochs"
   std::string value;
 };
 Override parse_override(const std::string& text);
 
-// The values of one TOML file with those of the command line laid over them.
+// One value as TOML has it.
+struct ConfigValue {
+  std::variant<bool, int64_t, double, std::string, std::vector<std::string>, std::vector<double>>
+      value;
+  std::string where;                // "configs/a.toml:12" or "--set"
+  std::optional<std::string> text;  // as typed, where it comes from the command line
+};
+
+// The values of one TOML file with those of the command line laid over them. A file's values have
+// TOML's types, and a whole number is also a number. The command line is lenient: strings need no
+// quotes ("run.name=2024"), lists no brackets
+// ("data.mean=0.5,0.5,0.5"), and 1e3 is a whole number. Numbers are finite.
 class ConfigSource {
  public:
   // An empty path is an empty file.
   ConfigSource(const std::filesystem::path& path, const std::vector<Override>& overrides);
 
-  // Reads the section [name] into `section`.
+  // Reads the section [name] into `section`; keys without a value keep theirs.
   template <class Section>
   void read(const std::string& name, Section& section) {
-    begin_section(name);
+    known_[name];
     Reader reader{*this, name};
     fields(reader, section);
   }
 
-  // Call after the last section: an error for the first section or key that nobody read.
+  // Call after the last section: an error for a section or key that nobody read.
   void finish() const;
 
  private:
@@ -62,19 +74,13 @@ class ConfigSource {
     ConfigSource& source;
     const std::string& section;
     template <class T>
-    void operator()(const char* key, T& value, const char* help, const Check& check = {}) {
-      (void)help;
+    void operator()(const char* key, T& value, const char* /*help*/, const Check& check = {}) {
       source.get(section, key, value, check);
     }
   };
-  struct Value {
-    std::variant<bool, int64_t, double, std::string, std::vector<std::string>, std::vector<double>>
-        value;
-    std::string where;  // "configs/a.toml:12" or "--set"
-  };
 
-  void begin_section(const std::string& name);
-  const Value* find(const std::string& section, const char* key);
+  void read_file(const std::filesystem::path& path);
+  const ConfigValue* find(const std::string& section, const char* key);
   void get(const std::string& section, const char* key, bool& value, const Check& check);
   void get(const std::string& section, const char* key, int& value, const Check& check);
   void get(const std::string& section, const char* key, int64_t& value, const Check& check);
@@ -85,12 +91,13 @@ class ConfigSource {
   void get(const std::string& section, const char* key, std::vector<double>& value,
            const Check& check);
 
-  std::map<std::string, Value> values_;                 // by "section.key"
+  std::map<std::string, std::map<std::string, ConfigValue>> values_;  // by section and key
+  std::map<std::string, std::string> sections_;                       // where each begins
   std::map<std::string, std::set<std::string>> known_;  // the keys asked for, by section
 };
 
 // The same sections as TOML text, each key with its help as a comment: the resolved configuration
-// of a run, and --help.
+// of a run, and --help. ConfigSource reads the same values from it.
 class ConfigWriter {
  public:
   template <class Section>
@@ -100,20 +107,20 @@ class ConfigWriter {
   }
   template <class T>
   void operator()(const char* key, T& value, const char* help, const Check& check = {}) {
-    put(key, value, help, check);
+    put(key, to_toml(value), help, check);
   }
   const std::string& text() const { return text_; }
 
  private:
   void begin_section(const std::string& name);
-  void put(const char* key, bool value, const char* help, const Check& check);
-  void put(const char* key, int value, const char* help, const Check& check);
-  void put(const char* key, int64_t value, const char* help, const Check& check);
-  void put(const char* key, double value, const char* help, const Check& check);
-  void put(const char* key, const std::string& value, const char* help, const Check& check);
-  void put(const char* key, const std::vector<std::string>& value, const char* help,
-           const Check& check);
-  void put(const char* key, const std::vector<double>& value, const char* help, const Check& check);
+  void put(const char* key, const std::string& toml, const char* help, const Check& check);
+  static std::string to_toml(bool value);
+  static std::string to_toml(int64_t value);
+  static std::string to_toml(int value) { return to_toml(int64_t{value}); }
+  static std::string to_toml(double value);
+  static std::string to_toml(const std::string& value);
+  static std::string to_toml(const std::vector<std::string>& values);
+  static std::string to_toml(const std::vector<double>& values);
 
   std::string text_;
 };

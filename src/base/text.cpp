@@ -8,8 +8,6 @@
 #include <cmath>
 #include <cstdint>
 #include <ctime>
-#include <numeric>
-#include <utility>
 
 #include "base/error.h"
 
@@ -18,19 +16,24 @@ namespace {
 
 char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
-// Levenshtein's distance, ignoring case.
+// The least number of characters to replace, insert, remove or swap with their neighbours (optimal
+// string alignment), ignoring case.
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (lower(a[i]) != lower(b[j]));
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+  std::vector distances(a.size() + 1,
+                        std::vector<size_t>(b.size() + 1));  // of the first i and j characters
+  for (size_t i = 0; i <= a.size(); ++i) distances[i][0] = i;
+  for (size_t j = 0; j <= b.size(); ++j) distances[0][j] = j;
+  const auto same = [&](size_t i, size_t j) { return lower(a[i - 1]) == lower(b[j - 1]); };
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t& least = distances[i][j];
+      least = std::min({distances[i - 1][j - 1] + !same(i, j), distances[i - 1][j] + 1,
+                        distances[i][j - 1] + 1});
+      const bool swapped = i > 1 && j > 1 && same(i, j - 1) && same(i - 1, j);
+      if (swapped) least = std::min(least, distances[i - 2][j - 2] + 1);
     }
   }
-  return row.back();
+  return distances[a.size()][b.size()];
 }
 
 }  // namespace

@@ -12,6 +12,8 @@ using Words = std::vector<std::string>;
 TEST(Text, SuggestsTheNearestWord) {
   const Words keys = {"lambda", "lr", "epochs", "batch_size"};
   EXPECT_EQ(did_you_mean("lamda", keys), " (did you mean lambda?)");
+  EXPECT_EQ(did_you_mean("train", std::vector<std::string>{"run", "trian"}),
+            " (did you mean trian?)");
   EXPECT_EQ(did_you_mean("Epochs", keys), " (did you mean epochs?)");
   EXPECT_EQ(did_you_mean("batchsize", keys), " (did you mean batch_size?)");
 }
