@@ -25,7 +25,8 @@ struct Latency {
 // A network's latency on some device; nullopt: the device cannot run it.
 using LatencyFn = std::function<std::optional<Latency>(const Graph&)>;
 
-// "12.5ms" is a time on the search's device; "0.87x:mobilenet_v2" a share of a zoo network's latency at the same input.
+// "12.5ms" is a time on the search's device; "0.87x:mobilenet_v2" a share of a zoo network's
+// latency at the same input.
 struct Budget {
   double value = 0;       // ms, or the factor
   std::string reference;  // network name; empty: `value` is ms

@@ -1,4 +1,5 @@
-// The additive model through which a search sees a device: marginal cost of every (block, input shape) of a space.
+// The additive model through which a search sees a device: marginal cost of every (block, input
+// shape) of a space.
 #pragma once
 
 #include <filesystem>
@@ -23,10 +24,10 @@ struct Provenance {
 
 struct LatencyTable {
   Provenance provenance;
-  std::string space;       // its name
-  std::string space_hash;  // and space_hash()
-  std::map<Shape, Latency> ends;           // stem and head together, by the shape behind the last block
-  std::map<PlacedBlock, Latency> blocks;   // skips cost nothing and are not in it
+  std::string space;              // its name
+  std::string space_hash;         // and space_hash()
+  std::map<Shape, Latency> ends;  // stem and head together, by the shape behind the last block
+  std::map<PlacedBlock, Latency> blocks;  // skips cost nothing and are not in it
 
   // Cost of a block at a place; a skip is 0. Throws Error where the table has no such entry.
   const Latency& cost(const BlockSpec& block, const Shape& input) const;
@@ -36,12 +37,13 @@ struct LatencyTable {
 
 // Marginal costs: the cost of a block b on shape s is
 //   price(in(s) -> b -> out(t)) - price(in(s) -> out(s)),
-// with in(s) a 1x1 convolution that produces s and out(t) global pooling and a linear layer. What the two ends differ by is
-// a function of the shape alone and so cancels along a chain. `ends` is what makes the reference networks (the middle
-// candidate of every slot, and the least and greatest) exact on average.
-// Throws Error where the device cannot run a block that no choice can avoid; other such blocks are left out.
-LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess, const LatencyFn& price,
-                         Provenance provenance, const Work& work = {});
+// with in(s) a 1x1 convolution that produces s and out(t) global pooling and a linear layer. What
+// the two ends differ by is a function of the shape alone and so cancels along a chain. `ends` is
+// what makes the reference networks (the middle candidate of every slot, and the least and
+// greatest) exact on average. Throws Error where the device cannot run a block that no choice can
+// avoid; other such blocks are left out.
+LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
+                         const LatencyFn& price, Provenance provenance, const Work& work = {});
 
 // Least, and greatest latency of the space, exact over the table.
 struct LatencyRange {

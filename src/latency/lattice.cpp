@@ -1,0 +1,134 @@
+#include "latency/lattice.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/error.h"
+
+namespace vpunas {
+namespace {
+
+constexpr Latency kFree = {};
+
+int find_or_add(std::vector<State>& states, const Shape& shape) {
+  const auto found =
+      std::find_if(states.begin(), states.end(), [&](const State& s) { return s.shape == shape; });
+  const auto index = static_cast<int>(found - states.begin());
+  if (found == states.end()) states.push_back({shape, {}});
+  return index;
+}
+
+const Latency* find_cost(const LatencyTable& table, const BlockSpec& block, const Shape& input) {
+  if (block.kind == BlockKind::skip) return &kFree;
+  const auto found = table.blocks.find({block, input});
+  return found == table.blocks.end() ? nullptr : &found->second;
+}
+
+[[noreturn]] void fail_at_slot(const SearchSpace& space, const LatencyTable& table, size_t slot,
+                               const Shape& input) {
+  fail("space ", space.name, ", slot ", slot, ": ", table.provenance.device,
+       " can run none of its candidates (such as ", describe(space.slots[slot].candidates.front()),
+       " on ", input, "); give the slot others or take another device");
+}
+
+// Drops arcs into states from which nothing leads on.
+void prune(Lattice& lattice) {
+  for (size_t step = lattice.steps() - 1; step-- > 0;) {
+    const auto& next = lattice.layers[step + 1];
+    for (State& state : lattice.layers[step]) {
+      for (Arc& arc : state.arcs) {
+        if (!arc.cost) continue;
+        const auto& onward = next[arc.to].arcs;
+        if (std::none_of(onward.begin(), onward.end(), [](const Arc& a) { return a.cost; }))
+          arc = {};
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Lattice make_lattice(const SearchSpace& space, const LatencyTable& table, Ends ends) {
+  Lattice lattice;
+  lattice.layers.push_back({{stem_shape(space.stem, space.input), {}}});
+  for (size_t slot = 0; slot < space.slots.size(); ++slot) {
+    std::vector<State> next;
+    for (State& state : lattice.layers.back()) {
+      for (const BlockSpec& block : space.slots[slot].candidates) {
+        const Latency* cost = find_cost(table, block, state.shape);
+        state.arcs.push_back(cost ? Arc{cost, find_or_add(next, output_shape(block, state.shape))}
+                                  : Arc{});
+      }
+    }
+    if (next.empty()) fail_at_slot(space, table, slot, lattice.layers.back().front().shape);
+    lattice.layers.push_back(std::move(next));
+  }
+
+  bool any = false;
+  for (State& state : lattice.layers.back()) {
+    const auto found = table.ends.find(state.shape);
+    const Latency* cost = ends == Ends::free          ? &kFree
+                          : found == table.ends.end() ? nullptr
+                                                      : &found->second;
+    state.arcs = {cost ? Arc{cost, 0} : Arc{}};
+    any = any || cost;
+  }
+  if (!any)
+    fail("space ", space.name, ": ", table.provenance.device,
+         " can run none of its networks; take another device");
+  lattice.layers.push_back({State{}});
+  prune(lattice);
+  return lattice;
+}
+
+LeastPaths::LeastPaths(const Lattice& lattice, const Score& score) {
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  for (const auto& layer : lattice.layers) best_.emplace_back(layer.size(), Step{kNone});
+  best_.front().front().score = 0;
+  for (size_t step = 0; step < lattice.steps(); ++step) {
+    for (size_t s = 0; s < lattice.layers[step].size(); ++s) {
+      if (best_[step][s].score == kNone) continue;
+      const auto& arcs = lattice.layers[step][s].arcs;
+      for (size_t j = 0; j < arcs.size(); ++j) {
+        if (!arcs[j].cost) continue;
+        const int candidate = static_cast<int>(j);
+        const double sum = best_[step][s].score + score(step, candidate, arcs[j]);
+        Step& there = best_[step + 1][arcs[j].to];
+        if (sum < there.score) there = {sum, static_cast<int>(s), candidate};
+      }
+    }
+  }
+}
+
+Choice LeastPaths::choice_to(int state) const {
+  Choice choice(best_.size() - 2);
+  for (size_t slot = choice.size(); slot-- > 0;) {
+    const Step& step = best_[slot + 1][state];
+    choice[slot] = step.candidate;
+    state = step.from;
+  }
+  return choice;
+}
+
+Choice LeastPaths::choice() const { return choice_to(best_.back().front().from); }
+
+Latency add(const Latency& a, const Latency& b) {
+  return {a.ms + b.ms, a.low_ms + b.low_ms, a.high_ms + b.high_ms};
+}
+
+Choice cheapest_choice(const Lattice& lattice) {
+  return LeastPaths(lattice, [](size_t, int, const Arc& arc) { return arc.cost->ms; }).choice();
+}
+
+Latency sum_latency(const Lattice& lattice, const Choice& choice) {
+  Latency sum;
+  int state = 0;
+  for (size_t step = 0; step < lattice.steps(); ++step) {
+    const Arc& arc = lattice.layers[step][state].arcs[step < choice.size() ? choice[step] : 0];
+    sum = add(sum, *arc.cost);
+    state = arc.to;
+  }
+  return sum;
+}
+
+}  // namespace vpunas

@@ -1,0 +1,64 @@
+// The paths of a space through its shapes, priced by a table: what every exact computation of this
+// folder runs over.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "arch/space.h"
+#include "latency/table.h"
+
+namespace vpunas {
+
+// One candidate at one shape. `cost` is null where the table has no entry (the device cannot run
+// it) or where no path leads on from there.
+struct Arc {
+  const Latency* cost = nullptr;
+  int to = -1;  // index of the state in the next layer
+};
+
+struct State {
+  Shape shape;
+  std::vector<Arc> arcs;  // by candidate
+};
+
+// layers[i] holds the shapes that can stand in front of slot i; layers[slots] those behind the last
+// slot, each with the one arc of `ends`; the last layer is a single state without arcs. So the end
+// is a slot like any other, with one candidate.
+struct Lattice {
+  std::vector<std::vector<State>> layers;
+  size_t steps() const { return layers.size() - 1; }
+};
+
+enum class Ends { priced, free };  // free: cost 0, for a table whose ends are not known yet
+
+// Costs point into `table`. Throws Error naming the slot that no candidate of the table gets past.
+Lattice make_lattice(const SearchSpace& space, const LatencyTable& table, Ends ends = Ends::priced);
+
+// Least sums of scores from the start, by dynamic program. score(step, candidate, arc) is any
+// finite number.
+using Score = std::function<double(size_t step, int candidate, const Arc& arc)>;
+class LeastPaths {
+ public:
+  LeastPaths(const Lattice& lattice, const Score& score);
+  // The choice of least score that ends in layers[slots][state]; one leads there.
+  Choice choice_to(int state) const;
+  // The choice of least score.
+  Choice choice() const;
+
+ private:
+  struct Step {
+    double score;
+    int from = -1, candidate = -1;
+  };
+  std::vector<std::vector<Step>> best_;  // by layer and state
+};
+
+// Intervals add up as if fully correlated.
+Latency add(const Latency& a, const Latency& b);
+
+// The choice of least cost, and the cost of a choice.
+Choice cheapest_choice(const Lattice& lattice);
+Latency sum_latency(const Lattice& lattice, const Choice& choice);
+
+}  // namespace vpunas
