@@ -1,7 +1,6 @@
 // How Intel's MyriadX compiler maps a network: graph -> executed stages. Rules and their sources: docs/myriadx.md.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,49 +23,47 @@ Resources resources(int streams);
 enum class Engine { nce, shave, dma };
 enum class Place { ddr, cmx };
 
-// One step of the compiled network.
+// One executed step of the compiled network.
 struct Stage {
   std::string name;    // the node's, with "@soh=1/3"-like suffixes for parts
-  int node = 0;        // index in the (folded) graph
+  int node = 0;        // index in the folded graph
   std::string kind;    // "conv", "depthwise", "pool", "sum", "copy", "convert", "hswish", ...
   Engine engine = Engine::nce;
-  Shape input, output;             // of this part
-  int64_t input_bytes = 0, output_bytes = 0;  // FP16, rows padded where the engine needs it
+  Shape input, output;  // of this part; the NCE's input with its channels rounded up, its output with junk rows
+  int64_t input_bytes = 0, output_bytes = 0;  // all input tensors; without row padding
   Place input_place = Place::ddr, output_place = Place::ddr;
   int shaves = 0;
-  bool in_shadow = false;          // runs beside an NCE stage (injected)
-  int host = -1;                   // index of that NCE stage
+  bool in_shadow = false;  // runs beside an NCE stage
+  int host = -1;           // index of that NCE stage
   // NCE only
-  int mode = 0;                    // 0..4, 2^mode input blocks
+  int mode = 0;  // 0..4, 2^mode channels an input block
   int descriptors = 0;
-  int extended_channels = 0;       // input channels rounded up to the mode's blocks
+  int extended_channels = 0;  // input channels rounded up to the mode's block
   int64_t cycles_per_pixel = 0;
-  int64_t output_pixels = 0;       // computed ones (x4 before a fused 2x2 pooling)
-  int64_t weight_bytes = 0;        // with the zeros of depthwise groups
+  int64_t output_pixels = 0;  // computed ones (x4 before a fused 2x2 pooling)
+  int64_t weight_bytes = 0;   // with the zeros of depthwise groups
+
+  int64_t cycles() const { return cycles_per_pixel * output_pixels; }
 };
 
 struct Mapping {
   Resources resources;
   Graph graph;  // folded, the one that Stage::node refers to
-  std::vector<Stage> stages;
+  std::vector<Stage> stages;  // in order of execution, a stage in the shadow behind its host
 };
 
-// Throws Error for a graph that the MyriadX cannot run.
-Mapping map(const Graph& graph, const Resources& resources);
+// How the result leaves the chip; fp32 costs a conversion.
+enum class Precision { fp16, fp32 };
 
-// --- NCE convolution cost, exact (docs/myriadx.md section 3), public for tests and explanation. ---
+// Throws Error naming the node for a graph that the MyriadX cannot run.
+Mapping map(const Graph& graph, const Resources& resources, Precision output = Precision::fp16);
 
-struct NceConfig {
-  int mode = -1;  // -1: no legal mode
-  int descriptors = 0;
-  int channels_per_descriptor = 0;
-  int extended_channels = 0;
-  int64_t cycles_per_pixel = 0;
+// Sums over a mapping, for reports and comparisons.
+struct Totals {
+  int nce = 0, shave = 0, dma = 0, dma_in_shadow = 0;
+  int64_t descriptors = 0, nce_cycles = 0;  // cycles without pooling
+  int stages() const { return nce + shave + dma; }
 };
-// Best mode for one tile: input w x h x c, o output channels.
-NceConfig best_nce_config(int w, int h, int c, int o, int kx, int ky, int stride);
-
-// The group size T into which a depthwise convolution over `channels` is cut, each group a dense T x T convolution.
-int depthwise_group(int channels, int w, int h, int kernel, int stride);
+Totals totals(const Mapping& mapping);
 
 }  // namespace vpunas::myriadx

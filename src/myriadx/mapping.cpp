@@ -1,0 +1,79 @@
+#include "myriadx/mapping.h"
+
+#include <algorithm>
+
+#include "arch/weights.h"
+#include "base/error.h"
+#include "myriadx/program.h"
+
+namespace vpunas::myriadx {
+namespace {
+
+// Fills what only the finished program knows: shapes, bytes, places.
+Stage finish_stage(const Program& program, const Step& step) {
+  Stage stage = step.stage;
+  const Tensor& input = program.tensors[size_t(step.inputs[0])];
+  const Tensor& output = program.tensors[size_t(step.outputs[0])];
+  stage.input = input.shape;
+  stage.output = output.shape;
+  for (const int t : step.inputs) stage.input_bytes += program.tensors[size_t(t)].payload();
+  stage.output_bytes = output.payload();
+  stage.input_place = input.place;
+  stage.output_place = output.place;
+  return stage;
+}
+
+std::vector<Stage> executed_stages(Program& program) {
+  std::vector<Stage> stages;
+  for (const int index : program.order()) {
+    const Step& step = program.steps[size_t(index)];
+    if (!step.executes()) continue;
+    stages.push_back(finish_stage(program, step));
+    if (step.injected < 0) continue;
+    Stage shadow = finish_stage(program, program.steps[size_t(step.injected)]);
+    shadow.in_shadow = true;
+    shadow.host = int(stages.size()) - 1;
+    stages.push_back(std::move(shadow));
+  }
+  return stages;
+}
+
+}  // namespace
+
+Resources resources(int streams) {
+  switch (streams) {
+    case 1: return {1, 16, 19};
+    case 2: return {2, 7, 9};
+    case 3: return {3, 4, 6};
+    default: fail("MyriadX streams must be 1, 2 or 3, not ", streams);
+  }
+}
+
+Mapping map(const Graph& graph, const Resources& resources, Precision output) {
+  if (graph.nodes.size() < 2) fail("network ", graph.name, ": has no layers, so there is nothing to map");
+  Mapping mapping{resources, fold(graph), {}};
+  try {
+    Program program = lower(mapping.graph, resources, output);
+    settle_strides(program);
+    place(program, resources);
+    mapping.stages = executed_stages(program);
+  } catch (const Error& error) {
+    fail("network ", graph.name, ": ", error.what());
+  }
+  return mapping;
+}
+
+Totals totals(const Mapping& mapping) {
+  Totals sum;
+  for (const Stage& stage : mapping.stages) {
+    sum.nce += stage.engine == Engine::nce;
+    sum.shave += stage.engine == Engine::shave;
+    sum.dma += stage.engine == Engine::dma;
+    sum.dma_in_shadow += stage.engine == Engine::dma && stage.in_shadow;
+    sum.descriptors += stage.descriptors;
+    if (stage.weight_bytes > 0) sum.nce_cycles += stage.cycles();
+  }
+  return sum;
+}
+
+}  // namespace vpunas::myriadx

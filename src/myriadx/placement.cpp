@@ -1,0 +1,312 @@
+// Placement: which tensors lie in CMX, which copies that needs, and which steps run in the shadow of the NCE. The compiler
+// decides by trial: it changes one thing, allocates the whole network's CMX, and keeps the change where all fits.
+#include <algorithm>
+
+#include "base/error.h"
+#include "myriadx/cmx.h"
+#include "myriadx/program.h"
+
+namespace vpunas::myriadx {
+namespace {
+
+using Kind = Step::Kind;
+
+// Steps of the order between which a change shows.
+struct Range {
+  int first = 0, last = -1;
+  void add(int position) {
+    if (last < first) {
+      first = last = position;
+    } else {
+      first = std::min(first, position);
+      last = std::max(last, position);
+    }
+  }
+};
+
+// CMX before every step of the accepted program. A trial runs only the steps from the first one that a change concerns to
+// the first one behind which CMX is as it was, which makes it cheap: changes are local.
+class Timeline {
+ public:
+  Timeline(Program& program, const Resources& resources) : program_(program), resources_(resources) {}
+
+  // Allocates anew; the first step that does not fit, -1 where all do. `state` is CMX before that step.
+  int run(CmxState& state) {
+    order_ = program_.order();
+    states_.clear();
+    state = {};
+    for (const int step : order_) {
+      states_.push_back(state);
+      CmxState next = state;
+      if (run_step(program_, resources_, step, next) < 0) return step;
+      state = std::move(next);
+    }
+    return -1;
+  }
+
+  // True, and the program accepted, where it still fits after a change that concerns steps in `range` of the new order.
+  bool accept(const Range& range) {
+    const std::vector<int>& order = program_.order();
+    const size_t n = order.size(), before = order_.size();
+    size_t prefix = 0, suffix = 0;
+    while (prefix < std::min(n, before) && order[prefix] == order_[prefix]) ++prefix;
+    while (suffix < std::min(n, before) - prefix && order[n - 1 - suffix] == order_[before - 1 - suffix]) ++suffix;
+    prefix = std::min(prefix, size_t(range.first));
+    suffix = std::min(suffix, n - 1 - size_t(std::max(range.last, -1)));
+
+    if (prefix >= states_.size()) return true;
+    CmxState state = states_[prefix];
+    fresh_.clear();
+    size_t i = prefix;
+    for (; i < n; ++i) {
+      if (n - i <= suffix && state == states_[i + before - n]) break;
+      fresh_.push_back(state);
+      if (run_step(program_, resources_, order[i], state) < 0) return false;
+    }
+    splice(prefix, i + before - n);
+    order_ = order;
+    return true;
+  }
+
+ private:
+  // Replaces the states of [first, last) by the fresh ones.
+  void splice(size_t first, size_t last) {
+    const auto begin = states_.begin() + std::ptrdiff_t(first);
+    const size_t same = std::min(last - first, fresh_.size());
+    std::move(fresh_.begin(), fresh_.begin() + std::ptrdiff_t(same), begin);
+    if (fresh_.size() > same) {
+      states_.insert(begin + std::ptrdiff_t(same), std::make_move_iterator(fresh_.begin() + std::ptrdiff_t(same)),
+                     std::make_move_iterator(fresh_.end()));
+    } else {
+      states_.erase(begin + std::ptrdiff_t(same), states_.begin() + std::ptrdiff_t(last));
+    }
+  }
+
+  Program& program_;
+  const Resources& resources_;
+  std::vector<int> order_;  // of the accepted program
+  std::vector<CmxState> states_, fresh_;
+};
+
+class Placement {
+ public:
+  Placement(Program& program, const Resources& resources)
+      : program_(program), resources_(resources), timeline_(program, resources) {}
+
+  void run() {
+    copy_nce_results();
+    for (const Step& s : program_.steps) {
+      if (s.kind == Kind::nce && !s.removed) program_.place_all(program_.top(s.outputs[0]), Place::cmx);
+    }
+    program_.mark_cmx_writers();
+    make_room();
+    move_nce_inputs();
+    drop_copies();
+    fill_shadows();
+    set_shaves();
+  }
+
+ private:
+  Step& step(int i) { return program_.steps[size_t(i)]; }
+  Tensor& tensor(int i) { return program_.tensors[size_t(i)]; }
+
+  // The steps that write or read the tensor or a view of it.
+  void add_steps(int t, Range& range) {
+    const auto add = [&](int s) { range.add(program_.position(step(s).host >= 0 ? step(s).host : s)); };
+    if (tensor(t).producer >= 0) add(tensor(t).producer);
+    for (const int consumer : tensor(t).consumers) add(consumer);
+    for (const int child : tensor(t).children) add_steps(child, range);
+  }
+
+  bool fits_around(int t) {
+    program_.order();
+    Range range;
+    add_steps(program_.top(t), range);
+    return timeline_.accept(range);
+  }
+
+  // After a change that shows at one step and where the order differs.
+  bool fits_at(int index) {
+    program_.order();
+    Range range;
+    range.add(program_.position(index));
+    return timeline_.accept(range);
+  }
+
+  // The NCE writes only to CMX, results of the network lie in DDR.
+  void copy_nce_results() {
+    const std::vector<int> order = program_.order();
+    for (const int index : order) {
+      if (step(index).kind != Kind::nce) continue;
+      const int output = step(index).outputs[0];
+      if (tensor(program_.top(output)).role != Role::output) continue;
+      const int inner = program_.add_tensor(tensor(output).shape);
+      tensor(inner).required = kNceStrides;
+      program_.replace_output(index, output, inner);
+      program_.add_copy(Phase::spill, step(index).stage.name + "@flush-output", step(index).stage.node, inner, output);
+    }
+  }
+
+  // Where the network does not fit, all that lies in CMX at the failing step moves to DDR for its readers, and all starts
+  // anew.
+  void make_room() {
+    std::vector<int> failed;
+    CmxState state;
+    for (int stuck = timeline_.run(state); stuck >= 0; stuck = timeline_.run(state)) {
+      bool moved = false;
+      for (const CmxState::Block& block : state.blocks) moved |= spill(block.tensor, stuck);
+      const bool again = std::find(failed.begin(), failed.end(), stuck) != failed.end();
+      if (again || !moved) {
+        fail("node ", step(stuck).stage.name, ": its tensors do not fit the MyriadX's CMX memory; make the layer smaller");
+      }
+      failed.push_back(stuck);
+    }
+  }
+
+  bool spill(int t, int stuck) {
+    std::vector<int> readers;
+    for (const int reader : tensor(t).consumers) {
+      if (!step(reader).spills) readers.push_back(reader);
+    }
+    if (readers.empty()) return false;
+    if (tensor(t).spill < 0) {
+      const int copy = program_.add_tensor(tensor(t).shape);
+      tensor(copy).required = tensor(t).required;
+      const Stage& producer = step(tensor(t).producer).stage;
+      const int added = program_.add_copy(Phase::spill, producer.name + "@move-to-DDR", step(stuck).stage.node, t, copy);
+      step(added).spills = true;
+      tensor(t).spill = copy;
+    }
+    const int copy = tensor(t).spill;
+    for (const int reader : readers) {
+      program_.replace_input(reader, t, copy);
+      const std::vector<int> children = tensor(t).children;
+      for (const int child : children) {
+        if (tensor(child).producer != reader) continue;  // only views that this reader makes
+        program_.set_parent(child, copy);
+        program_.place_all(child, Place::ddr);
+      }
+    }
+    return true;
+  }
+
+  // Inputs of the NCE that lie in DDR move to CMX, one by one in order of use.
+  void move_nce_inputs() {
+    std::vector<char> seen(program_.tensors.size(), 0);
+    std::vector<int> candidates;
+    for (const int index : program_.order()) {
+      if (step(index).kind != Kind::nce) continue;
+      const int input = step(index).inputs[0], top = program_.top(input);
+      if (tensor(top).role != Role::intermediate || tensor(top).place == Place::cmx || seen[size_t(top)]) continue;
+      const Step& producer = step(tensor(input).producer);
+      if (producer.spills || producer.shaves == Shaves::all) continue;
+      seen[size_t(top)] = 1;
+      candidates.push_back(top);
+    }
+    for (const int candidate : candidates) {
+      program_.place_all(candidate, Place::cmx);
+      if (!fits_around(candidate)) program_.place_all(candidate, Place::ddr);
+    }
+  }
+
+  bool is_droppable(int copy) {
+    const int from = step(copy).inputs[0], to = step(copy).outputs[0];
+    if (tensor(from).parent >= 0 || !tensor(from).children.empty()) return false;
+    return program_.strides_fit(from, to) && tensor(program_.top(to)).role == Role::intermediate;
+  }
+
+  // Copies from the NCE into a part of a larger tensor go where that tensor may lie in CMX.
+  void drop_copies() {
+    std::vector<int> copies;
+    for (const int index : program_.order()) {
+      if (step(index).kind == Kind::copy && step(index).optional && is_droppable(index)) copies.push_back(index);
+    }
+    for (const int index : copies) {
+      if (is_droppable(index)) drop_copy(index);
+    }
+  }
+
+  void drop_copy(int index) {
+    const int from = step(index).inputs[0], to = step(index).outputs[0];
+    const int top = program_.top(to), producer = tensor(from).producer;
+    const Place before = tensor(top).place;
+    const Stage stage = step(index).stage;
+    program_.remove_step(index);
+    program_.place_all(top, Place::cmx);
+    program_.replace_output(producer, from, to);
+    const std::vector<int> readers = tensor(from).consumers;
+    for (const int reader : readers) program_.replace_input(reader, from, to);
+    if (before == Place::cmx ? fits_at(producer) : fits_around(top)) return;
+    program_.replace_output(producer, to, from);
+    for (const int reader : readers) program_.replace_input(reader, to, from);
+    program_.place_all(top, before);
+    program_.add_copy(Phase::readd, stage.name, stage.node, from, to);
+    fits_at(producer);  // as before, so it does
+  }
+
+  // One copy or SHAVE step that does not want all SHAVEs may run beside each NCE step that it does not depend on.
+  void fill_shadows() {
+    std::vector<int> hosts, guests;
+    for (const int index : program_.order()) {
+      const Step& s = step(index);
+      if (s.kind == Kind::nce) hosts.push_back(index);
+      if (s.kind == Kind::copy || (s.kind == Kind::shave && s.shaves != Shaves::all)) guests.push_back(index);
+    }
+    for (const int host : hosts) {
+      program_.order();
+      std::vector<int> candidates;
+      for (const int guest : guests) {
+        if (is_independent(host, guest)) candidates.push_back(guest);
+      }
+      for (const int guest : candidates) {
+        if (!inject(host, guest)) continue;
+        guests.erase(std::find(guests.begin(), guests.end(), guest));
+        break;
+      }
+    }
+  }
+
+  // Whether the later one could run at the place of the earlier.
+  bool is_independent(int host, int guest) {
+    const int later = program_.position(guest) > program_.position(host) ? guest : host;
+    return program_.last_dependency(later) < program_.position(later == host ? guest : host);
+  }
+
+  bool inject(int host, int guest) {
+    program_.inject(host, guest);
+    if (fits_at(host)) return true;
+    program_.eject(host);
+    return false;
+  }
+
+  // Stages that could have more SHAVEs get two beside the NCE.
+  int shaves_for(int index, Shaves wanted, int available) {
+    if (wanted == Shaves::two) return std::min(available, 2);
+    if (wanted == Shaves::limited) {
+      const auto is_nce = [&](int s) { return step(s).kind == Kind::nce; };
+      const auto any_nce = [&](const std::vector<int>& steps) { return std::any_of(steps.begin(), steps.end(), is_nce); };
+      const bool beside = is_nce(index) || any_nce(program_.next_steps(index)) || any_nce(program_.previous_steps(index));
+      if (beside) return std::min(available, 2);
+    }
+    return available;
+  }
+
+  void set_shaves() {
+    CmxState state;
+    for (const int index : program_.order()) {
+      const int available = run_step(program_, resources_, index, state);
+      Step& worker = step(index).injected >= 0 ? step(step(index).injected) : step(index);
+      if (worker.shaves != Shaves::none) worker.stage.shaves = shaves_for(index, worker.shaves, available);
+    }
+  }
+
+  Program& program_;
+  const Resources& resources_;
+  Timeline timeline_;
+};
+
+}  // namespace
+
+void place(Program& program, const Resources& resources) { Placement(program, resources).run(); }
+
+}  // namespace vpunas::myriadx

@@ -1,0 +1,75 @@
+// The study's CSV files, which are not part of the project: tests that need them skip where they are absent.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vpunas::myriadx {
+
+using Row = std::map<std::string, std::string>;
+
+inline std::optional<std::filesystem::path> shared_folder() {
+  const char* given = std::getenv("VPUNAS_SHARED");
+  const std::filesystem::path source = std::filesystem::path(__FILE__).parent_path() / "../..";
+  const std::filesystem::path folder = given ? std::filesystem::path(given) : source / "../shared";
+  if (!std::filesystem::exists(folder / "data/myriadx")) return std::nullopt;
+  return folder / "data/myriadx";
+}
+
+inline std::vector<std::string> split_csv(const std::string& line) {
+  std::vector<std::string> cells(1);
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      cells.emplace_back();
+    } else if (c != '\r') {
+      cells.back() += c;
+    }
+  }
+  return cells;
+}
+
+// A CSV file with a header line, gzipped or not.
+inline std::vector<Row> read_csv(const std::filesystem::path& path) {
+  gzFile file = gzopen(path.c_str(), "rb");
+  if (file == nullptr) return {};
+  std::string text(1 << 16, '\0'), all;
+  for (int n; (n = gzread(file, text.data(), static_cast<unsigned>(text.size()))) > 0;) all.append(text, 0, size_t(n));
+  gzclose(file);
+  std::vector<Row> rows;
+  std::vector<std::string> header;
+  for (size_t begin = 0; begin < all.size();) {
+    const size_t end = std::min(all.find('\n', begin), all.size());
+    const std::vector<std::string> cells = split_csv(all.substr(begin, end - begin));
+    if (header.empty()) {
+      header = cells;
+    } else {
+      Row& row = rows.emplace_back();
+      for (size_t i = 0; i < std::min(header.size(), cells.size()); ++i) row[header[i]] = cells[i];
+    }
+    begin = end + 1;
+  }
+  return rows;
+}
+
+inline int number(const Row& row, const char* column) {
+  const auto found = row.find(column);
+  return found == row.end() || found->second.empty() ? 0 : std::atoi(found->second.c_str());
+}
+
+}  // namespace vpunas::myriadx
+
+// Skips the test where the study's data are absent, else defines `folder`.
+#define VPUNAS_SHARED_OR_SKIP(folder)                                                                       \
+  const auto folder##_found = vpunas::myriadx::shared_folder();                                             \
+  if (!folder##_found) GTEST_SKIP() << "the study's data are absent (set VPUNAS_SHARED to their folder)"; \
+  const std::filesystem::path folder = *folder##_found
