@@ -88,8 +88,8 @@ TEST(RunProcess, WorksInTheFolder) {
 }
 
 TEST(RunProcess, SaysWhyAProgramCannotBeStarted) {
-  EXPECT_CONTAINS(error_of([] { run_process({"vpunas-does-not-exist"}); }),
-                  "vpunas-does-not-exist: cannot be started: No such");
+  EXPECT_CONTAINS(error_of([] { run_process({"/does/not/exist"}); }),
+                  "/does/not/exist: cannot be started: No such");
   EXPECT_CONTAINS(error_of([] { run_process({"/etc/passwd"}); }), "Permission denied");
 }
 
