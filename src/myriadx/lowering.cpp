@@ -225,6 +225,7 @@ class Lowering {
     }
     int last = fuse_activation(work, i);
     if (conv.groups == 1) last = fuse_pooling(work, last);
+    if (conv.groups == 1 && !work.pooled && split_with_pooling(work, i, last)) return;
     work.output = finish_at(i, last);
     if (conv.groups == 1) {
       convolve(work);
@@ -290,9 +291,7 @@ class Lowering {
     if (const Activation* next = on_nce ? activation_behind(i) : nullptr; next && next->act == Act::relu) {
       last = sole_consumer(i);
     }
-    const int output = finish_at(i, last);
-    const char* kind = pool.kind == PoolKind::max ? "max_pool" : "avg_pool";
-    this->pool(i, node(i).name, kind, input(i), output, window, on_nce, pool.kind == PoolKind::max);
+    this->pool(i, node(i).name, input(i), finish_at(i, last), window, pool.kind, on_nce);
   }
 
   void lower_layer(int i, const GlobalPool&) {
@@ -392,6 +391,37 @@ class Lowering {
     return next;
   }
 
+  // A convolution whose output is larger than a tile may be, with nothing but a pooling behind it, is cut along its output
+  // channels together with the pooling, so that what lies between them stays in CMX.
+  bool split_with_pooling(const Work& work, int i, int last) {
+    const int next = sole_consumer(last);
+    const Pool* layer = next < 0 ? nullptr : std::get_if<Pool>(&node(next).layer);
+    const Shape whole = node(last).shape;
+    if (layer == nullptr || !runs_on_nce(*layer, whole, node(next).shape)) return false;
+    if (nce_bytes(whole) <= resources_.tile_limit()) return false;
+    int channels = 0;
+    for (const int candidate : {32, 64, 128}) {
+      const bool fits = nce_bytes({candidate, whole.h, whole.w}) <= resources_.tile_limit();
+      if (whole.c % candidate == 0 && fits) channels = candidate;
+    }
+    if (channels == 0) return false;
+    const Shape pooled = node(next).shape;
+    const size_t tiles = size_t(whole.c / channels);
+    std::vector<int> outputs;
+    for (size_t t = 0; t < tiles; ++t) {
+      Work tile = work;
+      tile.name += part("tile", int(t), tiles);
+      tile.output = program_.add_tensor({channels, whole.h, whole.w});
+      outputs.push_back(program_.add_tensor({channels, pooled.h, pooled.w}));
+      convolve(tile);
+      pool(next, node(next).name + part("tile", int(t), tiles), tile.output, outputs.back(),
+           {layer->kw, layer->kh, layer->sw, layer->padding}, layer->kind, true);
+    }
+    const int output = finish_at(i, next);
+    add_special(Phase::depthwise, Step::Kind::concat, node(next).name + "@concat", next, outputs, {output});
+    return true;
+  }
+
   // --- Convolutions ---
 
   void software_convolution(int i, const Conv& conv) {
@@ -452,7 +482,7 @@ class Lowering {
       work.output = program_.add_tensor({pooled.c, pooled.h * 2, pooled.w * 2});
       work.pooled = false;
       tiling = tile();
-      pool(work.node, work.name + "@pool", "max_pool", work.output, output, {2, 2, 2, {}}, true, true);
+      pool(work.node, work.name + "@pool", work.output, output, {2, 2, 2, {}}, PoolKind::max, true);
     }
     if (tiling) {
       convolve_tiles(work, *tiling);
@@ -585,7 +615,8 @@ class Lowering {
 
   // --- Pooling ---
 
-  void pool(int i, const std::string& name, const char* kind, int in, int out, Window window, bool on_nce, bool max) {
+  void pool(int i, const std::string& name, int in, int out, Window window, PoolKind kind, bool on_nce) {
+    const bool max = kind == PoolKind::max;
     const Shape from = shape(in), to = shape(out);
     if (on_nce) {
       Padding& p = window.padding;
@@ -599,7 +630,7 @@ class Lowering {
         p = {};
       }
       if (const auto tiling = tile_pooling(shape(in), to, window, resources_.tile_limit())) {
-        pool_tiles(i, name, kind, in, out, window, *tiling);
+        pool_tiles(i, name, max ? "max_pool" : "avg_pool", in, out, window, *tiling);
         return;
       }
     }

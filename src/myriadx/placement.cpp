@@ -226,21 +226,15 @@ class Placement {
     }
   }
 
-  void drop_copy(int index) {
-    const int from = step(index).inputs[0], to = step(index).outputs[0];
-    const int top = program_.top(to), producer = tensor(from).producer;
+  void drop_copy(int copy) {
+    const int from = step(copy).inputs[0], top = program_.top(step(copy).outputs[0]);
+    const int producer = tensor(from).producer;
     const Place before = tensor(top).place;
-    const Stage stage = step(index).stage;
-    program_.remove_step(index);
     program_.place_all(top, Place::cmx);
-    program_.replace_output(producer, from, to);
-    const std::vector<int> readers = tensor(from).consumers;
-    for (const int reader : readers) program_.replace_input(reader, from, to);
+    program_.bypass(copy);
     if (before == Place::cmx ? fits_at(producer) : fits_around(top)) return;
-    program_.replace_output(producer, to, from);
-    for (const int reader : readers) program_.replace_input(reader, to, from);
     program_.place_all(top, before);
-    program_.add_copy(Phase::readd, stage.name, stage.node, from, to);
+    program_.restore(copy);
     fits_at(producer);  // as before, so it does
   }
 

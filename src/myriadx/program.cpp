@@ -61,6 +61,49 @@ void Program::remove_step(int index) {
   step.removed = true;
 }
 
+bool Program::is_link(int copy) const {
+  const Tensor& from = tensors[size_t(steps[size_t(copy)].inputs[0])];
+  const Step& producer = steps[size_t(from.producer)];
+  return from.consumers.size() == 1 && producer.outputs.size() == 1 && producer.injected < 0 && producer.host < 0;
+}
+
+void Program::number_from(int position) {
+  for (size_t i = size_t(position); i < order_.size(); ++i) positions_[size_t(order_[i])] = int(i);
+}
+
+// A link leaves and joins the order behind its producer without a new search.
+void Program::bypass(int copy) {
+  const int from = steps[size_t(copy)].inputs[0], to = steps[size_t(copy)].outputs[0];
+  const bool in_place = ordered_ && is_link(copy);
+  const int producer = tensors[size_t(from)].producer;
+  remove_step(copy);
+  replace_output(producer, from, to);
+  const std::vector<int> readers = tensors[size_t(from)].consumers;
+  for (const int reader : readers) replace_input(reader, from, to);
+  steps[size_t(copy)].bypassed = readers;
+  if (!in_place) return;
+  const int at = positions_[size_t(copy)];
+  order_.erase(order_.begin() + at);
+  number_from(at);
+  ordered_ = true;
+}
+
+int Program::restore(int copy) {
+  const int from = steps[size_t(copy)].inputs[0], to = steps[size_t(copy)].outputs[0];
+  const int producer = tensors[size_t(to)].producer;
+  const bool was_ordered = ordered_;
+  replace_output(producer, to, from);
+  for (const int reader : steps[size_t(copy)].bypassed) replace_input(reader, to, from);
+  const int restored = add_copy(Phase::readd, steps[size_t(copy)].stage.name, steps[size_t(copy)].stage.node, from, to);
+  if (!was_ordered || !is_link(restored)) return restored;
+  const int at = positions_[size_t(producer)] + 1;
+  order_.insert(order_.begin() + at, restored);
+  positions_.resize(steps.size(), -1);
+  number_from(at);
+  ordered_ = true;
+  return restored;
+}
+
 void Program::replace_input(int index, int from, int to) {
   auto& inputs = steps[size_t(index)].inputs;
   *std::find(inputs.begin(), inputs.end(), from) = to;
@@ -240,11 +283,8 @@ const std::vector<int>& Program::order() {
   stale_.resize(steps.size(), 1);
   std::vector<char> state(steps.size(), 0);
   std::vector<int> initial;
-  const auto is_initial = [&](const Step& step) {
-    return std::all_of(step.inputs.begin(), step.inputs.end(), [&](int t) { return tensors[size_t(t)].producer < 0; });
-  };
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (!steps[i].removed && steps[i].host < 0 && is_initial(steps[i])) initial.push_back(int(i));
+  for (const Tensor& tensor : tensors) {
+    if (tensor.role == Role::input) initial.insert(initial.end(), tensor.consumers.begin(), tensor.consumers.end());
   }
   std::sort(initial.begin(), initial.end(), [&](int a, int b) { return steps[size_t(a)].id < steps[size_t(b)].id; });
   for (const int step : initial) visit(step, state);

@@ -64,6 +64,7 @@ struct Step {
   bool removed = false;
   int injected = -1;  // the step in this NCE step's shadow
   int host = -1;      // the NCE step whose shadow this one runs in
+  std::vector<int> bypassed = {};  // of a removed copy: other readers of its input
 
   bool executes() const { return kind == Kind::nce || kind == Kind::shave || kind == Kind::copy; }
 };
@@ -78,6 +79,10 @@ class Program {
   int add_step(Phase phase, Step step);
   int add_copy(Phase phase, std::string name, int node, int from, int to);
   void remove_step(int step);
+  // Lets the producer of a copy's input, and that input's other readers, use the copy's output instead, without the copy.
+  void bypass(int copy);
+  // Takes that back and returns the copy, a new step.
+  int restore(int copy);
   void replace_input(int step, int from, int to);  // one edge
   void replace_output(int step, int from, int to);
   void set_parent(int child, int parent);
@@ -104,7 +109,9 @@ class Program {
   int last_dependency(int step) const;
 
  private:
-  void touch(int step);         // its readers changed
+  bool is_link(int copy) const;   // nothing but its producer's reader, so that it runs right behind it
+  void number_from(int position);
+  void touch(int step);  // its readers changed
   void touch_producer(int tensor);
   void sort_next(int step);
   void visit(int step, std::vector<char>& state);
