@@ -193,6 +193,7 @@ Image decode_jpeg(std::string_view bytes, int channels, int shortest_side) {
     jpeg_read_header(&info, TRUE);
   });
   check_image_size(info.image_width, info.image_height, bytes.size(), pixels_per_byte);
+  const int orientation = orientation_of(info);  // finishing frees the segments
   info.out_color_space = output_space(info, channels);
   info.scale_num = scale_eighths(info, shortest_side);
   info.scale_denom = 8;
@@ -211,7 +212,7 @@ Image decode_jpeg(std::string_view bytes, int channels, int shortest_side) {
     store_row(row.data(), y, image);
   }
   decoder.guard([&] { jpeg_finish_decompress(&info); });
-  return upright(std::move(image), orientation_of(info));
+  return upright(std::move(image), orientation);
 }
 
 }  // namespace vpunas
