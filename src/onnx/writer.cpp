@@ -318,9 +318,29 @@ class GraphWriter {
     emit(i, "Reshape", {swapped, ints(i, "shape", {1, s.c, s.h, s.w})});
   }
 
+  // ONNX before opset 22 has no rule against a last window that starts beyond the padded input;
+  // where there is such a one, rounding down gives the size without it.
+  bool rounds_up(size_t i, const Pool& pool) const {
+    if (pool.rounding == Rounding::floor) return false;
+    const Shape& in = source_shape(i);
+    const Shape& out = graph_.nodes[i].shape;
+    const Padding& pad = pool.padding;
+    const auto has_outside = [](int size, int kernel, int stride, int count) {
+      return (size - kernel) % stride != 0 && count == (size - kernel) / stride + 1;
+    };
+    const bool h = has_outside(in.h + pad.top + pad.bottom, pool.kh, pool.sh, out.h);
+    const bool w = has_outside(in.w + pad.left + pad.right, pool.kw, pool.sw, out.w);
+    const bool exact_h = (in.h + pad.top + pad.bottom - pool.kh) % pool.sh == 0;
+    const bool exact_w = (in.w + pad.left + pad.right - pool.kw) % pool.sw == 0;
+    if ((h && !w && !exact_w) || (w && !h && !exact_h))
+      fail("node ", graph_.nodes[i].name,
+           ": ONNX cannot round its height and its width differently");
+    return !h && !w;
+  }
+
   void write_layer(size_t i, const Pool& pool) {
     Attributes attributes = window(pool.kh, pool.kw, pool.sh, pool.sw, pool.padding);
-    attributes.push_back(integer("ceil_mode", pool.rounding == Rounding::ceil));
+    attributes.push_back(integer("ceil_mode", rounds_up(i, pool)));
     const bool average = pool.kind == PoolKind::average;
     if (average) attributes.push_back(integer("count_include_pad", pool.count_padding));
     emit(i, average ? "AveragePool" : "MaxPool", {image(i)}, attributes);
