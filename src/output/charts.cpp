@@ -52,6 +52,32 @@ void draw_end_names(Svg& svg, const Frame& frame, const std::vector<Series>& ser
   }
 }
 
+// The name of a horizontal line, above or below one of its ends: where the curves pass least.
+void draw_reference_name(Svg& svg, const Frame& frame, const std::vector<Series>& series,
+                         const std::pair<double, std::string>& reference) {
+  const double y = frame.py(reference.first), w = text_width(reference.second), h = 18;
+  const Box& box = frame.box;
+  Box best;
+  int least = std::numeric_limits<int>::max();
+  for (const double x : {box.x + box.w - w, box.x + 6}) {
+    for (const double top : {y - h - 2, y + 2, y - 2 * h, y + h, y - 3 * h}) {
+      if (top < box.y - 2 || top + h > box.y + box.h) continue;
+      int passing = 0;
+      for (const Series& one : series) {
+        for (const auto& [px, py] : one.points) {
+          const double dx = frame.px(px) - x, dy = frame.py(py) - top;
+          passing += dx > -4 && dx < w + 4 && dy > -2 && dy < h + 2 ? 1 : 0;
+        }
+      }
+      if (passing < least) {
+        least = passing;
+        best = {x, top, w, h};
+      }
+    }
+  }
+  if (best.w > 0) svg.text(best.x, best.y + 13, reference.second, "budget-name");
+}
+
 }  // namespace
 
 std::string line_chart(const LineChart& chart, double width) {
@@ -72,7 +98,7 @@ std::string line_chart(const LineChart& chart, double width) {
   if (named && !wide) top += draw_legend(svg, series, 0, width);
   double right = 10;
   if (named && wide) {
-    for (const Series& one : series) right = std::max(right, text_width(one.name) + 14);
+    for (const Series& one : series) right = std::max(right, 1.1 * text_width(one.name) + 14);
   }
   Frame frame{.box = {}, .x = round_axis(x.low, x.high, wide ? 7 : 5), .y = round_axis(y.low, y.high, 5)};
   if (x.high > x.low) frame.x = {x.low, x.high, frame.x.step};  // lines begin and end at the frame's sides
@@ -83,16 +109,15 @@ std::string line_chart(const LineChart& chart, double width) {
   if (chart.reference) {
     const double at = frame.py(chart.reference->first);
     svg.line(frame.box.x, at, frame.box.x + frame.box.w, at, "budget");
-    const bool below = at - frame.box.y < 20;
-    svg.text(frame.box.x + frame.box.w, below ? at + 15 : at - 6, chart.reference->second, "budget-name", Anchor::end);
   }
   for (const Series& one : series) {
     std::vector<std::pair<double, double>> points;
     for (const auto& [px, py] : one.points) points.emplace_back(frame.px(px), frame.py(py));
-    svg.polyline(points, "line " + one.css);
+    svg.polyline(points, cat("line ", one.css, points.size() > 150 ? " thin" : ""));
     svg.circle(points.back().first, points.back().second, 3, "dot " + one.css,
                cat(one.name, ": ", significant(one.points.back().second)));
   }
+  if (chart.reference) draw_reference_name(svg, frame, series, *chart.reference);
   if (named && wide) draw_end_names(svg, frame, series);
   return svg.str();
 }
@@ -125,7 +150,7 @@ std::string range_chart(const std::string& title, const std::string& x_title, co
   if (x.high <= 0) return "";
   const bool wide = width >= 420;
   constexpr double kTop = 8;
-  const double row_height = wide ? 40 : 56, height = kTop + row_height * static_cast<double>(rows.size());
+  const double row_height = wide ? 40 : 62, height = kTop + row_height * static_cast<double>(rows.size());
   Svg svg(width, height + 44, title);
   const double left = wide ? std::min(names + 14, 0.4 * width) : 0;
   Frame frame{.box = {left, kTop, width - left - (wide ? 86 : 78), height - kTop},
@@ -143,7 +168,7 @@ std::string range_chart(const std::string& title, const std::string& x_title, co
     if (wide) {
       svg.text(left - 14, middle + 4, row.name, "name", Anchor::end);
     } else {
-      svg.text(0, middle - 14, row.name, "name");
+      svg.text(0, middle - 19, row.name, "name");
     }
     const bool both = row.predicted && row.measured;
     const double end = frame.box.x + frame.box.w + 12;

@@ -7,6 +7,23 @@
 #include "base/text.h"
 
 namespace vpunas {
+namespace {
+
+const std::string kUnit = "\u00a0";  // no line breaks between a figure and its unit
+
+// Three significant digits, and none below a microsecond.
+int ms_digits(double ms) {
+  const double size = std::abs(ms);
+  return size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+}
+
+std::string signed_fixed(double value, int digits) {
+  const std::string size = fixed(std::abs(value), digits);
+  const bool zero = size.find_first_not_of("0.") == std::string::npos;
+  return cat(zero ? "±" : value < 0 ? "−" : "+", size);
+}
+
+}  // namespace
 
 const Json& at(const Json& json, const char* key) {
   static const Json nothing;
@@ -52,32 +69,31 @@ std::string significant(double value, int digits) {
   return fixed(value, std::clamp(digits - 1 - magnitude, 0, 9));
 }
 
-std::string percent(Figure share, int digits) { return share ? fixed(100 * *share, digits) + " %" : ""; }
+std::string plain(double value) { return cat(value); }
 
-std::string milliseconds(Figure ms) { return ms ? significant(*ms) + " ms" : ""; }
-
-std::string interval_text(const Interval& ms) { return significant(ms.low) + "–" + significant(ms.high); }
-
-namespace {
-std::string signed_fixed(double value, int digits) {
-  const std::string size = fixed(std::abs(value), digits);
-  const bool zero = size.find_first_not_of("0.") == std::string::npos;
-  return cat(zero ? "±" : value < 0 ? "−" : "+", size);
+std::string percent(Figure share, int digits) {
+  if (!share) return "";
+  return (*share == 1 ? "100" : fixed(100 * *share, digits)) + kUnit + "%";
 }
-}  // namespace
 
-std::string points(double difference) { return signed_fixed(100 * difference, 1) + " points"; }
+std::string milliseconds(Figure ms) { return ms ? fixed(*ms, ms_digits(*ms)) + kUnit + "ms" : ""; }
+
+std::string interval_text(const Interval& ms) {
+  return cat(fixed(ms.low, ms_digits(ms.high)), "–", fixed(ms.high, ms_digits(ms.high)));
+}
+
+std::string points(double difference) { return signed_fixed(100 * difference, 1) + kUnit + "points"; }
 
 std::string change(double value, double reference) {
-  return reference > 0 ? signed_fixed(100 * (value / reference - 1), 1) + " %" : "";
+  return reference > 0 ? signed_fixed(100 * (value / reference - 1), 1) + kUnit + "%" : "";
 }
 
 std::string count_short(Figure count) {
   if (!count) return "";
   const double size = std::abs(*count);
-  if (size >= 1e9) return significant(*count / 1e9) + " G";
-  if (size >= 1e6) return significant(*count / 1e6) + " M";
-  if (size >= 1e3) return significant(*count / 1e3) + " k";
+  if (size >= 1e9) return significant(*count / 1e9) + kUnit + "G";
+  if (size >= 1e6) return significant(*count / 1e6) + kUnit + "M";
+  if (size >= 1e3) return significant(*count / 1e3) + kUnit + "k";
   return fixed(*count, 0);
 }
 
@@ -90,8 +106,8 @@ std::string count_full(Figure count) {
 }
 
 std::string bytes_text(double bytes) {
-  if (bytes >= 1e6) return significant(bytes / 1e6) + " MB";
-  return bytes >= 1e3 ? significant(bytes / 1e3) + " kB" : fixed(bytes, 0) + " B";
+  if (bytes >= 1e6) return significant(bytes / 1e6) + kUnit + "MB";
+  return bytes >= 1e3 ? significant(bytes / 1e3) + kUnit + "kB" : fixed(bytes, 0) + kUnit + "B";
 }
 
 std::string shape_text(const Json& shape) {

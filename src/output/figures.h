@@ -43,6 +43,9 @@ std::string count_full(Figure count);
 std::string bytes_text(double bytes);
 std::string shape_text(const Json& shape);          // "32×112×112"
 
+// As short as it can be told: "3", "0.5".
+std::string plain(double value);
+
 // Three significant digits without an exponent, for figures in texts.
 std::string significant(double value, int digits = 3);
 

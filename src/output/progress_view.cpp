@@ -25,6 +25,7 @@ using namespace std::chrono_literals;
 constexpr auto kRedrawEvery = 100ms;
 constexpr auto kPlainEvery = 10s;
 constexpr double kPlainShare = 0.1;
+constexpr int kShortestBar = 8, kLongestBar = 24;  // columns
 
 // A piece of work between its begin and its end.
 struct Task {
@@ -106,11 +107,12 @@ std::vector<std::string> metric_texts(const Task& task) {
 std::string bar_line(const Task& task, TimePoint now, int columns, bool utf8) {
   std::vector<std::string> parts = figures(task, now);
   std::string line = task.title();
-  const int wanted = display_width(line) + display_width(join(parts, "  ")) + 4;
-  if (task.total > 0 && columns - wanted >= 6) {
-    line += "  " + bar(task.share(), std::min(24, columns - wanted), utf8);
-  }
+  const int room = columns - display_width(line) - display_width(join(parts, "  ")) - 4;
   for (std::string& metric : metric_texts(task)) parts.push_back(std::move(metric));
+  if (task.total > 0 && room >= kShortestBar) {
+    const int beside_metrics = columns - display_width(line) - display_width(join(parts, "  ")) - 4;
+    line += "  " + bar(task.share(), std::clamp(beside_metrics, kShortestBar, kLongestBar), utf8);
+  }
   for (const std::string& part : parts) {
     if (display_width(line) + 2 + display_width(part) > columns) break;
     line += "  " + part;

@@ -46,14 +46,14 @@ p { max-width: 44em; }
 .good { color: var(--good); } .bad { color: var(--bad); } em { font-style: normal; font-weight: 600; }
 .targets { display: flex; flex-wrap: wrap; gap: 8px 24px; list-style: none; margin: 0 0 28px; padding: 0; font-weight: 600; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 1px; margin: 0; padding: 1px;
-  background: var(--line); border-radius: 8px; overflow: hidden; }
+  background: var(--line); }
 .tile { background: var(--card); padding: 16px 20px 14px; }
 .tile dt { color: var(--soft); font-size: 14px; }
 .tile dd { margin: 0; }
 .tile b { display: block; font-size: 32px; line-height: 1.3; font-weight: 600; letter-spacing: -0.02em; white-space: nowrap; }
 .tile small { font-size: 18px; font-weight: 400; color: var(--soft); letter-spacing: 0; }
 .tile span { display: block; color: var(--soft); font-size: 13.5px; line-height: 1.5; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 12px 28px; margin: 16px 0 24px; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px 28px; margin: 16px 0 24px; }
 .facts dt { color: var(--soft); font-size: 13.5px; } .facts dd { margin: 0; overflow-wrap: anywhere; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 20px; list-style: none; margin: 12px 0 4px; padding: 0; font-size: 14px; }
 .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 7px; vertical-align: -1px; }
@@ -70,7 +70,7 @@ td { border-bottom: 1px solid var(--grid); vertical-align: top; }
 .n { text-align: right; white-space: nowrap; }
 tr.soft td { color: var(--soft); } tr.sum td { font-weight: 600; border-bottom: 0; }
 .cost { display: block; min-width: 1px; height: 12px; margin-top: 4px; border-radius: 2px; }
-td:has(> .cost) { min-width: 120px; }
+td:has(> .cost) { min-width: 120px; } #network td:nth-child(2) { min-width: 132px; }
 code, pre { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 code { overflow-wrap: anywhere; } pre { overflow-x: auto; padding: 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
 details { margin-top: 28px; } summary { cursor: pointer; color: var(--c0); font-weight: 600; }
@@ -80,11 +80,12 @@ svg text { font-size: 12px; fill: var(--ink); }
 svg .tick, svg .inbox, svg .inheat { font-size: 11px; } svg .tick { fill: var(--soft); }
 svg .what { fill: var(--soft); } svg .soft { fill: var(--soft); } svg .strong { font-weight: 600; }
 svg .grid { stroke: var(--grid); } svg .axis, svg .leader { stroke: var(--line); }
-svg .line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+svg .line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; } svg .thin { stroke-width: 1.4; }
 svg .range { stroke: var(--c); stroke-width: 1.5; opacity: 0.65; }
 svg .dot { fill: var(--c); stroke: var(--paper); stroke-width: 1.5; }
 svg .hollow.dot { fill: var(--paper); stroke: var(--c); stroke-width: 2; }
 svg .faint { fill: var(--c4); fill-opacity: 0.4; }
+svg .name, svg .budget-name { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 svg .name[class*=" c"] { fill: var(--c); font-weight: 600; }
 svg .budget { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 4; } svg .budget-name { fill: var(--bad); }
 svg .under { fill: var(--paper); }
@@ -99,6 +100,7 @@ svg .chosen { fill: none; stroke: var(--c1); stroke-width: 2; }
   main { padding: 0 16px 48px; } nav ul { padding: 0 16px; } header { padding-top: 28px; } section { padding-top: 44px; }
   h1 { font-size: 22px; } .tiles { grid-template-columns: repeat(auto-fit, minmax(100%, 1fr)); }
   .wide { display: none; } .narrow { display: block; max-width: 460px; } .narrow svg { width: 100%; }
+  td:has(> .cost) { min-width: 72px; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; } nav { display: none; } body { font-size: 11pt; }

@@ -46,27 +46,37 @@ std::string device_figure(const Json& rows, const std::string& device, size_t de
                 devices > 1 ? kHalf : kWide, kNarrow, caption);
 }
 
+std::string with_interval(const std::optional<Interval>& ms) {
+  return ms ? cat(significant(ms->value), " (", interval_text(*ms), ")") : "";
+}
+
+// "CPU: OpenVINO 2026.4.1", each pair once.
+std::string runtimes(const Json& rows) {
+  std::vector<std::string> out;
+  for (const Json& row : rows) {
+    const std::string runtime = text(at(row, "runtime")), one = cat(text(at(row, "device")), ": ", runtime);
+    if (!runtime.empty() && std::ranges::find(out, one) == out.end()) out.push_back(one);
+  }
+  return out.empty() ? "" : join(out, "; ") + ".";
+}
+
 HtmlTable device_table(const Json& rows) {
   HtmlTable table;
-  table.header = {words("Device"),          words("Network"),         words("Mode"),
-                  words("Precision"),       {"Predicted ms", true},   {"90 % interval", true},
-                  {"Median ms", true},      {"5th–95th pct. ms", true}, {"Least–greatest ms", true},
-                  {"Images/s", true},       {"Runs", true},           {"Off by", true},
-                  words("Runtime")};
+  table.header = {words("Device"), words("Network"), words("How"), {"Predicted ms<br>(90 %)", true},
+                  {"Median ms<br>(5th–95th pct.)", true}, {"Least–greatest<br>ms", true}, {"Images/s", true},
+                  {"Runs", true}, {"Prediction<br>off by", true}};
   for (const Json& row : rows) {
     const auto predicted = latency(at(row, "predicted"));
     const Json& m = at(row, "measured");
     const auto measured = measured_interval(m);
     const Figure least = number(at(m, "least_ms")), greatest = number(at(m, "greatest_ms")), fps = number(at(m, "fps"));
     table.rows.push_back(
-        {words(text(at(row, "device"))), words(display_name(text(at(row, "network")))), words(text(at(row, "mode"))),
-         words(text(at(row, "precision"))), figure_cell(predicted ? significant(predicted->value) : ""),
-         figure_cell(predicted ? interval_text(*predicted) : ""), figure_cell(measured ? significant(measured->value) : ""),
-         figure_cell(measured ? interval_text(*measured) : ""),
+        {words(text(at(row, "device"))), words(display_name(text(at(row, "network")))),
+         words(cat(text(at(row, "mode")), " ", text(at(row, "precision")))), figure_cell(with_interval(predicted)),
+         figure_cell(with_interval(measured)),
          figure_cell(least && greatest ? cat(significant(*least), "–", significant(*greatest)) : ""),
          figure_cell(fps ? significant(*fps) : ""), figure_cell(count_full(number(at(m, "iterations")))),
-         figure_cell(predicted && measured ? change(predicted->value, measured->value) : ""),
-         words(text(at(row, "runtime")))});
+         figure_cell(predicted && measured ? change(predicted->value, measured->value) : "")});
   }
   return table;
 }
@@ -90,9 +100,9 @@ std::string file_list(const Json& files) {
 
 std::string blob_words(const Json& blob) {
   if (!blob.is_object()) return "not compiled";
-  return cat(significant(number(at(blob, "stages")).value_or(0), 6), " stages (",
-             significant(number(at(blob, "nce_stages")).value_or(0), 6), " NCE), ",
-             significant(number(at(blob, "shaves")).value_or(0)), " SHAVEs");
+  return cat(plain(number(at(blob, "stages")).value_or(0)), " stages (",
+             plain(number(at(blob, "nce_stages")).value_or(0)), " NCE), ",
+             plain(number(at(blob, "shaves")).value_or(0)), " SHAVEs");
 }
 
 // --- Provenance ---
@@ -156,7 +166,7 @@ std::string devices_html(const Json& data) {
   return cat("<section id=\"devices\"><h2>On devices</h2>\n",
              figures.empty() ? "" : cat("<div class=\"pair\">\n", figures, "</div>\n"), to_html(device_table(rows)),
              "<p class=\"note\">“Off by”: the prediction against the measured median. In throughput mode, ms per image is the "
-             "time of one of the requests in flight.</p></section>\n");
+             "time of one of the requests in flight. ", escape(runtimes(rows)), "</p></section>\n");
 }
 
 std::string exports_html(const Json& data) {

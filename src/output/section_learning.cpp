@@ -88,11 +88,11 @@ std::string heat_map(const Json& search, const Json& found, double width) {
   const bool named = names.size() == columns && widest < cell - 4;
   constexpr double kTop = 26, kRow = 21;
   Svg svg(width, kTop + kRow * static_cast<double>(probability.size()) + 4, "Probability of every candidate by slot");
-  svg.text(0, 12, "slot", "what");
+  svg.text(0, 14, "slot", "tick");
   for (size_t j = 0; j < columns && cell >= 12; ++j) {
-    svg.text(left + cell * (static_cast<double>(j) + 0.5), 14, named ? names[j] : cat(j), "tick", Anchor::middle);
+    svg.text(left + cell * (static_cast<double>(j) + 0.5), 14, named ? names[j] : cat(j == 0 && cell > 64 ? "candidate " : "", j), "tick", Anchor::middle);
   }
-  if (wide) svg.text(left + cell * static_cast<double>(columns) + 16, 12, "chosen", "what");
+  if (wide) svg.text(left + cell * static_cast<double>(columns) + 16, 14, "chosen", "tick");
   for (size_t i = 0; i < probability.size(); ++i) {
     const double y = kTop + kRow * static_cast<double>(i);
     svg.text(left - 8, y + 14, cat(i + 1), "tick", Anchor::end);
@@ -189,7 +189,7 @@ std::string training_html(const Json& data) {
                           figure_cell(percent(number(at(train, "validation_accuracy")), 2)),
                           figure_cell(count_short(number(at(train, "macs")))),
                           figure_cell(count_full(number(at(train, "parameters")))),
-                          figure_cell(epochs ? significant(*epochs) : ""), figure_cell(seconds ? duration(*seconds) : "")});
+                          figure_cell(epochs ? plain(*epochs) : ""), figure_cell(seconds ? duration(*seconds) : "")});
   }
   if (table.rows.empty()) return "";
   const std::string curves =

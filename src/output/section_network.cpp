@@ -12,6 +12,7 @@ namespace vpunas {
 namespace {
 
 constexpr size_t kMostStrips = 4;
+constexpr const char* kStageKeys[] = {"stages", "nce_stages", "shave_stages", "dma_stages"};
 
 struct Strip {
   std::string name;
@@ -54,9 +55,9 @@ std::string kind_words(const std::string& css) {
 std::string short_words(const Json& block) {
   const std::string kind = text(at(block, "kind"));
   if (!at(block, "kernel").is_number()) return text(at(block, "name"));
-  std::string out = cat("k", significant(number(at(block, "kernel")).value_or(0)));
+  std::string out = cat("k", plain(number(at(block, "kernel")).value_or(0)));
   if (kind == "mbconv" || kind == "fused_mbconv" || kind == "bottleneck") {
-    out += cat(" e", significant(number(at(block, "expansion")).value_or(0), 2));
+    out += cat(" e", plain(number(at(block, "expansion")).value_or(0)));
   }
   return out;
 }
@@ -68,19 +69,19 @@ std::string long_words(const Json& block) {
   if (!at(block, "kernel").is_number()) return text(at(block, "what"));
   static const std::map<std::string, std::string> kNames = {{"mbconv", "MBConv"}, {"fused_mbconv", "Fused MBConv"}};
   const auto name = kNames.find(kind);
-  const std::string kernel = significant(number(at(block, "kernel")).value_or(0));
+  const std::string kernel = plain(number(at(block, "kernel")).value_or(0));
   std::string out = cat(name == kNames.end() ? kind : name->second, " ", kernel, "×", kernel);
   if (name != kNames.end() || kind == "bottleneck") {
-    out += cat(", expansion ", significant(number(at(block, "expansion")).value_or(0), 2));
+    out += cat(", expansion ", plain(number(at(block, "expansion")).value_or(0)));
   }
-  if (number(at(block, "stride")).value_or(1) > 1) out += cat(", stride ", significant(*number(at(block, "stride"))));
+  if (number(at(block, "stride")).value_or(1) > 1) out += cat(", stride ", plain(*number(at(block, "stride"))));
   if (at(block, "se") == Json(true)) out += ", squeeze-excite";
   return out;
 }
 
 std::string channels_words(const Json& block) {
   const Json& output = at(block, "output");
-  return output.is_array() && !output.empty() ? "c" + significant(number(output[0]).value_or(0), 4) : "";
+  return output.is_array() && !output.empty() ? "c" + plain(number(output[0]).value_or(0)) : "";
 }
 
 std::string plane_words(const Json& shape) {
@@ -249,38 +250,35 @@ std::string table_html(const Json& blocks, bool priced) {
     parameters += number(at(block, "parameters")).value_or(0);
   }
   HtmlTable table;
-  table.header = {words("Block"), words("What"), {"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}};
-  if (priced) {
-    table.header.insert(table.header.end(),
-                        {{"Time", false}, {"ms", true}, {"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
-  }
+  table.header = {words("Block"), words("What")};
+  if (priced) table.header.insert(table.header.end(), {{"Time", false}, {"ms", true}});
+  table.header.insert(table.header.end(), {{"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}});
+  if (priced) table.header.insert(table.header.end(), {{"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
+  std::vector<double> stages(std::size(kStageKeys), 0.0);
   for (const Json& block : blocks) {
     const bool skip = text(at(block, "kind")) == "skip";
-    std::vector<Cell> row = {words(text(at(block, "name"))), words(long_words(block)),
-                             figure_cell(shape_text(at(block, "output"))),
-                             figure_cell(skip ? "" : count_short(number(at(block, "macs")))),
-                             figure_cell(skip ? "" : count_full(number(at(block, "parameters"))))};
+    const auto shown = [&](const std::string& figure) { return figure_cell(skip ? "" : figure); };
+    std::vector<Cell> row = {words(text(at(block, "name"))), words(long_words(block))};
     if (priced) {
-      const Figure ms = number(at(block, "ms"));
-      const double share = most > 0 ? 100 * ms.value_or(0) / most : 0;
-      row.push_back({cat("<i class=\"cost ", kind_css(block), "\" style=\"width:", fixed(share, 1), "%\"></i>"), false});
-      row.push_back(figure_cell(skip ? "" : fixed(ms.value_or(0), 3)));
-      for (const char* key : {"stages", "nce_stages", "shave_stages", "dma_stages"}) {
-        row.push_back(figure_cell(skip ? "" : fixed(number(at(block, key)).value_or(0), 0)));
-      }
+      const double ms = number(at(block, "ms")).value_or(0), share = most > 0 ? 100 * ms / most : 0;
+      row.push_back({skip ? "" : cat("<i class=\"cost ", kind_css(block), "\" style=\"width:", fixed(share, 1), "%\"></i>"), false});
+      row.push_back(shown(fixed(ms, 3)));
+    }
+    row.push_back(figure_cell(shape_text(at(block, "output"))));
+    row.push_back(shown(count_short(number(at(block, "macs")))));
+    row.push_back(shown(count_full(number(at(block, "parameters")))));
+    for (size_t k = 0; priced && k < stages.size(); ++k) {
+      const double count = number(at(block, kStageKeys[k])).value_or(0);
+      stages[k] += count;
+      row.push_back(shown(fixed(count, 0)));
     }
     table.rows.push_back(std::move(row));
     table.row_classes.push_back(skip ? "soft" : "");
   }
-  std::vector<Cell> sum = {words("Sum"), words(""), {"", true}, figure_cell(count_short(macs)), figure_cell(count_full(parameters))};
-  if (priced) {
-    sum.insert(sum.end(), {{"", false}, figure_cell(fixed(total_ms, 2))});
-    for (const char* key : {"stages", "nce_stages", "shave_stages", "dma_stages"}) {
-      double count = 0;
-      for (const Json& block : blocks) count += number(at(block, key)).value_or(0);
-      sum.push_back(figure_cell(fixed(count, 0)));
-    }
-  }
+  std::vector<Cell> sum = {words("Sum"), words("")};
+  if (priced) sum.insert(sum.end(), {{"", false}, figure_cell(fixed(total_ms, 3))});
+  sum.insert(sum.end(), {{"", true}, figure_cell(count_short(macs)), figure_cell(count_full(parameters))});
+  for (size_t k = 0; priced && k < stages.size(); ++k) sum.push_back(figure_cell(fixed(stages[k], 0)));
   table.rows.push_back(std::move(sum));
   table.row_classes.push_back("sum");
   return to_html(table);
@@ -298,7 +296,7 @@ std::string network_html(const Json& data) {
   const std::vector<Strip> strips = priced_networks(data);
   const bool priced = at(blocks[0], "ms").is_number();
   std::string out = cat("<section id=\"network\"><h2>The found network, block by block</h2>\n<p class=\"lead\">Input ",
-                        shape_text(at(*found, "input")), ", ", significant(number(at(*found, "classes")).value_or(0), 6),
+                        shape_text(at(*found, "input")), ", ", count_full(number(at(*found, "classes"))),
                         " classes.", priced ? " Times are those of the MyriadX model." : "", "</p>\n");
   if (!strips.empty()) {
     const std::string device = text(at(data, "headline", "device"));

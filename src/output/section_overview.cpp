@@ -46,7 +46,7 @@ std::string accuracy_clause(const Headline& h) {
   const double difference = *h.accuracy - *h.baseline_accuracy;
   const std::string size = fixed(std::abs(100 * difference), 1);
   if (size == "0.0") return out + ", as many as MobileNetV2";
-  out += cat(", ", size, " points ", difference > 0 ? "more" : "fewer", " than MobileNetV2");
+  out += cat(", ", size, "\u00a0points ", difference > 0 ? "more" : "fewer", " than MobileNetV2");
   const Figure noise = chance(h);
   if (noise && std::abs(difference) < *noise) out += cat(" (within chance for ", count_full(h.images), " images)");
   return out;
@@ -58,7 +58,7 @@ std::string time_clause(const Headline& h) {
     const double share = 1 - h.predicted->value / *h.baseline_ms;
     const std::string size = fixed(std::abs(100 * share), 0);
     out += size == "0" ? ", the time of MobileNetV2"
-                       : cat(", ", size, " % ", share > 0 ? "less" : "more", " than MobileNetV2");
+                       : cat(", ", size, "\u00a0% ", share > 0 ? "less" : "more", " than MobileNetV2");
   }
   if (!h.budget_ms) return out;
   if (h.predicted->value > *h.budget_ms) {
@@ -77,11 +77,9 @@ std::string time_clause(const Headline& h) {
 // `note` is HTML.
 std::string tile(const std::string& name, const std::string& value, const std::string& note) {
   if (value.empty()) return "";
-  const size_t space = value.rfind(' ');  // the unit is set smaller
-  const std::string shown =
-      space == std::string::npos
-          ? escape(value)
-          : cat(escape(value.substr(0, space)), "<small> ", escape(value.substr(space + 1)), "</small>");
+  const size_t unit = value.find("\u00a0");  // set smaller
+  std::string shown = escape(value.substr(0, unit));
+  if (unit != std::string::npos) shown += cat("<small>", escape(value.substr(unit)), "</small>");
   return cat("<div class=\"tile\"><dt>", escape(name), "</dt><dd><b>", shown, "</b><span>", note, "</span></dd></div>\n");
 }
 
@@ -196,9 +194,9 @@ void draw_budget(Svg& svg, const Frame& frame, Figure budget, bool named) {
   }
 }
 
-void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& points) {
+// `taken`: where no label should stand.
+void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& points, std::vector<Box> taken) {
   std::vector<Label> labels;
-  std::vector<Box> taken;
   for (const PlanePoint& p : points) {
     const double x = frame.px(p.ms.value), y = frame.py(p.accuracy.value);
     const double x1 = frame.px(p.ms.low), x2 = frame.px(p.ms.high);
@@ -211,7 +209,7 @@ void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& p
     taken.push_back({x - 7, y - 7, 14, 14});
     taken.push_back({x1, y - 2, x2 - x1, 4});
     taken.push_back({x - 2, y1, 4, y2 - y1});
-    labels.push_back({x, y, cat(p.name, " ", fixed(p.accuracy.value, 1), " %"), "name " + p.css});
+    labels.push_back({x, y, frame.box.w < 420 ? p.name : cat(p.name, " ", percent(p.accuracy.value / 100)), "name " + p.css});
   }
   place_labels(svg, labels, taken, frame.box);
 }
@@ -236,14 +234,16 @@ std::string plane_svg(const Json& data, double width) {
 
   constexpr double kLeft = 46, kRight = 12, kTrained = 300, kInherited = 120;
   const double plot = width - kLeft - kRight;
-  const double lower_top = trained.empty() ? 34 : 34 + kTrained + 50;
+  const double lower_top = trained.empty() ? 34 : 34 + kTrained + 62;
   const double height = candidates.empty() ? 34 + kTrained : lower_top + kInherited;
   Svg svg(width, height + 44, "Accuracy against predicted latency");
   if (!trained.empty()) {
     const Frame frame{{kLeft, 34, plot, kTrained}, x, axis_of(accuracy, 6)};
     draw_axes(svg, frame, candidates.empty() ? "predicted ms per image" : "", "test accuracy after full training, %");
     draw_budget(svg, frame, budget, true);
-    draw_trained(svg, frame, trained);
+    std::vector<Box> taken;
+    if (budget) taken.push_back({frame.px(*budget) - 1, frame.box.y, 2, frame.box.h});
+    draw_trained(svg, frame, trained, std::move(taken));
   }
   if (!candidates.empty()) {
     const Frame frame{{kLeft, lower_top, plot, kInherited}, x, axis_of(inherited, 3)};

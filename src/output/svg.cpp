@@ -71,7 +71,8 @@ double text_width(std::string_view text, double size) { return 0.6 * size * disp
 std::vector<double> Axis::ticks() const {
   std::vector<double> out;
   const double first = std::ceil(low / step - 1e-6), last = std::floor(high / step + 1e-6);
-  for (double i = first; i <= std::min(last, first + 100); ++i) out.push_back(i * step);
+  const int count = static_cast<int>(std::clamp(last - first, -1.0, 100.0));
+  for (int i = 0; i <= count; ++i) out.push_back((first + i) * step);
   return out;
 }
 
@@ -82,8 +83,9 @@ std::string Axis::label(double value) const {
 }
 
 Axis round_axis(double low, double high, int most_ticks) {
-  if (!(high > low)) {
-    const double room = std::max(std::abs(low) * 0.05, 1e-6);
+  if (low > high) std::swap(low, high);
+  const double room = std::max({std::abs(low), std::abs(high), 1e-4}) * 0.01;
+  if (high - low < 1e-6 * room) {  // one value, or too near for double precision
     low -= room;
     high += room;
   }
@@ -115,7 +117,7 @@ void draw_axes(Svg& svg, const Frame& frame, std::string_view x_title, std::stri
     svg.line(frame.px(tick), box.y + box.h, frame.px(tick), box.y + box.h + 4, "axis");
     svg.text(frame.px(tick), box.y + box.h + 17, frame.x.label(tick), "tick", Anchor::middle);
   }
-  if (!y_title.empty()) svg.text(0, box.y - 12, y_title, "what");
+  if (!y_title.empty()) svg.text(0, box.y - 15, y_title, "what");
   if (!x_title.empty()) svg.text(box.x + box.w, box.y + box.h + 34, x_title, "what", Anchor::end);
 }
 
@@ -129,7 +131,7 @@ void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> t
     const double width = text_width(label.text) + 2;
     double least = std::numeric_limits<double>::infinity();
     Box best;
-    for (const double away : {9.0, 18.0, 30.0, 44.0}) {
+    for (const double away : {9.0, 18.0, 30.0, 44.0, 60.0, 80.0}) {
       const double diagonal = 0.75 * away;
       const std::array<Offset, 8> offsets = {{{away, 0, Anchor::start},
                                               {-away, 0, Anchor::end},
@@ -142,10 +144,12 @@ void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> t
       for (const Offset& offset : offsets) {
         Box box{label.x + offset.x, label.y + offset.y - kHeight / 2, width, kHeight};
         if (offset.anchor == Anchor::end) box.x -= width;
-        if (offset.anchor == Anchor::middle) box.x -= width / 2;
+        if (offset.anchor == Anchor::middle) {
+          box.x = std::clamp(box.x - width / 2, bounds.x, std::max(bounds.x, bounds.x + bounds.w - width));
+        }
         if (offset.y < 0) box.y -= kHeight / 2;
         if (offset.y > 0) box.y += kHeight / 2;
-        double cost = away + 20 * outside(box, bounds);
+        double cost = 6 * away + 20 * outside(box, bounds);
         for (const Box& other : taken) cost += 4 * overlap(box, other);
         if (cost < least) {
           least = cost;

@@ -41,7 +41,7 @@ struct Axis {
   std::vector<double> ticks() const;
   std::string label(double value) const;  // with as many digits as `step` needs
 };
-// The smallest axis with round ends around [low, high] and at most `most_ticks` steps.
+// The smallest axis with round ends around the two values and at most `most_ticks` steps.
 Axis round_axis(double low, double high, int most_ticks);
 
 // A plot's area with its two axes.

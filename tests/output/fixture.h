@@ -18,7 +18,9 @@ inline Architecture fixture_mobilenet_v2() {
     double expansion;
     int channels, repeats, stride;
   };
-  Architecture out{.name = "mobilenet_v2", .input = {3, 224, 224}, .classes = 10};
+  Architecture out;
+  out.name = "mobilenet_v2";
+  out.classes = 10;
   for (const auto& [expansion, channels, repeats, stride] :
        {Row{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}}) {
     for (int i = 0; i < repeats; ++i) {
@@ -30,7 +32,9 @@ inline Architecture fixture_mobilenet_v2() {
 
 inline Architecture fixture_found() {
   using enum BlockKind;
-  Architecture out{.name = "found", .input = {3, 224, 224}, .classes = 10};
+  Architecture out;
+  out.name = "found";
+  out.classes = 10;
   out.blocks = {{.kind = conv, .out_channels = 16},
                 {.kind = fused_mbconv, .expansion = 4, .out_channels = 24, .stride = 2},
                 {.kind = fused_mbconv, .expansion = 4, .out_channels = 24},
@@ -83,8 +87,8 @@ inline Json fixture_training(const std::string& network, double accuracy, double
   for (int i = 1; i <= 40; ++i) {
     const double t = i / 40.0;
     curve.push_back({{"epoch", i * 0.25},
-                     {"train_loss", 0.55 + 1.7 * std::exp(-4 * t) + 0.02 * std::sin(7.0 * i)},
-                     {"validation_accuracy", accuracy - 0.5 * std::exp(-6 * t) + 0.006 * std::sin(5.0 * i + accuracy)},
+                     {"train_loss", 0.55 + 6 * (0.93 - accuracy) + 1.7 * std::exp(-4 * t) + 0.02 * std::sin(7.0 * i)},
+                     {"validation_accuracy", accuracy - 0.5 * std::exp((accuracy - 0.98) * 90 * t) + 0.006 * std::sin(5.0 * i + accuracy)},
                      {"lr", 0.05 * (1 + std::cos(3.14159 * t))}});
   }
   return {{"network", network},        {"macs", macs},          {"parameters", parameters},
@@ -122,7 +126,7 @@ inline Json fixture_search(const Architecture& found, double ms, double budget) 
   for (int k = 0; k < 10; ++k) {
     const double priced = ms * (1 + 0.012 * ((k * 7) % 10 - 4.0));
     Json other = choice;
-    if (k > 0) other[static_cast<size_t>(k)] = 0;
+    if (k > 0) other[static_cast<size_t>(k)] = (other[static_cast<size_t>(k)].get<int>() + 1) % 6;
     compared.push_back({{"choice", other}, {"preference", 9.0 - k}, {"table_ms", 1.01 * priced},
                         {"ms", k == 0 ? ms : priced}, {"low_ms", 0.93 * priced}, {"high_ms", 1.07 * priced},
                         {"loss", 0.9 + 0.01 * k}, {"accuracy", 0.742 - 0.0045 * ((k * 3) % 10)}});
