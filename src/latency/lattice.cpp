@@ -1,7 +1,9 @@
 #include "latency/lattice.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "base/error.h"
 
@@ -129,6 +131,21 @@ Latency sum_latency(const Lattice& lattice, const Choice& choice) {
     state = arc.to;
   }
   return sum;
+}
+
+void check_numbers(const SearchSpace& space, const PerCandidate& values, const char* what) {
+  if (values.size() != space.slots.size())
+    throw std::invalid_argument(cat(what, ": one row a slot"));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].size() != space.slots[i].candidates.size())
+      throw std::invalid_argument(cat(what, ": one value a candidate"));
+    for (size_t j = 0; j < values[i].size(); ++j) {
+      if (!std::isfinite(values[i][j])) {
+        fail(what, " of slot ", i, ", candidate ", j, " is ", values[i][j],
+             ": the search has diverged; lower search.arch_lr");
+      }
+    }
+  }
 }
 
 }  // namespace vpunas

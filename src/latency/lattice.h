@@ -5,8 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "arch/space.h"
-#include "latency/table.h"
+#include "latency/chain.h"
 
 namespace vpunas {
 
@@ -60,5 +59,8 @@ Latency add(const Latency& a, const Latency& b);
 // The choice of least cost, and the cost of a choice.
 Choice cheapest_choice(const Lattice& lattice);
 Latency sum_latency(const Lattice& lattice, const Choice& choice);
+
+// Throws Error where one of the `values` is no number, naming them by `what` and its place.
+void check_numbers(const SearchSpace& space, const PerCandidate& values, const char* what);
 
 }  // namespace vpunas
