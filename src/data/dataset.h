@@ -1,5 +1,6 @@
-// Images with labels, from files of the usual formats. Pixels are U8, channel by channel (CHW), in the order that the
-// dataset says; normalisation is the network's (Preprocess), so the same bytes go to training, OpenVINO and a camera.
+// Images with labels, from files of the usual formats. Pixels are U8, channel by channel (CHW), in
+// the order that the dataset says; normalisation is the network's (Preprocess), so the same bytes
+// go to training, OpenVINO and a camera.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +29,11 @@ struct ImageSet {
   int64_t size() const { return static_cast<int64_t>(labels.size()); }
 };
 
-// The images at `indices`, or the first `count`; they share the pixels.
+// The images at `indices`; they share the pixels.
 ImageSet subset(const ImageSet& images, std::vector<int64_t> indices);
 
 struct Dataset {
-  std::string name;    // "idx /usr/share/datasets/fashion-mnist"
+  std::string name;  // "idx /usr/share/datasets/fashion-mnist"
   std::vector<std::string> classes;
   ImageSet train, validation, test;
 };
@@ -49,24 +50,32 @@ struct DataConfig {
 template <class Fields>
 void fields(Fields& f, DataConfig& c);  // below
 
-// Reads a dataset as images of `shape`; colour is converted to its number of channels (grey is repeated, luma by BT.601).
+// Reads a dataset as images of `shape`; colour is converted to its number of channels (grey is
+// repeated, luma by BT.601).
 //   idx        train-images-idx3-ubyte[.gz] and the other three (MNIST, Fashion-MNIST)
-//   cifar10    data_batch_1..5.bin and test_batch.bin (the canonical records), batches.meta.txt where present
-//   folder     train/CLASS/*.{jpg,jpeg,png}, test/ or else val/ likewise; without them CLASS/*. A tenth of the training
-//              images, the same for every seed, is the test part where there is none
-//   synthetic  2,000 training and 500 test images of ten classes, made from the seed at each load: disc, square, cross, ring
-//              or stripes, orange or blue, somewhere on grey noise. A small network learns them in seconds
+//   cifar10    data_batch_1..5.bin and test_batch.bin (the canonical records), batches.meta.txt
+//              where present
+//   folder     train/CLASS/*.{jpg,jpeg,png}, test/ or else val/ likewise; without them CLASS/*.
+//              A tenth of the training images, the same for every seed, is the test part where
+//              there is none
+//   synthetic  2,000 training and 500 test images of ten classes, made from the seed at each load:
+//              disc, square, cross, ring or stripes, orange or blue, somewhere on grey noise.
+//              A small network learns them in seconds
 //   auto       idx, cifar10 or folder, by what lies at the path
-// Images of IDX and CIFAR files that are smaller by at most a quarter are centred on black, others scaled (bilinear) to
-// `shape`; images of folders are scaled until they cover it and cropped in the middle. Classes and files of folders are in
-// natural order (2 before 10); hidden files are skipped and files of other kinds ignored with a warning.
-// `validation` of the training images, of each class its share, chosen by `seed`, become the validation part; `test_limit`
-// keeps the shares too, and the same images for every seed.
-// Throws Error naming the file for missing, truncated, foreign or empty input, and Interrupted. Decoded or scaled images are
-// held in memory where all fit into 2 GiB; beyond that each load decodes, and throws Error for a corrupt image.
-Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed, const Work& work = {});
+// Images of IDX and CIFAR files that are smaller by at most a quarter are centred on black, others
+// scaled (bilinear) to `shape`; images of folders are scaled until they cover it and cropped in the
+// middle. Classes and files of folders are in natural order (2 before 10); hidden files are skipped
+// and files of other kinds ignored with a warning.
+// `validation` of the training images, of each class its share, chosen by `seed`, become the
+// validation part; `test_limit` keeps the shares too, and the same images for every seed.
+// Throws Error naming the file for missing, truncated, foreign or empty input, and Interrupted.
+// Decoded or scaled images are held in memory where all fit into 2 GiB; beyond that each load
+// decodes, and throws Error for a corrupt image.
+Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed,
+                     const Work& work = {});
 
-// Number of channels that the files hold (1 or 3), without reading all of them: of a folder the first images of 16 classes.
+// Number of channels that the files hold (1 or 3), without reading all of them: of a folder the
+// first images of 16 classes.
 int dataset_channels(const DataConfig& config);
 
 template <class Fields>
@@ -74,11 +83,14 @@ void fields(Fields& f, DataConfig& c) {
   f("format", c.format, "auto, idx, cifar10, folder or synthetic",
     one_of({"auto", "idx", "cifar10", "folder", "synthetic"}));
   f("path", c.path, "folder of the images");
-  f("validation", c.validation, "share of the training images held out for search and validation", between(0.01, 0.5));
+  f("validation", c.validation, "share of the training images held out for search and validation",
+    between(0.01, 0.5));
   f("test_limit", c.test_limit, "at most so many test images (0: all)", between(0, 1e9));
-  f("crop_padding", c.crop_padding, "random crops out of the image with a border of so many pixels", between(0, 64));
+  f("crop_padding", c.crop_padding, "random crops out of the image with a border of so many pixels",
+    between(0, 64));
   f("flip", c.flip, "mirror every other training image");
-  f("mean", c.mean, "mean of 0..255 values a channel, subtracted first (an explicit layer with its price)");
+  f("mean", c.mean,
+    "mean of 0..255 values a channel, subtracted first (an explicit layer with its price)");
 }
 
 }  // namespace vpunas

@@ -21,20 +21,23 @@ struct Batch {
   std::vector<int64_t> labels;
 };
 
-// An endless, shuffled sequence of full batches. The sequence depends on (seed, position) alone, not on threads, so that a
-// resumed run sees what an unbroken one would have seen. Every epoch is a new permutation; batches run over its end.
+// An endless, shuffled sequence of full batches. The sequence depends on (seed, position) alone,
+// not on threads, so that a resumed run sees what an unbroken one would have seen. Every epoch is a
+// new permutation; batches run over its end.
 class Loader {
  public:
-  // `first_batch`: where to start. `threads` decode, at most two batches each ahead; 0 prepares in next().
-  Loader(ImageSet images, Augmentation augmentation, int batch_size, uint64_t seed, int64_t first_batch, int threads);
+  // `first_batch`: where to start. `threads` decode, at most two batches each ahead; 0 prepares in
+  // next().
+  Loader(ImageSet images, Augmentation augmentation, int batch_size, uint64_t seed,
+         int64_t first_batch, int threads);
   ~Loader();
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
 
   // Rethrows what a thread's load threw, and again when called again.
   Batch next();
-  int64_t position() const;        // batches handed out, counted from the sequence's start
-  double waited_seconds() const;   // how long next() waited for data
+  int64_t position() const;       // batches handed out, counted from the sequence's start
+  double waited_seconds() const;  // how long next() waited for data
 
  private:
   struct State;
