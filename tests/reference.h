@@ -76,9 +76,14 @@ class Interpreter {
  private:
   using Inputs = std::vector<const Image*>;
 
-  double parameter(const char* parameter_name, size_t i) const {
+  // A parameter of the node at work; empty where it has none.
+  const std::vector<float>& parameter(const char* parameter_name) const {
+    static const std::vector<float> none;
     const auto found = weights_.find(name_ + "." + parameter_name);
-    return found == weights_.end() ? 0 : found->second.data[i];
+    return found == weights_.end() ? none : found->second.data;
+  }
+  static double value(const std::vector<float>& values, int i) {
+    return values.empty() ? 0 : values[static_cast<size_t>(i)];
   }
 
   void apply(const Input&, const Inputs&, Image&) {}
@@ -86,36 +91,35 @@ class Interpreter {
   void apply(const Conv& conv, const Inputs& in, Image& out) {
     const Shape& s = in[0]->shape;
     const int per_group = s.c / conv.groups;
+    const auto &weights = parameter("weight"), &bias = parameter("bias");
     for_each(out.shape, [&](int o, int y, int x) {
-      double sum = parameter("bias", static_cast<size_t>(o));
-      if (!conv.bias) sum = 0;
+      double sum = value(bias, o);
       const int first = o / (conv.out_channels / conv.groups) * per_group;
       for_each({per_group, conv.kh, conv.kw}, [&](int c, int ky, int kx) {
         const int iy = y * conv.sh - conv.padding.top + ky * conv.dilation;
         const int ix = x * conv.sw - conv.padding.left + kx * conv.dilation;
         if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) return;
         const int weight = ((o * per_group + c) * conv.kh + ky) * conv.kw + kx;
-        sum += parameter("weight", static_cast<size_t>(weight)) * in[0]->at(first + c, iy, ix);
+        sum += value(weights, weight) * in[0]->at(first + c, iy, ix);
       });
       out.at(o, y, x) = sum;
     });
   }
 
   void apply(const BatchNorm& norm, const Inputs& in, Image& out) {
+    const auto &weight = parameter("weight"), &bias = parameter("bias"),
+               &mean = parameter("running_mean"), &variance = parameter("running_var");
     for_each(out.shape, [&](int c, int y, int x) {
-      const auto i = static_cast<size_t>(c);
-      const double centred = in[0]->at(c, y, x) - parameter("running_mean", i);
+      const double centred = in[0]->at(c, y, x) - value(mean, c);
       out.at(c, y, x) =
-          centred / std::sqrt(parameter("running_var", i) + norm.eps) * parameter("weight", i) +
-          parameter("bias", i);
+          centred / std::sqrt(value(variance, c) + norm.eps) * value(weight, c) + value(bias, c);
     });
   }
 
-  void apply(const ScaleShift& scale, const Inputs& in, Image& out) {
+  void apply(const ScaleShift&, const Inputs& in, Image& out) {
+    const auto &weight = parameter("weight"), &bias = parameter("bias");
     for_each(out.shape, [&](int c, int y, int x) {
-      const auto i = static_cast<size_t>(c);
-      const double shift = scale.shift ? parameter("bias", i) : 0;
-      out.at(c, y, x) = in[0]->at(c, y, x) * parameter("weight", i) + shift;
+      out.at(c, y, x) = in[0]->at(c, y, x) * value(weight, c) + value(bias, c);
     });
   }
 
@@ -177,11 +181,12 @@ class Interpreter {
     for_each(s, [&](int c, int y, int x) { out.at(c, 0, 0) += in[0]->at(c, y, x) / (s.h * s.w); });
   }
 
-  void apply(const Linear& linear, const Inputs& in, Image& out) {
+  void apply(const Linear&, const Inputs& in, Image& out) {
+    const auto &weight = parameter("weight"), &bias = parameter("bias");
     const size_t row = in[0]->data.size();
     for (size_t o = 0; o < out.data.size(); ++o) {
-      double sum = linear.bias ? parameter("bias", o) : 0;
-      for (size_t i = 0; i < row; ++i) sum += parameter("weight", o * row + i) * in[0]->data[i];
+      double sum = value(bias, static_cast<int>(o));
+      for (size_t i = 0; i < row; ++i) sum += weight[o * row + i] * in[0]->data[i];
       out.data[o] = sum;
     }
   }

@@ -67,10 +67,9 @@ Shape shape_of(const Conv& conv, const Shape& in) {
          conv.groups, " groups");
   const auto extent = [&](int kernel) { return int64_t{conv.dilation} * (kernel - 1) + 1; };
   const Padding& pad = conv.padding;
-  const Shape out =
-      bounded(conv.out_channels,
-              positions(in.h, extent(conv.kh), conv.sh, pad.top, pad.bottom, Rounding::floor),
-              positions(in.w, extent(conv.kw), conv.sw, pad.left, pad.right, Rounding::floor));
+  const int64_t h = positions(in.h, extent(conv.kh), conv.sh, pad.top, pad.bottom, Rounding::floor);
+  const int64_t w = positions(in.w, extent(conv.kw), conv.sw, pad.left, pad.right, Rounding::floor);
+  const Shape out = bounded(conv.out_channels, h, w);
   const int64_t weights = bounded_product({conv.out_channels, in.c / conv.groups, conv.kh, conv.kw},
                                           max_elements, "its weight");
   bounded_product({weights, out.h, out.w}, max_macs, "its multiply-accumulates");

@@ -1,0 +1,226 @@
+#include "arch/space.h"
+
+#include <algorithm>
+
+#include "tests/arch/expect_error.h"
+
+namespace vpunas {
+namespace {
+
+using K = BlockKind;
+
+// Widths 8 or 16 behind slot 0; slots 1 and 2 are alike and can be left out.
+SearchSpace small_space() {
+  const Slot wide = {{{.kind = K::skip},
+                      {.expansion = 3, .out_channels = 8},
+                      {.kernel = 5, .expansion = 3, .out_channels = 16}}};
+  return {.name = "small",
+          .input = {3, 32, 32},
+          .classes = 10,
+          .bn_eps = 1e-5,
+          .stem = {.channels = 8},
+          .slots = {{{{.expansion = 1, .out_channels = 8, .stride = 2},
+                      {.expansion = 1, .out_channels = 16, .stride = 2}}},
+                    wide,
+                    wide},
+          .head = {.channels = 32}};
+}
+
+TEST(PlacedBlocks, FollowEveryReachableWidth) {
+  const auto placed = placed_blocks(small_space());
+  const Shape stem = {8, 16, 16}, narrow = {8, 8, 8}, wide = {16, 8, 8};
+  const auto& slots = small_space().slots;
+  const std::vector<PlacedBlock> expected = {
+      {slots[0].candidates[0], stem},   {slots[0].candidates[1], stem},
+      {slots[1].candidates[1], narrow}, {slots[1].candidates[2], narrow},
+      {slots[1].candidates[1], wide},   {slots[1].candidates[2], wide}};
+  EXPECT_EQ(placed, expected) << "slot 2 has no place that slot 1 has not";
+}
+
+TEST(LowerArchitecture, BuildsEveryChoice) {
+  const SearchSpace space = small_space();
+  EXPECT_EQ(count_choices(space), 18);
+  for (int a = 0; a < 2; ++a)
+    for (int b = 0; b < 3; ++b)
+      for (int c = 0; c < 3; ++c) {
+        const Graph graph = lower(choose(space, {a, b, c}, "x"), {});
+        EXPECT_EQ(graph.output_shape(), (Shape{10, 1, 1}));
+      }
+}
+
+TEST(LowerArchitecture, KeepsTheNumberOfASkippedBlock) {
+  const Graph graph = lower(choose(small_space(), {0, 0, 1}, "x"), {});
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes) names.push_back(node.name);
+  const auto has = [&](const char* name) {
+    return std::count(names.begin(), names.end(), name) == 1;
+  };
+  EXPECT_EQ(names[0], "image");
+  EXPECT_EQ(names[1], "preprocess");
+  EXPECT_EQ(names[2], "features.0.0");
+  EXPECT_TRUE(has("features.1.conv.0.0"));
+  EXPECT_FALSE(has("features.2.conv.0.0"));
+  EXPECT_TRUE(has("features.3.conv.0.0"));
+  EXPECT_TRUE(has("features.4.0"));
+  EXPECT_TRUE(has("avgpool"));
+  EXPECT_EQ(names.back(), "classifier.1");
+}
+
+TEST(LowerArchitecture, ShiftsOnlyWhereThereIsAMean) {
+  const Architecture network = choose(small_space(), {0, 0, 0}, "x");
+  const auto scale = [&](const Preprocess& preprocess) {
+    return std::get<ScaleShift>(lower(network, preprocess).nodes[1].layer);
+  };
+  EXPECT_FALSE(scale({}).shift);
+  EXPECT_TRUE(scale({.mean = {1, 2, 3}}).shift);
+  EXPECT_MENTIONS(error_of([&] { scale({.mean = {1, 2}}); }), "2 means for an image of 3 channels");
+}
+
+TEST(LowerArchitecture, GivesTheBatchNormItsEpsilon) {
+  Architecture network = choose(small_space(), {0, 1, 1}, "x");
+  network.bn_eps = 1e-3;
+  const Graph graph = lower(network, {});
+  for (const Node& node : graph.nodes)
+    if (const auto* norm = std::get_if<BatchNorm>(&node.layer)) {
+      EXPECT_EQ(norm->eps, 1e-3);
+    }
+}
+
+TEST(LowerArchitecture, NamesTheBlockThatDoesNotFit) {
+  Architecture network = choose(small_space(), {0, 1, 1}, "x");
+  network.blocks[1].expansion = 1e-4;
+  const std::string error = error_of([&] { lower(network, {}); });
+  EXPECT_MENTIONS(error, "network x: features.2 (mbconv");
+}
+
+TEST(StemShape, AgreesWithTheGraph) {
+  for (const bool pool : {false, true})
+    for (const int size : {1, 2, 15, 32, 33}) {
+      const Stem stem = {.channels = 8, .kernel = 7, .stride = 2, .pool = pool};
+      const Shape input = {3, size, size + 1};
+      EXPECT_EQ(lower_stem(stem, input, 1e-5, {}).output_shape(), stem_shape(stem, input)) << size;
+    }
+}
+
+TEST(Choose, RefusesChoicesOfAnotherSpace) {
+  EXPECT_MENTIONS(error_of([] {
+                    choose(small_space(), {0, 0}, "x");
+                  }),
+                  "has 3 slots, the choice 2");
+  EXPECT_MENTIONS(error_of([] {
+                    choose(small_space(), {0, 3, 0}, "x");
+                  }),
+                  "slot 1 has no candidate 3");
+  EXPECT_MENTIONS(error_of([] {
+                    choose(small_space(), {-1, 0, 0}, "x");
+                  }),
+                  "slot 0 has no candidate");
+}
+
+TEST(Canonical, MovesSkipsBehindWhatTheSlotsShare) {
+  EXPECT_EQ(canonical(small_space(), {1, 0, 2}), (Choice{1, 2, 0}));
+  EXPECT_EQ(canonical(small_space(), {1, 2, 1}), (Choice{1, 2, 1}));
+  EXPECT_EQ(canonical(small_space(), {0, 0, 0}), (Choice{0, 0, 0}));
+}
+
+TEST(Validate, SaysSlotCandidateAndReason) {
+  const auto error = [](auto change) {
+    SearchSpace space = small_space();
+    change(space);
+    return error_of([&] { validate(space); });
+  };
+  EXPECT_EQ(error([](SearchSpace&) {}), "");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots.clear(); }), "space small: has no slots");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[1].candidates.clear(); }),
+                  "slot 1: has no candidates");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[1].candidates = {{.kind = K::skip}}; }),
+                  "slot 1: has nothing but a skip");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[0].candidates.push_back({.kind = K::skip}); }),
+                  "slot 0: candidate 2: a skip cannot stand beside blocks of stride 2");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[2].candidates[2].stride = 2; }),
+                  "slot 2: candidate 2 (mbconv k5 e3 c16 s2 relu6) has another stride");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[1].candidates[2] = s.slots[1].candidates[1]; }),
+                  "there twice");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[1].candidates[2].out_channels = 24; }),
+                  "slot 1, candidate 0 on 16x8x8: a skip would hand on 16 channels");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[2].candidates[1].kernel = 4; }),
+                  "slot 2, candidate 1 on 8x8x8: block: kernel 4");
+  EXPECT_MENTIONS(error([](auto& s) { s.stem.channels = 0; }), "features.0");
+  EXPECT_MENTIONS(error([](auto& s) { s.classes = 0; }), "head on 8x8x8");
+}
+
+TEST(SpaceHash, IsOfTheChoicesAndNotOfTheName) {
+  SearchSpace space = small_space();
+  const std::string hash = space_hash(space);
+  space.name = "other";
+  EXPECT_EQ(space_hash(space), hash);
+  space.slots[2].candidates[2].kernel = 7;
+  EXPECT_NE(space_hash(space), hash);
+  EXPECT_NE(space_hash(with_input(small_space(), {3, 64, 64}, 10)), hash);
+}
+
+TEST(SpaceJson, GivesTheSameSpaceAndNetwork) {
+  const SearchSpace space = small_space();
+  EXPECT_EQ(space_from_json(to_json(space), "x"), space);
+  const Architecture network = choose(space, {1, 0, 2}, "found");
+  EXPECT_EQ(architecture_from_json(to_json(network), "x"), network);
+  const TemporaryFolder folder;
+  write_architecture(folder.path() / "a.json", network);
+  EXPECT_EQ(read_architecture(folder.path() / "a.json"), network);
+}
+
+TEST(SpaceJson, TakesDefaultsForWhatIsLeftOut) {
+  const Json json = Json::parse(R"({"name": "n", "blocks": [{"out_channels": 16}]})");
+  Architecture expected;
+  expected.name = "n";
+  expected.blocks = {{.out_channels = 16}};
+  EXPECT_EQ(architecture_from_json(json, "x"), expected);
+}
+
+TEST(SpaceJson, NamesWhatIsWrong) {
+  const auto error = [](const char* key, const char* value) {
+    Json json = to_json(choose(small_space(), {0, 1, 1}, "found"));
+    json[key] = Json::parse(value);
+    return error_of([&] { architecture_from_json(json, "f"); });
+  };
+  EXPECT_MENTIONS(error("clases", "3"), "f: unknown key clases (did you mean classes?)");
+  EXPECT_MENTIONS(error("classes", "0"), "f: classes: must be within 1..1000000");
+  EXPECT_MENTIONS(error("input", "[3, 224]"), "f: input: must be [channels, height, width]");
+  EXPECT_MENTIONS(error("input", "[3, 5000, 4]"), "f: input: must be");
+  EXPECT_MENTIONS(error("input", "[3, 2.5, 4]"), "f: input: must be");
+  EXPECT_MENTIONS(error("name", "\"../x\""), "f: name: must be");
+  EXPECT_MENTIONS(error("name", "\".\""), "f: name: must be");
+  EXPECT_MENTIONS(error("name", "3"), "f: name: must be a text");
+  EXPECT_MENTIONS(error("bn_eps", "0"), "f: bn_eps");
+  EXPECT_MENTIONS(error("blocks", "[]"), "f: blocks: must have 1 to 1024 blocks");
+  EXPECT_MENTIONS(error("blocks", "{}"), "f: blocks: must be a list");
+  EXPECT_MENTIONS(error("blocks", "[{}]"), "f: blocks[0]: out_channels: missing");
+  EXPECT_MENTIONS(error("stem", R"({"kernel": 2})"), "f: stem: kernel: must be odd");
+  EXPECT_MENTIONS(error("stem", R"({"pool": 1})"), "f: stem: pool: must be true or false");
+  EXPECT_MENTIONS(error("stem", R"({"chanels": 1})"), "f: stem: unknown key chanels");
+  EXPECT_MENTIONS(error("head", R"({"channels": 9000})"), "f: head: channels");
+  EXPECT_MENTIONS(error("head", R"({"dropout": 1})"), "f: head: dropout");
+}
+
+TEST(SpaceJson, ValidatesASpaceThatItReads) {
+  Json json = to_json(small_space());
+  json["slots"][0]["candidates"].push_back({{"kind", "skip"}});
+  EXPECT_MENTIONS(error_of([&] { space_from_json(json, "f"); }), "f: space small: slot 0");
+  json = to_json(small_space());
+  json["slots"][1]["candidate"] = 3;
+  EXPECT_MENTIONS(error_of([&] { space_from_json(json, "f"); }),
+                  "f: slots[1]: unknown key candidate");
+}
+
+TEST(FindSpace, KnowsPresetsAndFiles) {
+  const TemporaryFolder data;
+  const fs::path preset = data.path() / "spaces" / "small.json";
+  write_json(preset, "vpunas.space/1", to_json(small_space()));
+  EXPECT_EQ(find_space("small", data.path()), small_space());
+  EXPECT_EQ(find_space(preset.string(), data.path()), small_space());
+  EXPECT_MENTIONS(error_of([&] { find_space("smal", data.path()); }),
+                  "search space smal is neither a file nor a preset (did you mean small?)");
+}
+
+}  // namespace
+}  // namespace vpunas

@@ -1,0 +1,107 @@
+// Builds ONNX models as other exporters write them: only what the tests of the reader need.
+#pragma once
+
+#include <protozero/pbf_builder.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "onnx/proto.h"
+
+namespace vpunas::onnx {
+
+class ForeignModel {
+ public:
+  using Ints = std::vector<int64_t>;
+
+  void input(const std::string& name, const Ints& dims) {
+    value_info(GraphField::input, name, dims);
+  }
+  void output(const std::string& name) { value_info(GraphField::output, name, {}); }
+
+  // An initialiser as float_data.
+  void floats(const std::string& name, const Ints& dims, const std::vector<float>& values) {
+    pbf_builder<TensorField> tensor{graph_, GraphField::initializer};
+    tensor.add_string(TensorField::name, name);
+    tensor.add_int32(TensorField::data_type, data_float);
+    for (const int64_t dim : dims) tensor.add_int64(TensorField::dims, dim);
+    tensor.add_packed_float(TensorField::float_data, values.begin(), values.end());
+  }
+  // A Constant operator with int64_data.
+  void constant(const std::string& name, const Ints& values) {
+    pbf_builder<NodeField> op{graph_, GraphField::node};
+    op.add_string(NodeField::op_type, "Constant");
+    op.add_string(NodeField::output, name);
+    pbf_builder<AttributeField> attribute{op, NodeField::attribute};
+    attribute.add_string(AttributeField::name, "value");
+    pbf_builder<TensorField> tensor{attribute, AttributeField::t};
+    tensor.add_int32(TensorField::data_type, data_int64);
+    tensor.add_int64(TensorField::dims, static_cast<int64_t>(values.size()));
+    tensor.add_packed_int64(TensorField::int64_data, values.begin(), values.end());
+  }
+  // An operator named "n:OUTPUT".
+  void op(const std::string& type, const std::vector<std::string>& inputs,
+          const std::string& output,
+          const std::vector<std::pair<std::string, Ints>>& attributes = {}) {
+    pbf_builder<NodeField> op{graph_, GraphField::node};
+    op.add_string(NodeField::op_type, type);
+    op.add_string(NodeField::name, std::string("n:").append(output));
+    for (const std::string& input : inputs) op.add_string(NodeField::input, input);
+    op.add_string(NodeField::output, output);
+    for (const auto& [name, values] : attributes) {
+      pbf_builder<AttributeField> attribute{op, NodeField::attribute};
+      attribute.add_string(AttributeField::name, name);
+      if (values.size() == 1 && name != "axes") {
+        attribute.add_int64(AttributeField::i, values[0]);
+      } else {
+        for (const int64_t value : values) attribute.add_int64(AttributeField::ints, value);
+      }
+    }
+  }
+  void text_attribute_op(const std::string& type, const std::vector<std::string>& inputs,
+                         const std::string& output, const std::string& name,
+                         const std::string& value) {
+    pbf_builder<NodeField> op{graph_, GraphField::node};
+    op.add_string(NodeField::op_type, type);
+    op.add_string(NodeField::name, std::string("n:").append(output));
+    for (const std::string& input : inputs) op.add_string(NodeField::input, input);
+    op.add_string(NodeField::output, output);
+    pbf_builder<AttributeField> attribute{op, NodeField::attribute};
+    attribute.add_string(AttributeField::name, name);
+    attribute.add_bytes(AttributeField::s, value);
+  }
+
+  std::string bytes(int opset = 13) const {
+    std::string result;
+    pbf_builder<ModelField> model{result};
+    {
+      pbf_builder<OpsetField> entry{model, ModelField::opset_import};
+      entry.add_int64(OpsetField::version, opset);
+    }
+    model.add_message(ModelField::graph, buffer_);
+    return result;
+  }
+
+ private:
+  template <class T>
+  using pbf_builder = protozero::pbf_builder<T>;
+
+  void value_info(GraphField field, const std::string& name, const Ints& dims) {
+    pbf_builder<ValueInfoField> info{graph_, field};
+    info.add_string(ValueInfoField::name, name);
+    pbf_builder<TypeField> type{info, ValueInfoField::type};
+    pbf_builder<TensorTypeField> tensor{type, TypeField::tensor_type};
+    pbf_builder<ShapeField> shape{tensor, TensorTypeField::shape};
+    for (const int64_t dim : dims) {
+      pbf_builder<DimensionField> dimension{shape, ShapeField::dim};
+      constexpr auto dim_param = static_cast<DimensionField>(2);
+      if (dim) dimension.add_int64(DimensionField::dim_value, dim);
+      if (!dim) dimension.add_string(dim_param, "unknown");
+    }
+  }
+
+  std::string buffer_;
+  pbf_builder<GraphField> graph_{buffer_};
+};
+
+}  // namespace vpunas::onnx
