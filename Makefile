@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-fast check bench results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check bench results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -15,20 +15,20 @@ build: setup ## build the program
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS) --target vpunas vpunas-device
 
+build-all: setup
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+
 run: build ## search, train, export, benchmark and report on real images (CONFIG=configs/quick.toml)
 	@build/release/vpunas run -c $(CONFIG)
 
-test: setup ## set up, build and run all tests
-	@cmake --preset ci
-	@cmake --build --preset ci -j $(JOBS)
-	@cd build/ci && ctest --output-on-failure -j $(JOBS)
+test: build-all ## set up, build and run all tests
+	@cd build/release && ctest --output-on-failure -j $(JOBS)
 
-test-fast: setup ## the tests that take seconds
-	@cmake --preset ci
-	@cmake --build --preset ci -j $(JOBS)
-	@cd build/ci && ctest --output-on-failure -j $(JOBS) -L fast
+test-fast: build-all ## the tests that take seconds
+	@cd build/release && ctest --output-on-failure -j $(JOBS) -L fast
 
-check: ## what CI checks besides the tests: sanitizers on the core, formatting, clang-tidy
+check: ## what CI checks besides the tests: warnings, sanitizers on the core, formatting, clang-tidy
 	@scripts/setup.sh --dev
 	@scripts/check.sh
 

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Checks besides the tests: the core under sanitizers, formatting, clang-tidy on the core.
+# Checks besides the tests: formatting, warnings as errors, the core under sanitizers, clang-tidy on the core.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+echo "== formatting"
+git ls-files '*.h' '*.cpp' | xargs .venv-dev/bin/clang-format --dry-run --Werror
+
+echo "== warnings as errors"
+cmake --preset ci > /dev/null
+cmake --build --preset ci -j "$(nproc)"
 
 echo "== address and undefined-behaviour sanitizers on the core"
 cmake --preset asan > /dev/null
 cmake --build --preset asan -j "$(nproc)"
 (cd build/asan && ctest --output-on-failure -j "$(nproc)" -L fast)
-
-echo "== formatting"
-git ls-files '*.h' '*.cpp' | xargs .venv-dev/bin/clang-format --dry-run --Werror
 
 echo "== clang-tidy on the core"
 git ls-files 'src/base/*.cpp' 'src/arch/*.cpp' 'src/onnx/*.cpp' 'src/latency/*.cpp' 'src/myriadx/*.cpp' 'src/data/*.cpp' \

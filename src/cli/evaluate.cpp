@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "learn/evaluate.h"
+#include "learn/runtime.h"
 
 namespace vpunas::cli {
 
@@ -23,10 +24,8 @@ void add_evaluate(CLI::App& app, Action& action) {
       const fs::path folder = options->run.folder(config);
       const fs::path weights = folder / "train" / options->network / "weights.safetensors";
       if (!fs::exists(weights)) fail(weights.string(), ": no such trained network; run `vpunas train` first");
-      const SearchSpace space = find_space(config.space.name, data_folder());
-      const int side = config.space.train_size > 0    ? config.space.train_size
-                       : config.space.deploy_size > 0 ? config.space.deploy_size
-                                                      : space.input.h;
+      set_threads(config.run.workers);
+      const int side = input_sides(config).train;
       const int channels = dataset_channels(config.data);
       const Dataset data = read_dataset(config.data, {.channels = channels, .height = side, .width = side},
                                         static_cast<uint64_t>(config.run.seed), work);

@@ -125,9 +125,22 @@ Network::Network(Graph graph, uint64_t seed) : graph_(std::move(graph)) {
     may_overwrite_[i] = readers[producer] == 1 && (std::holds_alternative<BatchNorm>(layer) ||
                                                    std::holds_alternative<vpunas::Add>(layer));
   }
+  zero_residual_branches(readers);
   const Weights fixed = preprocess_weights(graph_);
   for (auto& [name, value] : tensors()) {
     if (const auto found = fixed.find(name); found != fixed.end()) copy_to(found->second, value);
+  }
+}
+
+void Network::zero_residual_branches(const std::vector<int>& readers) {
+  torch::NoGradGuard no_grad;
+  for (const Node& node : graph_.nodes) {
+    if (!std::holds_alternative<vpunas::Add>(node.layer)) continue;
+    for (const int input : node.inputs) {
+      if (!std::holds_alternative<BatchNorm>(graph_.nodes[input].layer) || readers[input] != 1) continue;
+      tensors_[input].at("weight").zero_();
+      break;  // the other input may be a projected shortcut, which stays
+    }
   }
 }
 

@@ -23,7 +23,7 @@ enum class Statistics {
 class Network {
  public:
   // Kaiming initialisation (fan out, arXiv:1502.01852) from a stream of `seed` and the node's name, so that a node has the
-  // same first weights in every network that contains it.
+  // same first weights in every network that contains it; residual branches start at 0 (arXiv:1706.02677, section 5.1).
   Network(Graph graph, uint64_t seed);
 
   // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns logits [n, classes] where
@@ -48,6 +48,7 @@ class Network {
   const Graph& graph() const { return graph_; }
 
  private:
+  void zero_residual_branches(const std::vector<int>& readers);
   torch::Tensor run(size_t node, const std::vector<torch::Tensor>& values, Statistics statistics, double dropout) const;
 
   Graph graph_;

@@ -125,10 +125,16 @@ std::vector<std::string> Run::networks() const {
   return names;
 }
 
+InputSides input_sides(const Config& config) {
+  const SpaceConfig& wanted = config.space;
+  const int deploy =
+      wanted.deploy_size > 0 ? wanted.deploy_size : find_space(wanted.name, data_folder()).input.h;
+  return {.deploy = deploy, .train = wanted.train_size > 0 ? wanted.train_size : deploy};
+}
+
 Spaces spaces_of(const Config& config, int channels, const std::vector<std::string>& classes) {
   const SearchSpace space = find_space(config.space.name, data_folder());
-  const int deploy = config.space.deploy_size > 0 ? config.space.deploy_size : space.input.h;
-  const int train = config.space.train_size > 0 ? config.space.train_size : deploy;
+  const auto [deploy, train] = input_sides(config);
   const int count = static_cast<int>(classes.size());
   Spaces spaces{.deploy = with_input(space, {channels, deploy, deploy}, count),
                 .train = with_input(space, {channels, train, train}, count),

@@ -50,6 +50,12 @@ class Run {
   std::map<Stage, std::pair<double, std::string>> done_;  // seconds, finished
 };
 
+// Input sides at which networks are delivered, and searched and trained.
+struct InputSides {
+  int deploy = 0, train = 0;
+};
+InputSides input_sides(const Config& config);
+
 // A search space at deployment or training size with the data's channels and classes.
 struct Spaces {
   SearchSpace deploy, train;

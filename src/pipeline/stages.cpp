@@ -9,6 +9,7 @@
 #include "latency/table.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
+#include "learn/runtime.h"
 #include "myriadx/time.h"
 #include "output/report.h"
 #include "pipeline/deliver.h"
@@ -20,7 +21,9 @@ namespace {
 // One sitting at a run: what its stages share, made when first needed.
 class Sitting {
  public:
-  Sitting(Run& run, const Work& work) : run_(run), config_(run.config()), work_(work) {}
+  Sitting(Run& run, const Work& work) : run_(run), config_(run.config()), work_(work) {
+    set_threads(config_.run.workers);
+  }
 
   void do_stage(Stage stage) {
     switch (stage) {
@@ -65,13 +68,10 @@ class Sitting {
     if (channels_ == 0) channels_ = dataset_channels(config_.data);
     return channels_;
   }
-  const Dataset& train_data() { return data(spaces().train.input.h); }
+  const Dataset& train_data() { return data(input_sides(config_).train); }
   const Spaces& spaces() {
     if (!spaces_) {
-      const SearchSpace space = find_space(config_.space.name, data_folder());
-      const int deploy = config_.space.deploy_size > 0 ? config_.space.deploy_size : space.input.h;
-      const int side = config_.space.train_size > 0 ? config_.space.train_size : deploy;
-      spaces_ = std::make_unique<Spaces>(spaces_of(config_, channels(), data(side).classes));
+      spaces_ = std::make_unique<Spaces>(spaces_of(config_, channels(), train_data().classes));
     }
     return *spaces_;
   }
@@ -212,7 +212,7 @@ void Sitting::export_networks() {
     graph.name = name;
     const fs::path weights = file("train/" + name + "/weights.safetensors");
     if (!fs::exists(weights)) fail(weights.string(), ": ", name, " is not trained yet; run `vpunas train` first");
-    deliver(architecture, graph, read_safetensors(weights), data(spaces().deploy.input.h).test, config_.exporting, device(),
+    deliver(architecture, graph, read_safetensors(weights), data(input_sides(config_).deploy).test, config_.exporting, device(),
             file("export/" + name), work_);
   }
 }

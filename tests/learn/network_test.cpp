@@ -1,0 +1,131 @@
+#include "learn/network.h"
+
+#include <gtest/gtest.h>
+
+#include "learn/evaluate.h"
+#include "learn/supernet.h"
+#include "tests/cases.h"
+#include "tests/learn/support.h"
+
+namespace vpunas {
+namespace {
+
+torch::Tensor random_image(const Shape& shape) {
+  torch::manual_seed(1);
+  return torch::rand({2, shape.c, shape.h, shape.w}) * 255;
+}
+
+double largest_difference(const torch::Tensor& a, const torch::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+TEST(Network, GivesTheShapesOfItsGraph) {
+  for (const auto& [name, graph] : cases::graph_cases()) {
+    const Network network(graph, 1);
+    torch::NoGradGuard no_grad;
+    const auto output = network.forward(random_image(graph.input_shape()), Statistics::running);
+    EXPECT_EQ(output.numel(), 2 * graph.output_shape().elements()) << name;
+  }
+}
+
+TEST(Network, FoldedAgreesWithUnfolded) {
+  for (const auto& [name, graph] : cases::graph_cases()) {
+    const Weights weights = random_weights(graph, 3);
+    Network plain(graph, 1);
+    plain.load(weights);
+    const FoldedNetwork folded_form = fold(graph, weights);
+    Network folded(folded_form.graph, 1);
+    folded.load(folded_form.weights);
+    torch::NoGradGuard no_grad;
+    const auto image = random_image(graph.input_shape());
+    const auto expected = plain.forward(image, Statistics::running);
+    const double scale = std::max(1.0, expected.abs().max().item<double>());
+    EXPECT_LT(largest_difference(expected, folded.forward(image, Statistics::running)) / scale, 1e-4) << name;
+  }
+}
+
+TEST(Network, RoundTripsItsWeights) {
+  const Graph graph = lower(choose(test::small_space(), {0, 1, 2}, "small"), {});
+  Network first(graph, 1), second(graph, 2);
+  EXPECT_NE(first.weights(), second.weights());
+  second.load(first.weights());
+  EXPECT_EQ(first.weights(), second.weights());
+}
+
+TEST(Network, DoesNotTrainItsPreprocessing) {
+  const Network network(lower(choose(test::small_space(), {0, 1, 2}, "small"), {}), 1);
+  int64_t trained = 0;
+  for (const auto& parameter : network.parameters()) {
+    EXPECT_FALSE(parameter.name.starts_with("preprocess"));
+    trained += parameter.value.numel();
+  }
+  EXPECT_EQ(trained, count_parameters(network.graph()));
+}
+
+TEST(Network, GradientsMatchFiniteDifferences) {
+  const Graph graph = lower(choose(test::small_space(), {0, 1, 2}, "small"), {});
+  Network network(graph, 1);
+  const auto image = random_image(graph.input_shape());
+  const auto loss_of = [&] { return network.forward(image, Statistics::batch).square().sum(); };
+  loss_of().backward();
+  for (const char* wanted : {"features.1.conv.0.0.weight", "features.2.bn1.weight", "classifier.1.weight"}) {
+    bool found = false;
+    for (auto& parameter : network.parameters()) {
+      if (parameter.name != wanted) continue;
+      found = true;
+      const auto direction = parameter.value.grad() / parameter.value.grad().norm();
+      const double expected = parameter.value.grad().norm().item<double>();
+      const double step = 1e-3;
+      torch::NoGradGuard no_grad;
+      parameter.value.add_(direction, step);
+      const double above = loss_of().item<double>();
+      parameter.value.sub_(direction, 2 * step);
+      const double below = loss_of().item<double>();
+      parameter.value.add_(direction, step);
+      EXPECT_NEAR((above - below) / (2 * step), expected, 0.03 * expected) << wanted;
+    }
+    EXPECT_TRUE(found) << wanted;
+  }
+}
+
+TEST(Supernet, OnePathEqualsTheNetworkItStandsFor) {
+  const SearchSpace space = test::small_space();
+  const Supernet supernet(space, {}, 1);
+  for (const Choice& choice : {Choice{0, 0, 0}, Choice{1, 2, 1}, Choice{0, 1, 2}}) {
+    const Graph graph = lower(choose(space, choice, "path"), {});
+    Network network(graph, 9);
+    network.load(supernet.weights(choice));
+    torch::NoGradGuard no_grad;
+    const auto image = random_image(graph.input_shape());
+    EXPECT_LT(largest_difference(network.forward(image, Statistics::batch),
+                                 supernet.forward(image, choice, Statistics::batch)),
+              1e-5);
+  }
+}
+
+// dL/du by the gates against finite differences of the loss of the relaxed network sum_i softmax(u)_i o_i, at the point where
+// the active path has all the weight: there the two agree up to p0 * p1 of the straight-through step, so directions must.
+TEST(Supernet, GatesPointToTheBetterCandidate) {
+  const SearchSpace space = test::small_space();
+  Supernet supernet(space, {}, 1);
+  supernet.set_requires_grad(false);
+  const auto image = random_image(space.input);
+  const auto gates = (torch::tensor({1.0F, 0.0F})).set_requires_grad(true);
+  std::vector<TwoPaths> paths(3);
+  paths[0] = {.active = 0, .other = 1, .gates = gates};
+  const auto loss_of = [&] { return supernet.forward(image, paths).square().sum(); };
+  loss_of().backward();
+  const auto gradient = gates.grad().clone();
+  torch::NoGradGuard no_grad;
+  for (int i = 0; i < 2; ++i) {
+    const double step = 1e-3;
+    gates[i] += step;
+    const double above = loss_of().item<double>();
+    gates[i] -= 2 * step;
+    const double below = loss_of().item<double>();
+    gates[i] += step;
+    const double expected = (above - below) / (2 * step);
+    EXPECT_NEAR(gradient[i].item<double>(), expected, 0.05 * std::abs(expected) + 1e-3) << i;
+  }
+}
+
+}  // namespace
+}  // namespace vpunas

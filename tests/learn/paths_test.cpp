@@ -1,0 +1,71 @@
+#include "learn/paths.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/learn/support.h"
+
+namespace vpunas {
+namespace {
+
+TEST(FairChoice, DrawsEveryCandidateEquallyOften) {
+  SearchSpace space = test::small_space();
+  std::vector<std::vector<int>> counts;
+  for (const Slot& slot : space.slots) counts.emplace_back(slot.candidates.size(), 0);
+  for (int64_t step = 0; step < 60; ++step) {
+    const Choice choice = fair_choice(space, 1, step);
+    for (size_t slot = 0; slot < choice.size(); ++slot) ++counts[slot][static_cast<size_t>(choice[slot])];
+  }
+  for (const auto& slot : counts) {
+    for (const int count : slot) EXPECT_EQ(count, 60 / static_cast<int>(slot.size()));
+  }
+}
+
+TEST(FairChoice, DependsOnSeedAndStepAlone) {
+  EXPECT_EQ(fair_choice(test::small_space(), 4, 17), fair_choice(test::small_space(), 4, 17));
+}
+
+TEST(SampleGates, DrawsPathsByTheirProbability) {
+  const PerCandidate probability{{0.7, 0.2, 0.1}};
+  Random random({1});
+  std::vector<int> active(3, 0);
+  for (int i = 0; i < 4000; ++i) ++active[static_cast<size_t>(sample_gates(probability, random).paths[0].active)];
+  EXPECT_GT(active[0], active[1]);
+  EXPECT_GT(active[1], active[2]);
+  EXPECT_GT(active[2], 0);
+}
+
+TEST(SampleGates, TakesOnePathWhereTheOthersHaveNoProbability) {
+  const PerCandidate probability{{0, 1, 0}};
+  Random random({1});
+  const PathSample sample = sample_gates(probability, random);
+  EXPECT_EQ(sample.paths[0].active, 1);
+  EXPECT_EQ(sample.paths[0].other, 1);
+}
+
+// With the two gates g and a loss a*g0 + b*g1, dL/du must be that of the softmax: p0*p1*(a - b) for the active one.
+TEST(Gates, GradientIsThatOfTheSoftmaxOfTwo) {
+  const PerCandidate probability{{0.6, 0.4}};
+  Random random({2});
+  const PathSample sample = sample_gates(probability, random);
+  const TwoPaths& two = sample.paths[0];
+  EXPECT_FLOAT_EQ(two.gates[0].item<float>(), 1);
+  EXPECT_FLOAT_EQ(two.gates[1].item<float>(), 0);
+  const double a = 3, b = 1;
+  (two.gates[0] * a + two.gates[1] * b).backward();
+  const auto gradient = sample.logits[0].grad();
+  EXPECT_NEAR(gradient[two.active].item<double>(), 0.6 * 0.4 * (a - b), 1e-6);
+  EXPECT_NEAR(gradient[two.other].item<double>(), -0.6 * 0.4 * (a - b), 1e-6);
+}
+
+TEST(SampleGumbel, AnnealsToHardGates) {
+  const PerCandidate probability{{0.5, 0.3, 0.2}};
+  Random random({3});
+  for (int i = 0; i < 50; ++i) {
+    const PathSample sample = sample_gumbel(probability, 0.5, random);
+    EXPECT_NE(sample.paths[0].active, sample.paths[0].other);
+    EXPECT_FLOAT_EQ(sample.paths[0].gates[0].item<float>(), 1);
+  }
+}
+
+}  // namespace
+}  // namespace vpunas
