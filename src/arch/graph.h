@@ -108,7 +108,7 @@ struct Linear {
 struct Softmax {
   bool operator==(const Softmax&) const = default;
 };
-enum class ResizeKind { nearest, bilinear };  // half-pixel centres
+enum class ResizeKind { nearest, bilinear };  // half-pixel centres: torch's "nearest-exact" and "bilinear"
 struct Resize {
   ResizeKind kind = ResizeKind::nearest;
   int h = 0, w = 0;

@@ -159,7 +159,16 @@ TEST(OnnxReader, DoesNotMultiplyASharedTensor) {
 }
 
 std::string small_model() {
-  const auto graph = cases::network("n", {{.out_channels = 4, .se = Se{}}}).graph;
+  Graph graph;
+  graph.add("image", Input{{2, 4, 4}}, {});
+  graph.add("conv", Conv{.out_channels = 2, .kh = 3, .kw = 3}, {0});
+  graph.add("norm", BatchNorm{}, {1});
+  graph.add("act", Activation{.act = Act::hswish}, {2});
+  graph.add("mean", GlobalPool{}, {3});
+  graph.add("gate", Activation{.act = Act::sigmoid}, {4});
+  graph.add("mul", Mul{}, {3, 5});
+  graph.add("scale", ScaleShift{}, {6});
+  graph.add("linear", Linear{2}, {7});
   return to_onnx(graph, random_weights(graph, 1), OnnxDialect::myriadx);
 }
 
