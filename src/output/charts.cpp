@@ -10,7 +10,8 @@ namespace vpunas {
 namespace {
 
 struct Extent {
-  double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
+  double low = std::numeric_limits<double>::infinity(),
+         high = -std::numeric_limits<double>::infinity();
   void add(double value) {
     low = std::min(low, value);
     high = std::max(high, value);
@@ -100,8 +101,10 @@ std::string line_chart(const LineChart& chart, double width) {
   if (named && wide) {
     for (const Series& one : series) right = std::max(right, 1.1 * text_width(one.name) + 14);
   }
-  Frame frame{.box = {}, .x = round_axis(x.low, x.high, wide ? 7 : 5), .y = round_axis(y.low, y.high, 5)};
-  if (x.high > x.low) frame.x = {x.low, x.high, frame.x.step};  // lines begin and end at the frame's sides
+  Frame frame{
+      .box = {}, .x = round_axis(x.low, x.high, wide ? 7 : 5), .y = round_axis(y.low, y.high, 5)};
+  if (x.high > x.low)
+    frame.x = {x.low, x.high, frame.x.step};  // lines begin and end at the frame's sides
   const double left = widest_tick(frame.y) + 10;
   frame.box = {left, top, width - left - right, 270 + legend - top - 46};
 
@@ -130,15 +133,16 @@ void draw_range(Svg& svg, const Frame& frame, const Interval& range, double y, c
                 const std::string& hint) {
   svg.line(frame.px(range.low), y, frame.px(range.high), y, cat("range ", css));
   for (const double end : {range.low, range.high}) {
-    if (range.high > range.low) svg.line(frame.px(end), y - 4, frame.px(end), y + 4, cat("range ", css));
+    if (range.high > range.low)
+      svg.line(frame.px(end), y - 4, frame.px(end), y + 4, cat("range ", css));
   }
   svg.circle(frame.px(range.value), y, 5, cat("dot ", css), hint);
 }
 
 }  // namespace
 
-std::string range_chart(const std::string& title, const std::string& x_title, const std::vector<RangeRow>& rows,
-                        double width) {
+std::string range_chart(const std::string& title, const std::string& x_title,
+                        const std::vector<RangeRow>& rows, double width) {
   Extent x;
   x.add(0);
   double names = 0;
@@ -150,7 +154,8 @@ std::string range_chart(const std::string& title, const std::string& x_title, co
   if (x.high <= 0) return "";
   const bool wide = width >= 420;
   constexpr double kTop = 8;
-  const double row_height = wide ? 40 : 62, height = kTop + row_height * static_cast<double>(rows.size());
+  const double row_height = wide ? 40 : 62,
+               height = kTop + row_height * static_cast<double>(rows.size());
   Svg svg(width, height + 44, title);
   const double left = wide ? std::min(names + 14, 0.4 * width) : 0;
   Frame frame{.box = {left, kTop, width - left - (wide ? 86 : 78), height - kTop},
@@ -164,7 +169,8 @@ std::string range_chart(const std::string& title, const std::string& x_title, co
   for (size_t i = 0; i < rows.size(); ++i) {
     const RangeRow& row = rows[i];
     const double below = wide ? 0 : 16;
-    const double middle = kTop + row_height * static_cast<double>(i) + below + (row_height - below) / 2;
+    const double middle =
+        kTop + row_height * static_cast<double>(i) + below + (row_height - below) / 2;
     if (wide) {
       svg.text(left - 14, middle + 4, row.name, "name", Anchor::end);
     } else {
@@ -174,12 +180,14 @@ std::string range_chart(const std::string& title, const std::string& x_title, co
     const double end = frame.box.x + frame.box.w + 12;
     if (row.predicted) {
       const double y = middle - (both ? 7 : 0);
-      draw_range(svg, frame, *row.predicted, y, "hollow c0", cat("predicted ", interval_text(*row.predicted), " ms"));
+      draw_range(svg, frame, *row.predicted, y, "hollow c0",
+                 cat("predicted ", interval_text(*row.predicted), " ms"));
       svg.text(end, y + 4, milliseconds(row.predicted->value), "name soft");
     }
     if (row.measured) {
       const double y = middle + (both ? 8 : 0);
-      draw_range(svg, frame, *row.measured, y, "c1", cat("measured ", interval_text(*row.measured), " ms"));
+      draw_range(svg, frame, *row.measured, y, "c1",
+                 cat("measured ", interval_text(*row.measured), " ms"));
       svg.text(end, y + 4, milliseconds(row.measured->value), "name");
     }
   }

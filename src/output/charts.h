@@ -24,7 +24,8 @@ struct LineChart {
   std::optional<std::pair<double, std::string>> reference = {};  // a horizontal line and what it is
   bool from_zero = false;
 };
-// Series are named at their ends on a wide chart and above a narrow one; one series alone is named by y_title.
+// Series are named at their ends on a wide chart and above a narrow one; one series alone is named
+// by y_title.
 std::string line_chart(const LineChart& chart, double width);
 
 // A row of a range chart: an estimate and a measurement of one thing, each with its interval.
@@ -32,9 +33,10 @@ struct RangeRow {
   std::string name;
   std::optional<Interval> predicted, measured;
 };
-// Horizontal intervals over a common axis from zero; predictions hollow, measurements filled, both labelled at the right.
-std::string range_chart(const std::string& title, const std::string& x_title, const std::vector<RangeRow>& rows,
-                        double width);
+// Horizontal intervals over a common axis from zero; predictions hollow, measurements filled, both
+// labelled at the right.
+std::string range_chart(const std::string& title, const std::string& x_title,
+                        const std::vector<RangeRow>& rows, double width);
 
 // The colour class of the i-th network: the found one is blue, the others follow.
 std::string series_css(size_t index);

@@ -39,7 +39,9 @@ Figure number(const Json& json) {
   return std::abs(value) < 1e18 ? Figure(value) : std::nullopt;
 }
 
-std::string text(const Json& json) { return json.is_string() ? json.get<std::string>() : std::string(); }
+std::string text(const Json& json) {
+  return json.is_string() ? json.get<std::string>() : std::string();
+}
 
 std::vector<double> numbers(const Json& array) {
   std::vector<double> out;
@@ -51,7 +53,8 @@ std::vector<double> numbers(const Json& array) {
 std::optional<Interval> latency(const Json& json) {
   const Figure ms = number(at(json, "ms"));
   if (!ms) return std::nullopt;
-  const double low = number(at(json, "low_ms")).value_or(*ms), high = number(at(json, "high_ms")).value_or(*ms);
+  const double low = number(at(json, "low_ms")).value_or(*ms),
+               high = number(at(json, "high_ms")).value_or(*ms);
   return Interval{*ms, std::min(low, *ms), std::max(high, *ms)};
 }
 
@@ -59,7 +62,8 @@ Interval share_interval(double share, Figure n) {
   if (!n || *n < 1 || share < 0 || share > 1) return {share, share, share};
   constexpr double z = 1.96;
   const double middle = (share + z * z / (2 * *n)) / (1 + z * z / *n);
-  const double half = z / (1 + z * z / *n) * std::sqrt(share * (1 - share) / *n + z * z / (4 * *n * *n));
+  const double half =
+      z / (1 + z * z / *n) * std::sqrt(share * (1 - share) / *n + z * z / (4 * *n * *n));
   return {share, middle - half, middle + half};
 }
 
@@ -82,7 +86,9 @@ std::string interval_text(const Interval& ms) {
   return cat(fixed(ms.low, ms_digits(ms.high)), "–", fixed(ms.high, ms_digits(ms.high)));
 }
 
-std::string points(double difference) { return signed_fixed(100 * difference, 1) + kUnit + "points"; }
+std::string points(double difference) {
+  return signed_fixed(100 * difference, 1) + kUnit + "points";
+}
 
 std::string change(double value, double reference) {
   return reference > 0 ? signed_fixed(100 * (value / reference - 1), 1) + kUnit + "%" : "";
@@ -101,7 +107,8 @@ std::string count_full(Figure count) {
   if (!count) return "";
   std::string out = fixed(*count, 0);
   const long first = *count < 0 ? 1 : 0;
-  for (long i = static_cast<long>(out.size()) - 3; i > first; i -= 3) out.insert(static_cast<size_t>(i), ",");
+  for (long i = static_cast<long>(out.size()) - 3; i > first; i -= 3)
+    out.insert(static_cast<size_t>(i), 1, ',');
   return out;
 }
 
@@ -120,7 +127,8 @@ std::string display_name(const std::string& network) {
   constexpr std::string_view kMobile = "mobilenet_v2";
   if (network == "found") return "Found network";
   if (network == kMobile) return "MobileNetV2";
-  if (network.starts_with(cat(kMobile, "-"))) return "MobileNetV2 ×" + network.substr(kMobile.size() + 1);
+  if (network.starts_with(cat(kMobile, "-")))
+    return "MobileNetV2 ×" + network.substr(kMobile.size() + 1);
   return network;
 }
 

@@ -1,4 +1,5 @@
-// Reading figures out of the report's JSON, where anything may be missing, and writing them for people.
+// Reading figures out of the report's JSON, where anything may be missing, and writing them for
+// people.
 #pragma once
 
 #include <optional>
@@ -29,19 +30,21 @@ struct Interval {
 };
 std::optional<Interval> latency(const Json& json);
 
-// The 95 % interval of a share observed on n images (Wilson's score interval, JASA 22, 1927); a point where n is unknown.
+// The 95 % interval of a share observed on n images (Wilson's score interval, JASA 22, 1927); a
+// point where n is unknown.
 Interval share_interval(double share, Figure n);
 
-// "91.84 %", "11.3 ms", "+0.42 points", "-13.1 %", "2.38 M", "3,504,872", "98 kB"; "" where there is no figure.
+// "91.84 %", "11.3 ms", "+0.42 points", "-13.1 %", "2.38 M", "3,504,872", "98 kB"; "" where there
+// is no figure.
 std::string percent(Figure share, int digits = 1);
 std::string milliseconds(Figure ms);
-std::string interval_text(const Interval& ms);      // "9.9–12.1"
-std::string points(double difference);              // of shares
-std::string change(double value, double reference); // relative, signed
+std::string interval_text(const Interval& ms);       // "9.9–12.1"
+std::string points(double difference);               // of shares
+std::string change(double value, double reference);  // relative, signed
 std::string count_short(Figure count);
 std::string count_full(Figure count);
 std::string bytes_text(double bytes);
-std::string shape_text(const Json& shape);          // "32×112×112"
+std::string shape_text(const Json& shape);  // "32×112×112"
 
 // As short as it can be told: "3", "0.5".
 std::string plain(double value);

@@ -10,12 +10,23 @@ std::string escape_line(std::string_view line) {
   std::string out;
   for (const char c : printable(line)) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -57,8 +68,8 @@ std::string to_html(const HtmlTable& table) {
 
 std::string figure(const std::function<std::string(double width)>& draw, double wide, double narrow,
                    const std::string& caption) {
-  return cat("<figure><div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">", draw(narrow),
-             "</div><figcaption>", caption, "</figcaption></figure>\n");
+  return cat("<figure><div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">",
+             draw(narrow), "</div><figcaption>", caption, "</figcaption></figure>\n");
 }
 
 }  // namespace vpunas

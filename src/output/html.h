@@ -8,7 +8,8 @@
 
 namespace vpunas {
 
-// `text` for use in elements and quoted attributes. Invalid UTF-8 and control characters become "?" and " "; line ends stay.
+// `text` for use in elements and quoted attributes. Invalid UTF-8 and control characters become "?"
+// and " "; line ends stay.
 std::string escape(std::string_view text);
 
 // A table cell's HTML; `number` aligns it to the right.
@@ -27,11 +28,13 @@ struct HtmlTable {
 };
 std::string to_html(const HtmlTable& table);
 
-// A figure with its caption (HTML), drawn twice: for wide and for narrow pages, of which the style shows one.
+// A figure with its caption (HTML), drawn twice: for wide and for narrow pages, of which the style
+// shows one.
 std::string figure(const std::function<std::string(double width)>& draw, double wide, double narrow,
                    const std::string& caption);
 
-// Widths in CSS pixels of a figure across the page, of one of two side by side, and of either on a telephone.
+// Widths in CSS pixels of a figure across the page, of one of two side by side, and of either on a
+// telephone.
 inline constexpr double kWide = 1000, kHalf = 484, kNarrow = 356;
 
 }  // namespace vpunas

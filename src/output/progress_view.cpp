@@ -37,18 +37,22 @@ struct Task {
   double last_line_share = 0;
 
   double share() const {
-    return total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0) : 0;
+    return total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0)
+                     : 0;
   }
   std::string title() const { return what.empty() || what == stage ? stage : stage + ": " + what; }
 };
 
-double seconds_between(TimePoint from, TimePoint to) { return std::chrono::duration<double>(to - from).count(); }
+double seconds_between(TimePoint from, TimePoint to) {
+  return std::chrono::duration<double>(to - from).count();
+}
 
 // Units a second since the first step; 0 while unknown.
 double rate(const Task& task, TimePoint now) {
   const double seconds = seconds_between(task.first_step, now);
   const int64_t units = task.done - task.first_done;
-  return task.first_done >= 0 && seconds > 0 && units > 0 ? static_cast<double>(units) / seconds : 0;
+  return task.first_done >= 0 && seconds > 0 && units > 0 ? static_cast<double>(units) / seconds
+                                                          : 0;
 }
 
 // Three significant digits, as 0.0123, 1.23, 12.3, 1234.
@@ -60,7 +64,8 @@ std::string short_number(double value) {
 }
 
 std::string rate_text(double per_second) {
-  return per_second >= 1 ? short_number(per_second) + "/s" : short_number(1 / per_second) + " s each";
+  return per_second >= 1 ? short_number(per_second) + "/s"
+                         : short_number(1 / per_second) + " s each";
 }
 
 bool locale_is_utf8() {
@@ -92,18 +97,21 @@ std::vector<std::string> figures(const Task& task, TimePoint now) {
   }
   if (const double r = rate(task, now); r > 0) {
     out.push_back(rate_text(r));
-    if (task.total > task.done) out.push_back(duration(static_cast<double>(task.total - task.done) / r) + " left");
+    if (task.total > task.done)
+      out.push_back(duration(static_cast<double>(task.total - task.done) / r) + " left");
   }
   return out;
 }
 
 std::vector<std::string> metric_texts(const Task& task) {
   std::vector<std::string> out;
-  for (const auto& [name, value] : task.metrics) out.push_back(printable(name) + " " + short_number(value));
+  for (const auto& [name, value] : task.metrics)
+    out.push_back(printable(name) + " " + short_number(value));
   return out;
 }
 
-// As much as fits: the title, then a bar and the figures, then metrics. A narrow terminal keeps the beginning.
+// As much as fits: the title, then a bar and the figures, then metrics. A narrow terminal keeps the
+// beginning.
 std::string bar_line(const Task& task, TimePoint now, int columns, bool utf8) {
   std::vector<std::string> parts = figures(task, now);
   std::string line = task.title();
@@ -128,7 +136,8 @@ std::string plain_line(const Task& task, TimePoint now) {
 }
 
 std::string summary_line(const Task& task, TimePoint now) {
-  std::vector<std::string> parts = {task.title() + ": done in " + duration(seconds_between(task.begun, now))};
+  std::vector<std::string> parts = {task.title() + ": done in " +
+                                    duration(seconds_between(task.begun, now))};
   for (auto& part : metric_texts(task)) parts.push_back(std::move(part));
   return join(parts, "  ");
 }
@@ -142,7 +151,8 @@ struct ProgressView::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  // Everything goes out in one write, so that lines of several processes do not mix. What cannot be written is lost.
+  // Everything goes out in one write, so that lines of several processes do not mix. What cannot be
+  // written is lost.
   void put(std::string_view text) const {
     while (!text.empty()) {
       const ssize_t written = ::write(fd, text.data(), text.size());
@@ -172,7 +182,8 @@ struct ProgressView::State {
 
   // The innermost work of this stage; an event of a stage that never began belongs to none.
   Task* find(const std::string& stage) {
-    const auto found = std::find_if(tasks.rbegin(), tasks.rend(), [&](const Task& t) { return t.stage == stage; });
+    const auto found =
+        std::find_if(tasks.rbegin(), tasks.rend(), [&](const Task& t) { return t.stage == stage; });
     return found == tasks.rend() ? nullptr : &*found;
   }
 
@@ -207,7 +218,8 @@ struct ProgressView::State {
       if (!drawn || time - last_draw >= kRedrawEvery) put(bar_text());
       return;
     }
-    const bool far_enough = task->total <= 0 || task->share() - task->last_line_share >= kPlainShare - 1e-9;
+    const bool far_enough =
+        task->total <= 0 || task->share() - task->last_line_share >= kPlainShare - 1e-9;
     if (time - task->last_line >= kPlainEvery && far_enough) {
       task->last_line = time;
       task->last_line_share = task->share();
@@ -220,7 +232,8 @@ struct ProgressView::State {
     auto found = std::find_if(tasks.rbegin(), tasks.rend(),
                               [&](const Task& t) { return t.stage == stage && t.what == what; });
     if (found == tasks.rend()) {
-      found = std::find_if(tasks.rbegin(), tasks.rend(), [&](const Task& t) { return t.stage == stage; });
+      found = std::find_if(tasks.rbegin(), tasks.rend(),
+                           [&](const Task& t) { return t.stage == stage; });
     }
     if (found == tasks.rend()) return;
     Task task = std::move(*found);
@@ -254,15 +267,20 @@ ProgressView::ProgressView(bool terminal, int out_fd, Clock now)
 void ProgressView::operator()(const Event& event) {
   const std::lock_guard lock(state_->mutex);
   switch (event.kind) {
-    case Event::Kind::begin: return state_->begin(event);
-    case Event::Kind::step: return state_->step(event);
-    case Event::Kind::end: return state_->end(event);
-    case Event::Kind::metrics: return;  // for history.jsonl
+    case Event::Kind::begin:
+      return state_->begin(event);
+    case Event::Kind::step:
+      return state_->step(event);
+    case Event::Kind::end:
+      return state_->end(event);
+    case Event::Kind::metrics:
+      return;  // for history.jsonl
     case Event::Kind::note: {
       const std::string stage = printable(event.stage);
       return state_->put_line((stage.empty() ? "" : stage + ": ") + printable(event.what));
     }
-    case Event::Kind::warning: return state_->put_line("warning: " + printable(event.what));
+    case Event::Kind::warning:
+      return state_->put_line("warning: " + printable(event.what));
   }
 }
 

@@ -1,4 +1,5 @@
-// Events drawn for people: a bar with rate and time left on a terminal, plain lines at intervals otherwise.
+// Events drawn for people: a bar with rate and time left on a terminal, plain lines at intervals
+// otherwise.
 #pragma once
 
 #include <chrono>
@@ -11,9 +12,9 @@ namespace vpunas {
 
 // Draws to standard error. Thread-safe; copies draw to the same place.
 //
-// On a terminal: one line, redrawn at most ten times a second, of the innermost piece of work; notes and warnings scroll
-// by above it, and a summary takes its place at the end. Elsewhere: a line at the beginning, one whenever both 10 s and
-// 10 % have gone by, one at the end.
+// On a terminal: one line, redrawn at most ten times a second, of the innermost piece of work;
+// notes and warnings scroll by above it, and a summary takes its place at the end. Elsewhere: a
+// line at the beginning, one whenever both 10 s and 10 % have gone by, one at the end.
 class ProgressView {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;

@@ -43,14 +43,16 @@ std::string report_html(const fs::path& run) {
     links += cat("<li><a href=\"#", id, "\">", name, "</a></li>");
     body += html;
   }
-  return cat("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
-             escape(text(at(data, "run"))), " – vpunas</title>\n<style>", kReportStyle, "</style>\n</head>\n<body>\n<nav><ul>",
-             links, "</ul></nav>\n<main>\n", head_html(data), body, "<footer>Made by vpunas ", escape(version()), " on ",
-             timestamp(),
-             ". The figures behind this page are in it as JSON, in the script element with the id “data”.</footer>\n</main>\n"
-             "<script type=\"application/json\" id=\"data\">",
-             embedded(data), "</script>\n</body>\n</html>\n");
+  return cat(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+      escape(text(at(data, "run"))), " – vpunas</title>\n<style>", kReportStyle,
+      "</style>\n</head>\n<body>\n<nav><ul>", links, "</ul></nav>\n<main>\n", head_html(data), body,
+      "<footer>Made by vpunas ", escape(version()), " on ", timestamp(),
+      ". The figures behind this page are in it as JSON, in the script element with the id "
+      "“data”.</footer>\n</main>\n"
+      "<script type=\"application/json\" id=\"data\">",
+      embedded(data), "</script>\n</body>\n</html>\n");
 }
 
 }  // namespace vpunas

@@ -1,4 +1,5 @@
-// The run folder as one self-contained HTML file: no script or style from elsewhere, readable without a network.
+// The run folder as one self-contained HTML file: no script or style from elsewhere, readable
+// without a network.
 #pragma once
 
 #include <filesystem>
@@ -8,8 +9,9 @@
 
 namespace vpunas {
 
-// Reads what is there of search.json, latency.json, train/*/train.json, export/*/export.json, benchmark.json,
-// architectures/*.json, explain/*.json, result.json, run.json and config.toml; a part whose files are missing is left out and named at the end.
+// Reads what is there of search.json, latency.json, train/*/train.json, export/*/export.json,
+// benchmark.json, architectures/*.json, explain/*.json, result.json, run.json and config.toml; a
+// part whose files are missing is left out and named at the end.
 std::string report_html(const std::filesystem::path& run);
 
 // The figures behind the report's pictures, as embedded in it: what tests check.

@@ -33,7 +33,8 @@ class Gatherer {
   explicit Gatherer(const fs::path& run) : run_(run) {}
 
   // The file without its schema; null where there is none, which is a missing `part`.
-  Json read(const std::string& file, const char* schema, const char* part, const std::vector<Wanted>& wanted = {}) {
+  Json read(const std::string& file, const char* schema, const char* part,
+            const std::vector<Wanted>& wanted = {}) {
     if (!there(file)) {
       lacks(file, part);
       return nullptr;
@@ -74,8 +75,8 @@ class Gatherer {
   std::set<std::string> names(const char* folder) const {
     std::set<std::string> out;
     std::error_code error;
-    for (auto i = fs::directory_iterator(run_ / folder, error); !error && i != fs::directory_iterator();
-         i.increment(error)) {
+    for (auto i = fs::directory_iterator(run_ / folder, error);
+         !error && i != fs::directory_iterator(); i.increment(error)) {
       const fs::path& path = i->path();
       if (i->is_directory(error)) out.insert(path.filename().string());
       if (path.extension() == ".json") out.insert(path.stem().string());
@@ -95,7 +96,8 @@ class Gatherer {
 Json thinned(const Json& array) {
   if (!array.is_array() || array.size() <= kMostPoints) return array;
   Json out = Json::array();
-  for (size_t i = 0; i < kMostPoints; ++i) out.push_back(array[i * (array.size() - 1) / (kMostPoints - 1)]);
+  for (size_t i = 0; i < kMostPoints; ++i)
+    out.push_back(array[i * (array.size() - 1) / (kMostPoints - 1)]);
   return out;
 }
 
@@ -106,7 +108,8 @@ size_t group_of(const std::string& node, size_t blocks, size_t before) {
   constexpr std::string_view kPrefix = "features.";
   if (!node.starts_with(kPrefix)) return before == 0 ? 0 : blocks + 1;
   size_t index = 0;
-  for (size_t i = kPrefix.size(); i < node.size() && node[i] >= '0' && node[i] <= '9' && index <= blocks; ++i) {
+  for (size_t i = kPrefix.size();
+       i < node.size() && node[i] >= '0' && node[i] <= '9' && index <= blocks; ++i) {
     index = 10 * index + static_cast<size_t>(node[i] - '0');
   }
   return std::min(index, blocks + 1);
@@ -122,7 +125,9 @@ Json block_list(const Architecture& architecture) {
   const auto add = [&](const std::string& name, const std::string& kind, const std::string& what) {
     out.push_back({{"name", name}, {"kind", kind}, {"what", what}, {"macs", 0}, {"parameters", 0}});
   };
-  add("stem", "stem", cat("conv k", architecture.stem.kernel, " c", architecture.stem.channels, " s", architecture.stem.stride));
+  add("stem", "stem",
+      cat("conv k", architecture.stem.kernel, " c", architecture.stem.channels, " s",
+          architecture.stem.stride));
   for (size_t i = 0; i < blocks; ++i) {
     const BlockSpec& block = architecture.blocks[i];
     add(cat(i + 1), kind_name(block.kind), describe(block));
@@ -135,7 +140,9 @@ Json block_list(const Architecture& architecture) {
                        {"act", act_name(block.act)}});
   }
   add("head", "head",
-      architecture.head.channels > 0 ? cat("conv k1 c", architecture.head.channels, ", pool, linear") : "pool, linear");
+      architecture.head.channels > 0
+          ? cat("conv k1 c", architecture.head.channels, ", pool, linear")
+          : "pool, linear");
 
   size_t group = 0;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -165,7 +172,8 @@ Json block_list(const Architecture& architecture) {
 
 // Adds ms and stage counts of an explanation to the blocks.
 void add_costs(Json& blocks, const Json& explanation) {
-  constexpr const char* kCounts[] = {"stages", "nce_stages", "shave_stages", "dma_stages", "ms", "nce_mcycles"};
+  constexpr const char* kCounts[] = {"stages",     "nce_stages", "shave_stages",
+                                     "dma_stages", "ms",         "nce_mcycles"};
   for (Json& block : blocks) {
     for (const char* key : kCounts) block[key] = 0.0;
   }
@@ -197,8 +205,10 @@ Json with_sizes(Json exported, const fs::path& folder) {
 }
 
 Json network_json(Gatherer& gather, const std::string& name) {
-  const std::string train = "train/" + name + "/train.json", exported = "export/" + name + "/export.json",
-                    architecture = "architectures/" + name + ".json", explained = "explain/" + name + ".json";
+  const std::string train = "train/" + name + "/train.json",
+                    exported = "export/" + name + "/export.json",
+                    architecture = "architectures/" + name + ".json",
+                    explained = "explain/" + name + ".json";
   Json out = {{"name", printable(name)}};
   out["train"] = gather.read(train, "vpunas.train/1", "accuracy and training curve",
                              {{"test_accuracy", Kind::number_float, "test accuracy"},
@@ -222,8 +232,10 @@ Json network_json(Gatherer& gather, const std::string& name) {
   const Json explanation = gather.read(explained, "vpunas.explain/1", "MyriadX cost block by block",
                                        {{"nodes", Kind::array, "MyriadX cost block by block"}});
   if (explanation.is_object()) {
-    out["explain"] = {{"device", text(at(explanation, "device"))}, {"total", at(explanation, "total")}};
-    if (out.contains("blocks") && at(explanation, "nodes").is_array()) add_costs(out["blocks"], explanation);
+    out["explain"] = {{"device", text(at(explanation, "device"))},
+                      {"total", at(explanation, "total")}};
+    if (out.contains("blocks") && at(explanation, "nodes").is_array())
+      add_costs(out["blocks"], explanation);
   }
   return out;
 }
@@ -231,7 +243,8 @@ Json network_json(Gatherer& gather, const std::string& name) {
 // Found first, then MobileNetV2, then the others by name.
 std::vector<std::string> network_names(const Gatherer& gather) {
   std::set<std::string> names;
-  for (const char* folder : {"architectures", "train", "export", "explain"}) names.merge(gather.names(folder));
+  for (const char* folder : {"architectures", "train", "export", "explain"})
+    names.merge(gather.names(folder));
   std::vector<std::string> out;
   for (const char* first : {"found", kBaseline}) {
     if (names.erase(first) > 0) out.emplace_back(first);
@@ -251,9 +264,11 @@ const Json& find_network(const Json& networks, const std::string& name) {
 // The prediction for a network on the search's device, from whichever file has it.
 Json predicted(const Json& data, const Json& network) {
   const std::string name = text(at(network, "name")), device = text(at(data, "search", "device"));
-  if (name == "found" && at(data, "search", "predicted").is_object()) return at(data, "search", "predicted");
+  if (name == "found" && at(data, "search", "predicted").is_object())
+    return at(data, "search", "predicted");
   for (const Json& row : at(data, "benchmark", "rows")) {
-    if (text(at(row, "network")) == name && text(at(row, "device")) == device && at(row, "predicted").is_object()) {
+    if (text(at(row, "network")) == name && text(at(row, "device")) == device &&
+        at(row, "predicted").is_object()) {
       return at(row, "predicted");
     }
   }
@@ -274,9 +289,11 @@ Json headline(const Json& data) {
   const Json& baseline = find_network(data["networks"], kBaseline);
   const Json& result = data["result"];
   Json out;
-  out["test_accuracy"] = first_of({at(found, "train", "test_accuracy"), at(result, "test_accuracy")});
+  out["test_accuracy"] =
+      first_of({at(found, "train", "test_accuracy"), at(result, "test_accuracy")});
   out["test_images"] = at(found, "train", "test_images");
-  out["baseline_accuracy"] = first_of({at(baseline, "train", "test_accuracy"), at(result, "mobilenet_v2_accuracy")});
+  out["baseline_accuracy"] =
+      first_of({at(baseline, "train", "test_accuracy"), at(result, "mobilenet_v2_accuracy")});
   out["baseline_images"] = first_of({at(baseline, "train", "test_images"), out["test_images"]});
   out["predicted"] = at(found, "predicted");
   if (out["predicted"].is_null() && at(result, "predicted_ms").is_number()) {
@@ -287,7 +304,8 @@ Json headline(const Json& data) {
   out["device"] = text(at(data, "search", "device"));
   out["mode"] = text(at(data, "search", "mode"));
   for (const Json& row : at(data, "benchmark", "rows")) {
-    if (text(at(row, "network")) == "found" && text(at(row, "device")) == "CPU" && at(row, "measured").is_object()) {
+    if (text(at(row, "network")) == "found" && text(at(row, "device")) == "CPU" &&
+        at(row, "measured").is_object()) {
       out["cpu"] = at(row, "measured");
       out["cpu"]["mode"] = at(row, "mode");
     }
@@ -297,7 +315,8 @@ Json headline(const Json& data) {
   }
   out["onnx_agreement"] =
       first_of({at(found, "export", "onnx", "top1_agreement"), at(result, "onnx_top1_agreement")});
-  out["ir_agreement"] = first_of({at(found, "export", "ir", "top1_agreement"), at(result, "ir_top1_agreement")});
+  out["ir_agreement"] =
+      first_of({at(found, "export", "ir", "top1_agreement"), at(result, "ir_top1_agreement")});
   out["verified_images"] = at(found, "export", "verified_images");
   out["seconds"] = at(result, "seconds_total");
   return out;
@@ -311,7 +330,8 @@ Json candidate_names(const Json& search) {
     if (!probability.is_array() || probability.size() != space.slots.size()) return nullptr;
     Json out = Json::array();
     for (size_t i = 0; i < space.slots.size(); ++i) {
-      if (!probability[i].is_array() || probability[i].size() != space.slots[i].candidates.size()) return nullptr;
+      if (!probability[i].is_array() || probability[i].size() != space.slots[i].candidates.size())
+        return nullptr;
       Json names = Json::array();
       for (const BlockSpec& block : space.slots[i].candidates) names.push_back(describe(block));
       out.push_back(names);
@@ -323,13 +343,14 @@ Json candidate_names(const Json& search) {
 }
 
 Json search_json(Gatherer& gather) {
-  Json search = gather.read("search.json", "vpunas.search/1", "search curves, probabilities and candidates",
-                            {{"predicted", Kind::object, "predicted latency"},
-                             {"budget_ms", Kind::number_float, "budget"},
-                             {"candidates", Kind::array, "candidates of the search"},
-                             {"choice", Kind::array, "choice marked among the probabilities"},
-                             {"probability", Kind::array, "probabilities by slot"},
-                             {"history", Kind::array, "search curves"}});
+  Json search =
+      gather.read("search.json", "vpunas.search/1", "search curves, probabilities and candidates",
+                  {{"predicted", Kind::object, "predicted latency"},
+                   {"budget_ms", Kind::number_float, "budget"},
+                   {"candidates", Kind::array, "candidates of the search"},
+                   {"choice", Kind::array, "choice marked among the probabilities"},
+                   {"probability", Kind::array, "probabilities by slot"},
+                   {"history", Kind::array, "search curves"}});
   if (!search.is_object()) return search;
   if (at(search, "history").is_array()) {
     search["history"] = thinned(search["history"]);
@@ -356,7 +377,8 @@ Json latency_json(Gatherer& gather) {
 
 Json report_data(const fs::path& run) {
   std::error_code error;
-  if (!fs::is_directory(run, error)) fail(run.string(), ": no such run folder; give one that `vpunas run` has made");
+  if (!fs::is_directory(run, error))
+    fail(run.string(), ": no such run folder; give one that `vpunas run` has made");
   Gatherer gather(run);
   Json data = {{"schema", "vpunas.report/1"}};
   const fs::path full = fs::weakly_canonical(run, error);
@@ -371,7 +393,8 @@ Json report_data(const fs::path& run) {
   data["config"] = gather.text("config.toml", "configuration");
   data["networks"] = Json::array();
   const std::vector<std::string> names = network_names(gather);
-  if (std::ranges::find(names, "found") == names.end()) gather.lacks("architectures/found.json", "found network");
+  if (std::ranges::find(names, "found") == names.end())
+    gather.lacks("architectures/found.json", "found network");
   for (const std::string& name : names) {
     Json network = network_json(gather, name);
     network["predicted"] = predicted(data, network);

@@ -1,4 +1,5 @@
-// The sections of the report: each a function from report_data()'s JSON to HTML, "" where its figures are missing.
+// The sections of the report: each a function from report_data()'s JSON to HTML, "" where its
+// figures are missing.
 #pragma once
 
 #include <string>
@@ -18,10 +19,10 @@ struct Verdict {
 // What came out, from data["headline"] alone; no targets where there is nothing to judge by.
 Verdict verdict(const Json& data);
 
-std::string head_html(const Json& data);       // verdict and key figures
-std::string plane_html(const Json& data);      // accuracy against latency
-std::string network_html(const Json& data);    // block by block
-std::string search_html(const Json& data);     // curves and probabilities
+std::string head_html(const Json& data);     // verdict and key figures
+std::string plane_html(const Json& data);    // accuracy against latency
+std::string network_html(const Json& data);  // block by block
+std::string search_html(const Json& data);   // curves and probabilities
 std::string training_html(const Json& data);
 std::string devices_html(const Json& data);
 std::string exports_html(const Json& data);

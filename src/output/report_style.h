@@ -1,5 +1,6 @@
-// The report's style: light and dark by the reader's preference, wide, narrow and printed. Hues are told apart also with
-// red-green colour blindness (after Okabe and Ito, "Color Universal Design", 2008).
+// The report's style: light and dark by the reader's preference, wide, narrow and printed. Hues are
+// told apart also with red-green colour blindness (after Okabe and Ito, "Color Universal Design",
+// 2008).
 #pragma once
 
 namespace vpunas {

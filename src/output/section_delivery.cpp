@@ -13,7 +13,8 @@ namespace {
 std::optional<Interval> measured_interval(const Json& measured) {
   const Figure median = number(at(measured, "median_ms"));
   if (!median) return std::nullopt;
-  const double low = number(at(measured, "p5_ms")).value_or(*median), high = number(at(measured, "p95_ms")).value_or(*median);
+  const double low = number(at(measured, "p5_ms")).value_or(*median),
+               high = number(at(measured, "p95_ms")).value_or(*median);
   return Interval{*median, std::min(low, *median), std::max(high, *median)};
 }
 
@@ -37,13 +38,19 @@ std::string device_figure(const Json& rows, const std::string& device, size_t de
     if (!ranges.back().predicted && !ranges.back().measured) ranges.pop_back();
   }
   if (ranges.empty()) return "";
-  const bool measured = std::ranges::any_of(ranges, [](const RangeRow& r) { return r.measured.has_value(); });
-  const bool predicted = std::ranges::any_of(ranges, [](const RangeRow& r) { return r.predicted.has_value(); });
-  const std::string caption = cat("<b>", escape(device), "</b>: ", predicted ? "hollow, predicted with its 90 % interval" : "",
-                                  predicted && measured ? "; " : "",
-                                  measured ? "filled, measured median with the 5th to 95th percentile" : "", ".");
-  return figure([&](double width) { return range_chart("Latency on " + device, "ms per image", ranges, width); },
-                devices > 1 ? kHalf : kWide, kNarrow, caption);
+  const bool measured =
+      std::ranges::any_of(ranges, [](const RangeRow& r) { return r.measured.has_value(); });
+  const bool predicted =
+      std::ranges::any_of(ranges, [](const RangeRow& r) { return r.predicted.has_value(); });
+  const std::string caption = cat(
+      "<b>", escape(device), "</b>: ", predicted ? "hollow, predicted with its 90 % interval" : "",
+      predicted && measured ? "; " : "",
+      measured ? "filled, measured median with the 5th to 95th percentile" : "", ".");
+  return figure(
+      [&](double width) {
+        return range_chart("Latency on " + device, "ms per image", ranges, width);
+      },
+      devices > 1 ? kHalf : kWide, kNarrow, caption);
 }
 
 std::string with_interval(const std::optional<Interval>& ms) {
@@ -54,7 +61,8 @@ std::string with_interval(const std::optional<Interval>& ms) {
 std::string runtimes(const Json& rows) {
   std::vector<std::string> out;
   for (const Json& row : rows) {
-    const std::string runtime = text(at(row, "runtime")), one = cat(text(at(row, "device")), ": ", runtime);
+    const std::string runtime = text(at(row, "runtime")),
+                      one = cat(text(at(row, "device")), ": ", runtime);
     if (!runtime.empty() && std::ranges::find(out, one) == out.end()) out.push_back(one);
   }
   return out.empty() ? "" : join(out, "; ") + ".";
@@ -62,20 +70,29 @@ std::string runtimes(const Json& rows) {
 
 HtmlTable device_table(const Json& rows) {
   HtmlTable table;
-  table.header = {words("Device"), words("Network"), words("How"), {"Predicted ms<br>(90 %)", true},
-                  {"Median ms<br>(5th–95th pct.)", true}, {"Least–greatest<br>ms", true}, {"Images/s", true},
-                  {"Runs", true}, {"Prediction<br>off by", true}};
+  table.header = {words("Device"),
+                  words("Network"),
+                  words("How"),
+                  {"Predicted ms<br>(90 %)", true},
+                  {"Median ms<br>(5th–95th pct.)", true},
+                  {"Least–greatest<br>ms", true},
+                  {"Images/s", true},
+                  {"Runs", true},
+                  {"Prediction<br>off by", true}};
   for (const Json& row : rows) {
     const auto predicted = latency(at(row, "predicted"));
     const Json& m = at(row, "measured");
     const auto measured = measured_interval(m);
-    const Figure least = number(at(m, "least_ms")), greatest = number(at(m, "greatest_ms")), fps = number(at(m, "fps"));
+    const Figure least = number(at(m, "least_ms")), greatest = number(at(m, "greatest_ms")),
+                 fps = number(at(m, "fps"));
     table.rows.push_back(
         {words(text(at(row, "device"))), words(display_name(text(at(row, "network")))),
-         words(cat(text(at(row, "mode")), " ", text(at(row, "precision")))), figure_cell(with_interval(predicted)),
-         figure_cell(with_interval(measured)),
-         figure_cell(least && greatest ? cat(significant(*least), "–", significant(*greatest)) : ""),
-         figure_cell(fps ? significant(*fps) : ""), figure_cell(count_full(number(at(m, "iterations")))),
+         words(cat(text(at(row, "mode")), " ", text(at(row, "precision")))),
+         figure_cell(with_interval(predicted)), figure_cell(with_interval(measured)),
+         figure_cell(least && greatest ? cat(significant(*least), "–", significant(*greatest))
+                                       : ""),
+         figure_cell(fps ? significant(*fps) : ""),
+         figure_cell(count_full(number(at(m, "iterations")))),
          figure_cell(predicted && measured ? change(predicted->value, measured->value) : "")});
   }
   return table;
@@ -84,7 +101,8 @@ HtmlTable device_table(const Json& rows) {
 // --- Exports ---
 
 std::string agreement(const Json& json) {
-  const Figure share = number(at(json, "top1_agreement")), largest = number(at(json, "largest_difference"));
+  const Figure share = number(at(json, "top1_agreement")),
+               largest = number(at(json, "largest_difference"));
   if (!share) return "";
   return percent(share, 2) + (largest ? cat(", logits within ", significant(*largest, 2)) : "");
 }
@@ -93,7 +111,8 @@ std::string file_list(const Json& files) {
   std::vector<std::string> out;
   for (const Json& file : files) {
     const Figure bytes = number(at(file, "bytes"));
-    out.push_back(cat("<code>", escape(text(at(file, "name"))), "</code>", bytes ? " " + bytes_text(*bytes) : ""));
+    out.push_back(cat("<code>", escape(text(at(file, "name"))), "</code>",
+                      bytes ? cat(" ", bytes_text(*bytes)) : ""));
   }
   return join(out, "<br>");
 }
@@ -110,9 +129,12 @@ std::string blob_words(const Json& blob) {
 class Facts {
  public:
   void add(const std::string& name, const std::string& value) {
-    if (!value.empty()) html_ += cat("<div><dt>", escape(name), "</dt><dd>", escape(value), "</dd></div>\n");
+    if (!value.empty())
+      html_ += cat("<div><dt>", escape(name), "</dt><dd>", escape(value), "</dd></div>\n");
   }
-  std::string html() const { return html_.empty() ? "" : cat("<dl class=\"facts\">\n", html_, "</dl>\n"); }
+  std::string html() const {
+    return html_.empty() ? "" : cat("<dl class=\"facts\">\n", html_, "</dl>\n");
+  }
 
  private:
   std::string html_;
@@ -120,10 +142,12 @@ class Facts {
 
 std::string table_words(const Json& table) {
   if (!table.is_object()) return "";
-  std::string out = cat(text(at(table, "device")), ", ", text(at(table, "runtime")), ", ", text(at(table, "mode")), " mode, ",
-                        text(at(table, "precision")), ", ", count_full(number(at(table, "entries"))), " blocks");
+  std::string out = cat(text(at(table, "device")), ", ", text(at(table, "runtime")), ", ",
+                        text(at(table, "mode")), " mode, ", text(at(table, "precision")), ", ",
+                        count_full(number(at(table, "entries"))), " blocks");
   const double repeats = number(at(table, "repeats")).value_or(0);
-  out += repeats > 0 ? cat(", ", fixed(repeats, 0), " measurements each") : ", modelled, not measured";
+  out +=
+      repeats > 0 ? cat(", ", fixed(repeats, 0), " measurements each") : ", modelled, not measured";
   const std::string date = text(at(table, "date"));
   return date.empty() ? out : cat(out, ", ", date);
 }
@@ -135,7 +159,8 @@ std::vector<std::pair<std::string, double>> stage_seconds(const Json& data) {
   const Json& stages = seconds.is_object() ? seconds : at(data, "stages", "stages");
   if (!stages.is_object()) return out;
   for (const auto& [name, value] : stages.items()) {
-    if (const Figure s = value.is_object() ? number(at(value, "seconds")) : number(value)) out.emplace_back(name, *s);
+    if (const Figure s = value.is_object() ? number(at(value, "seconds")) : number(value))
+      out.emplace_back(name, *s);
   }
   return out;
 }
@@ -149,7 +174,9 @@ std::string seconds_html(const Json& data) {
   table.header = {words("Stage"), words("Share of the longest"), {"Time", true}};
   for (const auto& [name, seconds] : stages) {
     table.rows.push_back({words(name),
-                          {cat("<i class=\"cost k0\" style=\"width:", fixed(std::clamp(100 * seconds / most, 0.0, 100.0), 1), "%\"></i>"), false},
+                          {cat("<i class=\"cost k0\" style=\"width:",
+                               fixed(std::clamp(100 * seconds / most, 0.0, 100.0), 1), "%\"></i>"),
+                           false},
                           figure_cell(duration(seconds))});
   }
   return "<h3>Time by stage</h3>\n" + to_html(table);
@@ -164,29 +191,38 @@ std::string devices_html(const Json& data) {
   std::string figures;
   for (const std::string& device : devices) figures += device_figure(rows, device, devices.size());
   return cat("<section id=\"devices\"><h2>On devices</h2>\n",
-             figures.empty() ? "" : cat("<div class=\"pair\">\n", figures, "</div>\n"), to_html(device_table(rows)),
-             "<p class=\"note\">“Off by”: the prediction against the measured median. In throughput mode, ms per image is the "
-             "time of one of the requests in flight. ", escape(runtimes(rows)), "</p></section>\n");
+             figures.empty() ? "" : cat("<div class=\"pair\">\n", figures, "</div>\n"),
+             to_html(device_table(rows)),
+             "<p class=\"note\">“Off by”: the prediction against the measured median. In "
+             "throughput mode, ms per image is the "
+             "time of one of the requests in flight. ",
+             escape(runtimes(rows)), "</p></section>\n");
 }
 
 std::string exports_html(const Json& data) {
   HtmlTable table;
-  table.header = {words("Network"), words("Files"), words("ONNX agrees"), words("OpenVINO IR agrees"), words("MyriadX blob")};
+  table.header = {words("Network"), words("Files"), words("ONNX agrees"),
+                  words("OpenVINO IR agrees"), words("MyriadX blob")};
   Figure images;
   for (const Json& network : at(data, "networks")) {
     const Json& exported = at(network, "export");
     if (!exported.is_object()) continue;
     if (!images) images = number(at(exported, "verified_images"));
-    table.rows.push_back({words(display_name(text(at(network, "name")))), {file_list(at(exported, "files")), false},
-                          words(agreement(at(exported, "onnx"))), words(agreement(at(exported, "ir"))),
+    table.rows.push_back({words(display_name(text(at(network, "name")))),
+                          {file_list(at(exported, "files")), false},
+                          words(agreement(at(exported, "onnx"))),
+                          words(agreement(at(exported, "ir"))),
                           words(blob_words(at(exported, "blob")))});
   }
   if (table.rows.empty()) return "";
-  return cat("<section id=\"exports\"><h2>Exports</h2>\n<p class=\"lead\">Files lie in <code>export/</code> of the run folder. "
-             "They take the raw image, 0 to 255; scaling is part of the network.</p>\n",
-             to_html(table),
-             "<p class=\"note\">Agreement: share of test images", images ? " (" + count_full(images) + ")" : "",
-             " on which the file, run by OpenVINO, names the same class as the network that was trained.</p></section>\n");
+  return cat(
+      "<section id=\"exports\"><h2>Exports</h2>\n<p class=\"lead\">Files lie in "
+      "<code>export/</code> of the run folder. "
+      "They take the raw image, 0 to 255; scaling is part of the network.</p>\n",
+      to_html(table), "<p class=\"note\">Agreement: share of test images",
+      images ? cat(" (", count_full(images), ")") : "",
+      " on which the file, run by OpenVINO, names the same class as the network that was "
+      "trained.</p></section>\n");
 }
 
 std::string provenance_html(const Json& data) {
@@ -202,9 +238,12 @@ std::string provenance_html(const Json& data) {
   facts.add("Configuration hash", text(at(data, "stages", "config_hash")));
   std::string out = facts.html() + seconds_html(data);
   if (const std::string config = text(at(data, "config")); !config.empty()) {
-    out += cat("<details><summary>Configuration (config.toml)</summary>\n<pre>", escape(config), "</pre></details>\n");
+    out += cat("<details><summary>Configuration (config.toml)</summary>\n<pre>", escape(config),
+               "</pre></details>\n");
   }
-  return out.empty() ? "" : cat("<section id=\"provenance\"><h2>How it was made</h2>\n", out, "</section>\n");
+  return out.empty()
+             ? ""
+             : cat("<section id=\"provenance\"><h2>How it was made</h2>\n", out, "</section>\n");
 }
 
 std::string missing_html(const Json& data) {
@@ -213,11 +252,14 @@ std::string missing_html(const Json& data) {
   HtmlTable table;
   table.header = {words("File"), words("So left out")};
   for (const Json& one : missing) {
-    table.rows.push_back({{cat("<code>", escape(text(at(one, "file"))), "</code>"), false}, words(text(at(one, "part")))});
+    table.rows.push_back({{cat("<code>", escape(text(at(one, "file"))), "</code>"), false},
+                          words(text(at(one, "part")))});
   }
-  return cat("<section id=\"missing\"><h2>What is missing</h2>\n<p class=\"lead\">These were not in the run folder when this "
-             "page was made.</p>\n",
-             to_html(table), "</section>\n");
+  return cat(
+      "<section id=\"missing\"><h2>What is missing</h2>\n<p class=\"lead\">These were not in the "
+      "run folder when this "
+      "page was made.</p>\n",
+      to_html(table), "</section>\n");
 }
 
 }  // namespace vpunas

@@ -38,16 +38,19 @@ std::vector<Strip> priced_networks(const Json& data) {
 
 // Blocks of one kind share a colour.
 std::string kind_css(const Json& block) {
-  static const std::map<std::string, std::string> kClasses = {
-      {"mbconv", "k0"}, {"fused_mbconv", "k1"}, {"residual", "k2"}, {"bottleneck", "k3"}, {"conv", "k4"}};
+  static const std::map<std::string, std::string> kClasses = {{"mbconv", "k0"},
+                                                              {"fused_mbconv", "k1"},
+                                                              {"residual", "k2"},
+                                                              {"bottleneck", "k3"},
+                                                              {"conv", "k4"}};
   const auto found = kClasses.find(text(at(block, "kind")));
   return found == kClasses.end() ? "k5" : found->second;
 }
 
 std::string kind_words(const std::string& css) {
   static const std::map<std::string, std::string> kWords = {
-      {"k0", "MBConv (depthwise)"}, {"k1", "fused MBConv"}, {"k2", "residual 3×3"}, {"k3", "bottleneck"},
-      {"k4", "convolution"},        {"k5", "stem and head"}};
+      {"k0", "MBConv (depthwise)"}, {"k1", "fused MBConv"}, {"k2", "residual 3×3"},
+      {"k3", "bottleneck"},         {"k4", "convolution"},  {"k5", "stem and head"}};
   return kWords.at(css);
 }
 
@@ -67,21 +70,23 @@ std::string long_words(const Json& block) {
   const std::string kind = text(at(block, "kind"));
   if (kind == "skip") return "skip";
   if (!at(block, "kernel").is_number()) return text(at(block, "what"));
-  static const std::map<std::string, std::string> kNames = {{"mbconv", "MBConv"}, {"fused_mbconv", "Fused MBConv"}};
+  static const std::map<std::string, std::string> kNames = {{"mbconv", "MBConv"},
+                                                            {"fused_mbconv", "Fused MBConv"}};
   const auto name = kNames.find(kind);
   const std::string kernel = plain(number(at(block, "kernel")).value_or(0));
   std::string out = cat(name == kNames.end() ? kind : name->second, " ", kernel, "×", kernel);
   if (name != kNames.end() || kind == "bottleneck") {
     out += cat(", expansion ", plain(number(at(block, "expansion")).value_or(0)));
   }
-  if (number(at(block, "stride")).value_or(1) > 1) out += cat(", stride ", plain(*number(at(block, "stride"))));
+  if (number(at(block, "stride")).value_or(1) > 1)
+    out += cat(", stride ", plain(*number(at(block, "stride"))));
   if (at(block, "se") == Json(true)) out += ", squeeze-excite";
   return out;
 }
 
 std::string channels_words(const Json& block) {
   const Json& output = at(block, "output");
-  return output.is_array() && !output.empty() ? "c" + plain(number(output[0]).value_or(0)) : "";
+  return output.is_array() && !output.empty() ? cat("c", plain(number(output[0]).value_or(0))) : "";
 }
 
 std::string plane_words(const Json& shape) {
@@ -99,7 +104,8 @@ void draw_strip(Svg& svg, const Strip& strip, const Frame& frame, double y, doub
     const double x1 = frame.px(plane_begin) + 1, x2 = frame.px(at_ms) - 1;
     if (plane.empty() || x2 - x1 < 6) return;
     svg.line(x1, y + height + 5, x2, y + height + 5, "axis");
-    if (text_width(plane, 11) < x2 - x1) svg.text((x1 + x2) / 2, y + height + 18, plane, "tick", Anchor::middle);
+    if (text_width(plane, 11) < x2 - x1)
+      svg.text((x1 + x2) / 2, y + height + 18, plane, "tick", Anchor::middle);
   };
   for (const Json& block : *strip.blocks) {
     const double ms = number(at(block, "ms")).value_or(0);
@@ -111,9 +117,10 @@ void draw_strip(Svg& svg, const Strip& strip, const Frame& frame, double y, doub
     }
     if (ms > 0) {
       const double x1 = frame.px(begin), x2 = frame.px(begin + ms);
-      svg.rect({x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, "box " + kind_css(block),
-               cat(text(at(block, "name")), ": ", text(at(block, "what")), ", ", shape_text(at(block, "input")), " → ",
-                   shape_text(at(block, "output")), ", ", milliseconds(ms)));
+      svg.rect({x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, cat("box ", kind_css(block)),
+               cat(text(at(block, "name")), ": ", text(at(block, "what")), ", ",
+                   shape_text(at(block, "input")), " → ", shape_text(at(block, "output")), ", ",
+                   milliseconds(ms)));
       const std::string first = short_words(block), second = channels_words(block);
       if (text_width(first, 11) < x2 - x1 - 3) {
         svg.text((x1 + x2) / 2, y + height / 2 - 3, first, "inbox", Anchor::middle);
@@ -126,8 +133,8 @@ void draw_strip(Svg& svg, const Strip& strip, const Frame& frame, double y, doub
   }
   end_plane(begin);
   if (strip.total_ms > 1.002 * begin) {
-    svg.rect({frame.px(begin) + 0.5, y, frame.px(strip.total_ms) - frame.px(begin) - 1, height}, "box rest",
-             cat("not of any block: ", milliseconds(strip.total_ms - begin)));
+    svg.rect({frame.px(begin) + 0.5, y, frame.px(strip.total_ms) - frame.px(begin) - 1, height},
+             "box rest", cat("not of any block: ", milliseconds(strip.total_ms - begin)));
   }
 }
 
@@ -142,13 +149,14 @@ std::string strips_svg(const std::vector<Strip>& strips, Figure budget, double w
   const Frame frame{{1, kTop, width - 14, bottom - kTop}, {0, 1.02 * most, axis.step}, {0, 1, 1}};
   for (const double tick : frame.x.ticks()) {
     svg.line(frame.px(tick), kTop, frame.px(tick), bottom, "grid");
-    svg.text(std::max(4.0, frame.px(tick)), bottom + 16, frame.x.label(tick), "tick", Anchor::middle);
+    svg.text(std::max(4.0, frame.px(tick)), bottom + 16, frame.x.label(tick), "tick",
+             Anchor::middle);
   }
   svg.text(width, bottom + 33, "predicted ms, summed over the blocks", "what", Anchor::end);
   if (budget && *budget <= frame.x.high) {
     const double x = frame.px(*budget);
     svg.line(x, kTop - 8, x, bottom, "budget");
-    svg.text(x, kTop - 14, "budget " + milliseconds(budget), "budget-name",
+    svg.text(x, kTop - 14, cat("budget ", milliseconds(budget)), "budget-name",
              x > width - 70 ? Anchor::end : Anchor::middle);
   }
   for (size_t i = 0; i < strips.size(); ++i) {
@@ -221,7 +229,7 @@ std::string stages_svg(const std::vector<Strip>& strips, double width) {
     for (size_t i = 0; i < strips.size(); ++i) {
       const double y = top + bar * static_cast<double>(i), ms = stages[s].ms[i];
       const double length = most > 0 ? (width - left - right) * ms / most : 0;
-      svg.rect({left, y + 1, std::max(1.0, length), bar - 2}, "bar " + series_css(i),
+      svg.rect({left, y + 1, std::max(1.0, length), bar - 2}, cat("bar ", series_css(i)),
                cat(strips[i].name, ", ", stages[s].name, ": ", milliseconds(ms)));
       svg.text(left + length + 7, y + bar - 2.5, milliseconds(ms), i == 0 ? "tick strong" : "tick");
     }
@@ -232,7 +240,8 @@ std::string stages_svg(const std::vector<Strip>& strips, double width) {
 std::string stages_html(const std::vector<Strip>& strips) {
   std::string names;
   for (size_t i = 0; i < strips.size(); ++i) {
-    names += cat("<li><i class=\"swatch solid ", series_css(i), "\"></i>", escape(strips[i].name), "</li>");
+    names += cat("<li><i class=\"swatch solid ", series_css(i), "\"></i>", escape(strips[i].name),
+                 "</li>");
   }
   return cat("<h3>By resolution</h3>\n<ul class=\"legend\">", names, "</ul>\n",
              figure([&](double width) { return stages_svg(strips, width); }, kWide, kNarrow,
@@ -252,8 +261,11 @@ std::string table_html(const Json& blocks, bool priced) {
   HtmlTable table;
   table.header = {words("Block"), words("What")};
   if (priced) table.header.insert(table.header.end(), {{"Time", false}, {"ms", true}});
-  table.header.insert(table.header.end(), {{"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}});
-  if (priced) table.header.insert(table.header.end(), {{"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
+  table.header.insert(table.header.end(),
+                      {{"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}});
+  if (priced)
+    table.header.insert(table.header.end(),
+                        {{"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
   std::vector<double> stages(std::size(kStageKeys), 0.0);
   for (const Json& block : blocks) {
     const bool skip = text(at(block, "kind")) == "skip";
@@ -261,7 +273,10 @@ std::string table_html(const Json& blocks, bool priced) {
     std::vector<Cell> row = {words(text(at(block, "name"))), words(long_words(block))};
     if (priced) {
       const double ms = number(at(block, "ms")).value_or(0), share = most > 0 ? 100 * ms / most : 0;
-      row.push_back({skip ? "" : cat("<i class=\"cost ", kind_css(block), "\" style=\"width:", fixed(share, 1), "%\"></i>"), false});
+      row.push_back({skip ? ""
+                          : cat("<i class=\"cost ", kind_css(block),
+                                "\" style=\"width:", fixed(share, 1), "%\"></i>"),
+                     false});
       row.push_back(shown(fixed(ms, 3)));
     }
     row.push_back(figure_cell(shape_text(at(block, "output"))));
@@ -277,8 +292,10 @@ std::string table_html(const Json& blocks, bool priced) {
   }
   std::vector<Cell> sum = {words("Sum"), words("")};
   if (priced) sum.insert(sum.end(), {{"", false}, figure_cell(fixed(total_ms, 3))});
-  sum.insert(sum.end(), {{"", true}, figure_cell(count_short(macs)), figure_cell(count_full(parameters))});
-  for (size_t k = 0; priced && k < stages.size(); ++k) sum.push_back(figure_cell(fixed(stages[k], 0)));
+  sum.insert(sum.end(),
+             {{"", true}, figure_cell(count_short(macs)), figure_cell(count_full(parameters))});
+  for (size_t k = 0; priced && k < stages.size(); ++k)
+    sum.push_back(figure_cell(fixed(stages[k], 0)));
   table.rows.push_back(std::move(sum));
   table.row_classes.push_back("sum");
   return to_html(table);
@@ -295,22 +312,29 @@ std::string network_html(const Json& data) {
   const Json& blocks = at(*found, "blocks");
   const std::vector<Strip> strips = priced_networks(data);
   const bool priced = at(blocks[0], "ms").is_number();
-  std::string out = cat("<section id=\"network\"><h2>The found network, block by block</h2>\n<p class=\"lead\">Input ",
-                        shape_text(at(*found, "input")), ", ", count_full(number(at(*found, "classes"))),
-                        " classes.", priced ? " Times are those of the MyriadX model." : "", "</p>\n");
+  std::string out =
+      cat("<section id=\"network\"><h2>The found network, block by block</h2>\n<p "
+          "class=\"lead\">Input ",
+          shape_text(at(*found, "input")), ", ", count_full(number(at(*found, "classes"))),
+          " classes.", priced ? " Times are those of the MyriadX model." : "", "</p>\n");
   if (!strips.empty()) {
     const std::string device = text(at(data, "headline", "device"));
-    const Figure budget = device == "MYRIADX" ? number(at(data, "headline", "budget_ms")) : std::nullopt;
+    const Figure budget =
+        device == "MYRIADX" ? number(at(data, "headline", "budget_ms")) : std::nullopt;
     out += kind_legend(strips);
-    out += figure([&](double width) { return strips_svg(strips, budget, width); }, kWide, kNarrow,
-                  "Each box is a block, as wide as the time it takes: k kernel, e expansion, c output channels. Below, the "
-                  "resolution at which the blocks work. A grey end belongs to no block (the host’s share).");
+    out += figure(
+        [&](double width) { return strips_svg(strips, budget, width); }, kWide, kNarrow,
+        "Each box is a block, as wide as the time it takes: k kernel, e expansion, c output "
+        "channels. Below, the "
+        "resolution at which the blocks work. A grey end belongs to no block (the host’s share).");
     if (strips.size() > 1) out += stages_html(strips);
   }
   out += "<h3>Every block</h3>\n" + table_html(blocks, priced);
   if (priced) {
-    out += "<p class=\"note\">MACs: multiply-accumulates for one image. Stages are those that Intel’s compiler makes of the "
-           "block: NCE, the convolution engine; SHAVE, the vector processors; DMA, copies.</p>\n";
+    out +=
+        "<p class=\"note\">MACs: multiply-accumulates for one image. Stages are those that Intel’s "
+        "compiler makes of the "
+        "block: NCE, the convolution engine; SHAVE, the vector processors; DMA, copies.</p>\n";
   }
   return out + "</section>\n";
 }

@@ -31,8 +31,8 @@ Headline read_headline(const Json& data) {
           .mode = text(at(json, "mode"))};
 }
 
-// Half of the 95 % interval of the difference of two shares seen on independent draws; networks tested on the same images
-// differ by less noise than that, so it errs on the side of doubt.
+// Half of the 95 % interval of the difference of two shares seen on independent draws; networks
+// tested on the same images differ by less noise than that, so it errs on the side of doubt.
 Figure chance(const Headline& h) {
   if (!h.accuracy || !h.baseline_accuracy || h.images.value_or(0) < 1) return std::nullopt;
   const double a = *h.accuracy, b = *h.baseline_accuracy;
@@ -41,24 +41,28 @@ Figure chance(const Headline& h) {
 }
 
 std::string accuracy_clause(const Headline& h) {
-  std::string out = cat("The found network is right on ", percent(h.accuracy), " of the test images");
+  std::string out =
+      cat("The found network is right on ", percent(h.accuracy), " of the test images");
   if (!h.baseline_accuracy) return out;
   const double difference = *h.accuracy - *h.baseline_accuracy;
   const std::string size = fixed(std::abs(100 * difference), 1);
   if (size == "0.0") return out + ", as many as MobileNetV2";
   out += cat(", ", size, "\u00a0points ", difference > 0 ? "more" : "fewer", " than MobileNetV2");
   const Figure noise = chance(h);
-  if (noise && std::abs(difference) < *noise) out += cat(" (within chance for ", count_full(h.images), " images)");
+  if (noise && std::abs(difference) < *noise)
+    out += cat(" (within chance for ", count_full(h.images), " images)");
   return out;
 }
 
 std::string time_clause(const Headline& h) {
-  std::string out = cat("predicted at ", milliseconds(h.predicted->value), h.device.empty() ? "" : " on " + h.device);
+  std::string out = cat("predicted at ", milliseconds(h.predicted->value),
+                        h.device.empty() ? "" : " on " + h.device);
   if (h.baseline_ms && *h.baseline_ms > 0) {
     const double share = 1 - h.predicted->value / *h.baseline_ms;
     const std::string size = fixed(std::abs(100 * share), 0);
-    out += size == "0" ? ", the time of MobileNetV2"
-                       : cat(", ", size, "\u00a0% ", share > 0 ? "less" : "more", " than MobileNetV2");
+    out += size == "0"
+               ? ", the time of MobileNetV2"
+               : cat(", ", size, "\u00a0% ", share > 0 ? "less" : "more", " than MobileNetV2");
   }
   if (!h.budget_ms) return out;
   if (h.predicted->value > *h.budget_ms) {
@@ -67,7 +71,8 @@ std::string time_clause(const Headline& h) {
   }
   out += cat(", within the budget of ", milliseconds(h.budget_ms));
   if (h.predicted->high > *h.budget_ms) {
-    out += cat("; the upper end of the prediction’s interval, ", milliseconds(h.predicted->high), ", is not");
+    out += cat("; the upper end of the prediction’s interval, ", milliseconds(h.predicted->high),
+               ", is not");
   }
   return out;
 }
@@ -80,7 +85,8 @@ std::string tile(const std::string& name, const std::string& value, const std::s
   const size_t unit = value.find("\u00a0");  // set smaller
   std::string shown = escape(value.substr(0, unit));
   if (unit != std::string::npos) shown += cat("<small>", escape(value.substr(unit)), "</small>");
-  return cat("<div class=\"tile\"><dt>", escape(name), "</dt><dd><b>", shown, "</b><span>", note, "</span></dd></div>\n");
+  return cat("<div class=\"tile\"><dt>", escape(name), "</dt><dd><b>", shown, "</b><span>", note,
+             "</span></dd></div>\n");
 }
 
 std::string good_or_bad(const std::string& words, bool good) {
@@ -91,7 +97,8 @@ std::string accuracy_tile(const Headline& h) {
   std::string note;
   if (h.accuracy && h.images) {
     const Interval range = share_interval(*h.accuracy, h.images);
-    note = cat(fixed(100 * range.low, 1), "–", percent(range.high), " (95 %, ", count_full(h.images), " images)");
+    note = cat(fixed(100 * range.low, 1), "–", percent(range.high), " (95 %, ",
+               count_full(h.images), " images)");
   }
   if (h.accuracy && h.baseline_accuracy) {
     const double difference = *h.accuracy - *h.baseline_accuracy;
@@ -110,7 +117,8 @@ std::string latency_tiles(const Headline& h) {
     note = cat(good_or_bad(cat(percent(ms / *h.budget_ms, 0), " of the budget"), met), " of ",
                milliseconds(h.budget_ms), "<br>", note);
   }
-  std::string out = tile(cat("Predicted", h.device.empty() ? "" : " on " + h.device), milliseconds(ms), note);
+  std::string out =
+      tile(cat("Predicted", h.device.empty() ? "" : " on " + h.device), milliseconds(ms), note);
   if (h.baseline_ms && *h.baseline_ms > 0) {
     out += tile("Time against MobileNetV2", change(ms, *h.baseline_ms),
                 cat(milliseconds(ms), " instead of ", milliseconds(h.baseline_ms),
@@ -123,15 +131,19 @@ std::string cpu_tile(const Json& cpu) {
   const Figure low = number(at(cpu, "p5_ms")), high = number(at(cpu, "p95_ms"));
   const std::string mode = text(at(cpu, "mode"));
   std::string note = cat("median", mode.empty() ? "" : ", " + escape(mode) + " mode");
-  if (low && high) note += cat("<br>", significant(*low), "–", milliseconds(high), " for 90 % of the runs");
+  if (low && high)
+    note += cat("<br>", significant(*low), "–", milliseconds(high), " for 90 % of the runs");
   return tile("Measured on this CPU", milliseconds(number(at(cpu, "median_ms"))), note);
 }
 
 std::string agreement_tile(const Json& headline) {
-  const Figure onnx = number(at(headline, "onnx_agreement")), ir = number(at(headline, "ir_agreement"));
+  const Figure onnx = number(at(headline, "onnx_agreement")),
+               ir = number(at(headline, "ir_agreement"));
   const Figure images = number(at(headline, "verified_images"));
   std::string note = ir ? cat("OpenVINO IR ", percent(ir, 2)) : "";
-  if (images) note += cat(note.empty() ? "" : "<br>", "same class as in training, ", count_full(images), " images");
+  if (images)
+    note += cat(note.empty() ? "" : "<br>", "same class as in training, ", count_full(images),
+                " images");
   return tile("ONNX agreement", percent(onnx, 2), note);
 }
 
@@ -162,7 +174,9 @@ std::vector<PlanePoint> trained_points(const Json& data) {
     const Figure accuracy = number(at(network, "train", "test_accuracy"));
     if (!ms || !accuracy) continue;
     const Interval range = share_interval(*accuracy, number(at(network, "train", "test_images")));
-    out.push_back({display_name(text(at(network, "name"))), css, *ms,
+    out.push_back({display_name(text(at(network, "name"))),
+                   css,
+                   *ms,
                    {100 * range.value, 100 * range.low, 100 * range.high}});
   }
   return out;
@@ -178,7 +192,8 @@ std::vector<CandidatePoint> candidate_points(const Json& data) {
   const Json& chosen = at(data, "search", "choice");
   for (const Json& candidate : at(data, "search", "candidates")) {
     const Figure ms = number(at(candidate, "ms")), accuracy = number(at(candidate, "accuracy"));
-    if (ms && accuracy) out.push_back({*ms, 100 * *accuracy, at(candidate, "choice") == chosen && chosen.is_array()});
+    if (ms && accuracy)
+      out.push_back({*ms, 100 * *accuracy, at(candidate, "choice") == chosen && chosen.is_array()});
   }
   return out;
 }
@@ -189,13 +204,15 @@ void draw_budget(Svg& svg, const Frame& frame, Figure budget, bool named) {
   svg.line(x, frame.box.y, x, frame.box.y + frame.box.h, "budget");
   const bool left = x > frame.box.x + frame.box.w - 130;
   if (named) {
-    svg.text(x + (left ? -6 : 6), frame.box.y + frame.box.h - 7, "budget " + milliseconds(budget), "budget-name",
+    svg.text(x + (left ? -6 : 6), frame.box.y + frame.box.h - 7,
+             cat("budget ", milliseconds(budget)), "budget-name",
              left ? Anchor::end : Anchor::start);
   }
 }
 
 // `taken`: where no label should stand.
-void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& points, std::vector<Box> taken) {
+void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& points,
+                  std::vector<Box> taken) {
   std::vector<Label> labels;
   for (const PlanePoint& p : points) {
     const double x = frame.px(p.ms.value), y = frame.py(p.accuracy.value);
@@ -204,12 +221,14 @@ void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& p
     svg.line(x1, y, x2, y, "range " + p.css);
     svg.line(x, y1, x, y2, "range " + p.css);
     svg.circle(x, y, 6, "dot " + p.css,
-               cat(p.name, ": ", fixed(p.accuracy.value, 2), " % at ", milliseconds(p.ms.value), " (", interval_text(p.ms),
-                   ")"));
+               cat(p.name, ": ", fixed(p.accuracy.value, 2), " % at ", milliseconds(p.ms.value),
+                   " (", interval_text(p.ms), ")"));
     taken.push_back({x - 7, y - 7, 14, 14});
     taken.push_back({x1, y - 2, x2 - x1, 4});
     taken.push_back({x - 2, y1, 4, y2 - y1});
-    labels.push_back({x, y, frame.box.w < 420 ? p.name : cat(p.name, " ", percent(p.accuracy.value / 100)), "name " + p.css});
+    labels.push_back(
+        {x, y, frame.box.w < 420 ? p.name : cat(p.name, " ", percent(p.accuracy.value / 100)),
+         "name " + p.css});
   }
   place_labels(svg, labels, taken, frame.box);
 }
@@ -239,7 +258,8 @@ std::string plane_svg(const Json& data, double width) {
   Svg svg(width, height + 44, "Accuracy against predicted latency");
   if (!trained.empty()) {
     const Frame frame{{kLeft, 34, plot, kTrained}, x, axis_of(accuracy, 6)};
-    draw_axes(svg, frame, candidates.empty() ? "predicted ms per image" : "", "test accuracy after full training, %");
+    draw_axes(svg, frame, candidates.empty() ? "predicted ms per image" : "",
+              "test accuracy after full training, %");
     draw_budget(svg, frame, budget, true);
     std::vector<Box> taken;
     if (budget) taken.push_back({frame.px(*budget) - 1, frame.box.y, 2, frame.box.h});
@@ -248,10 +268,12 @@ std::string plane_svg(const Json& data, double width) {
   if (!candidates.empty()) {
     const Frame frame{{kLeft, lower_top, plot, kInherited}, x, axis_of(inherited, 3)};
     draw_axes(svg, frame, "predicted ms per image",
-              width >= 420 ? "candidates of the search: accuracy with inherited weights, %" : "candidates, inherited weights, %");
+              width >= 420 ? "candidates of the search: accuracy with inherited weights, %"
+                           : "candidates, inherited weights, %");
     draw_budget(svg, frame, budget, trained.empty());
     for (const CandidatePoint& p : candidates) {
-      svg.circle(frame.px(p.ms), frame.py(p.accuracy), p.chosen ? 5 : 4, p.chosen ? "dot c0" : "faint",
+      svg.circle(frame.px(p.ms), frame.py(p.accuracy), p.chosen ? 5 : 4,
+                 p.chosen ? "dot c0" : "faint",
                  cat(fixed(p.accuracy, 1), " % at ", milliseconds(p.ms)));
     }
   }
@@ -275,7 +297,8 @@ Verdict verdict(const Json& data) {
   }
   if (h.accuracy && h.baseline_accuracy) {
     const bool met = *h.accuracy >= *h.baseline_accuracy;
-    out.targets.push_back({met ? "as accurate as MobileNetV2 or better" : "less accurate than MobileNetV2", met});
+    out.targets.push_back(
+        {met ? "as accurate as MobileNetV2 or better" : "less accurate than MobileNetV2", met});
   }
   if (h.predicted && h.baseline_ms) {
     const bool met = h.predicted->value < *h.baseline_ms;
@@ -287,8 +310,10 @@ Verdict verdict(const Json& data) {
 std::string head_html(const Json& data) {
   const Verdict result = verdict(data);
   const Headline h = read_headline(data);
-  std::string out = cat("<header id=\"head\"><p class=\"kicker\">vpunas · run ", escape(text(at(data, "run"))), "</p>\n<h1>",
-                        result.sentence.empty() ? "A run without a result yet." : escape(result.sentence), "</h1>\n");
+  std::string out = cat(
+      "<header id=\"head\"><p class=\"kicker\">vpunas · run ", escape(text(at(data, "run"))),
+      "</p>\n<h1>",
+      result.sentence.empty() ? "A run without a result yet." : escape(result.sentence), "</h1>\n");
   if (!result.targets.empty()) {
     out += "<ul class=\"targets\">";
     for (const auto& [words_, met] : result.targets) {
@@ -309,17 +334,25 @@ std::string plane_html(const Json& data) {
   const std::string device = text(at(data, "headline", "device"));
   std::string caption;
   if (trained) {
-    caption += "Up is more accurate, left is faster. Bars: 95 % interval of the accuracy on the test images, 90 % interval "
-               "of the prediction. ";
+    caption +=
+        "Up is more accurate, left is faster. Bars: 95 % interval of the accuracy on the test "
+        "images, 90 % interval "
+        "of the prediction. ";
   }
   if (candidates) {
-    caption += "The lower plot is on another scale: it shows the candidates that the search compared, with the weights they "
-               "inherited from the supernet, on held-out images; they rank candidates and are no accuracies of trained "
-               "networks. The chosen one is blue.";
+    caption +=
+        "The lower plot is on another scale: it shows the candidates that the search compared, "
+        "with the weights they "
+        "inherited from the supernet, on held-out images; they rank candidates and are no "
+        "accuracies of trained "
+        "networks. The chosen one is blue.";
   }
   return cat("<section id=\"plane\"><h2>Accuracy and latency</h2>\n",
-             device.empty() ? "" : cat("<p class=\"lead\">Latency as predicted for ", escape(device), ".</p>\n"),
-             figure([&](double width) { return plane_svg(data, width); }, kWide, kNarrow, caption), "</section>\n");
+             device.empty()
+                 ? ""
+                 : cat("<p class=\"lead\">Latency as predicted for ", escape(device), ".</p>\n"),
+             figure([&](double width) { return plane_svg(data, width); }, kWide, kNarrow, caption),
+             "</section>\n");
 }
 
 }  // namespace vpunas

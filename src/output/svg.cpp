@@ -14,7 +14,9 @@
 namespace vpunas {
 namespace {
 
-std::string px(double value) { return fixed(std::isfinite(value) ? std::clamp(value, -1e5, 1e5) : 0, 1); }
+std::string px(double value) {
+  return fixed(std::isfinite(value) ? std::clamp(value, -1e5, 1e5) : 0, 1);
+}
 
 std::string close(std::string_view tag, std::string_view hint) {
   if (hint.empty()) return "/>";
@@ -32,24 +34,26 @@ double outside(const Box& box, const Box& bounds) { return box.w * box.h - overl
 }  // namespace
 
 Svg::Svg(double width, double height, std::string_view title)
-    : body_(cat("<svg viewBox=\"0 0 ", px(width), " ", px(height), "\" width=\"", px(width), "\" height=\"", px(height),
-                "\" role=\"img\" aria-label=\"", escape(title), "\">\n")) {}
+    : body_(cat("<svg viewBox=\"0 0 ", px(width), " ", px(height), "\" width=\"", px(width),
+                "\" height=\"", px(height), "\" role=\"img\" aria-label=\"", escape(title),
+                "\">\n")) {}
 
 void Svg::line(double x1, double y1, double x2, double y2, std::string_view css) {
-  body_ += cat("<line x1=\"", px(x1), "\" y1=\"", px(y1), "\" x2=\"", px(x2), "\" y2=\"", px(y2), "\" class=\"", css,
-               "\"/>\n");
+  body_ += cat("<line x1=\"", px(x1), "\" y1=\"", px(y1), "\" x2=\"", px(x2), "\" y2=\"", px(y2),
+               "\" class=\"", css, "\"/>\n");
 }
 
 void Svg::rect(const Box& box, std::string_view css, std::string_view hint, double opacity) {
-  body_ += cat("<rect x=\"", px(box.x), "\" y=\"", px(box.y), "\" width=\"", px(std::max(0.0, box.w)), "\" height=\"",
-               px(std::max(0.0, box.h)), "\" class=\"", css, "\"",
-               opacity < 1 ? cat(" fill-opacity=\"", fixed(std::max(0.0, opacity), 3), "\"") : "", close("rect", hint),
-               "\n");
+  body_ +=
+      cat("<rect x=\"", px(box.x), "\" y=\"", px(box.y), "\" width=\"", px(std::max(0.0, box.w)),
+          "\" height=\"", px(std::max(0.0, box.h)), "\" class=\"", css, "\"",
+          opacity < 1 ? cat(" fill-opacity=\"", fixed(std::max(0.0, opacity), 3), "\"") : "",
+          close("rect", hint), "\n");
 }
 
 void Svg::circle(double x, double y, double radius, std::string_view css, std::string_view hint) {
-  body_ += cat("<circle cx=\"", px(x), "\" cy=\"", px(y), "\" r=\"", px(radius), "\" class=\"", css, "\"",
-               close("circle", hint), "\n");
+  body_ += cat("<circle cx=\"", px(x), "\" cy=\"", px(y), "\" r=\"", px(radius), "\" class=\"", css,
+               "\"", close("circle", hint), "\n");
 }
 
 void Svg::polyline(const std::vector<std::pair<double, double>>& points, std::string_view css) {
@@ -60,7 +64,8 @@ void Svg::polyline(const std::vector<std::pair<double, double>>& points, std::st
 
 void Svg::text(double x, double y, std::string_view text, std::string_view css, Anchor anchor) {
   constexpr std::array kAnchors = {"start", "middle", "end"};
-  body_ += cat("<text x=\"", px(x), "\" y=\"", px(y), "\" text-anchor=\"", kAnchors[static_cast<size_t>(anchor)], "\"",
+  body_ += cat("<text x=\"", px(x), "\" y=\"", px(y), "\" text-anchor=\"",
+               kAnchors[static_cast<size_t>(anchor)], "\"",
                css.empty() ? "" : cat(" class=\"", css, "\""), ">", escape(text), "</text>\n");
 }
 
@@ -78,7 +83,8 @@ std::vector<double> Axis::ticks() const {
 
 std::string Axis::label(double value) const {
   const int digits = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 9);
-  const bool half = std::abs(step * std::pow(10, digits) - std::round(step * std::pow(10, digits))) > 1e-6;
+  const bool half =
+      std::abs(step * std::pow(10, digits) - std::round(step * std::pow(10, digits))) > 1e-6;
   return fixed(std::abs(value) < step * 1e-6 ? 0 : value, half ? digits + 1 : digits);
 }
 
@@ -121,7 +127,8 @@ void draw_axes(Svg& svg, const Frame& frame, std::string_view x_title, std::stri
   if (!x_title.empty()) svg.text(box.x + box.w, box.y + box.h + 34, x_title, "what", Anchor::end);
 }
 
-void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> taken, const Box& bounds) {
+void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> taken,
+                  const Box& bounds) {
   constexpr double kHeight = 15, kBaseline = 11.5;
   struct Offset {
     double x, y;  // of the label's near edge from the point
@@ -145,7 +152,8 @@ void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> t
         Box box{label.x + offset.x, label.y + offset.y - kHeight / 2, width, kHeight};
         if (offset.anchor == Anchor::end) box.x -= width;
         if (offset.anchor == Anchor::middle) {
-          box.x = std::clamp(box.x - width / 2, bounds.x, std::max(bounds.x, bounds.x + bounds.w - width));
+          box.x = std::clamp(box.x - width / 2, bounds.x,
+                             std::max(bounds.x, bounds.x + bounds.w - width));
         }
         if (offset.y < 0) box.y -= kHeight / 2;
         if (offset.y > 0) box.y += kHeight / 2;
@@ -162,7 +170,8 @@ void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> t
   }
 }
 
-std::vector<double> spread(const std::vector<double>& positions, double gap, double low, double high) {
+std::vector<double> spread(const std::vector<double>& positions, double gap, double low,
+                           double high) {
   const size_t n = positions.size();
   if (n == 0) return {};
   std::vector<size_t> order(n);

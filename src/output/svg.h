@@ -1,5 +1,6 @@
-// Drawing by hand: SVG elements, axes with round ticks, labels that keep out of each other's way. Coordinates are CSS
-// pixels, y downwards; colours and strokes are classes of the report's style. Text is escaped here.
+// Drawing by hand: SVG elements, axes with round ticks, labels that keep out of each other's way.
+// Coordinates are CSS pixels, y downwards; colours and strokes are classes of the report's style.
+// Text is escaped here.
 #pragma once
 
 #include <string>
@@ -25,7 +26,8 @@ class Svg {
   void rect(const Box& box, std::string_view css, std::string_view hint = "", double opacity = 1);
   void circle(double x, double y, double radius, std::string_view css, std::string_view hint = "");
   void polyline(const std::vector<std::pair<double, double>>& points, std::string_view css);
-  void text(double x, double y, std::string_view text, std::string_view css = "", Anchor anchor = Anchor::start);
+  void text(double x, double y, std::string_view text, std::string_view css = "",
+            Anchor anchor = Anchor::start);
   std::string str() const;
 
  private:
@@ -52,7 +54,8 @@ struct Frame {
   double py(double value) const;
   bool holds(double x_value, double y_value) const;
 };
-// Horizontal grid lines, ticks, and what the axes mean (with units): y above the axis, x below it at the right.
+// Horizontal grid lines, ticks, and what the axes mean (with units): y above the axis, x below it
+// at the right.
 void draw_axes(Svg& svg, const Frame& frame, std::string_view x_title, std::string_view y_title);
 
 // A text that belongs to a point.
@@ -61,10 +64,14 @@ struct Label {
   std::string text;
   std::string css = "";
 };
-// Puts each label beside its point where it covers least of the others and of `taken`, inside `bounds`.
-void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> taken, const Box& bounds);
+// Puts each label beside its point where it covers least of the others and of `taken`, inside
+// `bounds`.
+void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> taken,
+                  const Box& bounds);
 
-// Moves sorted-or-not positions apart so that neighbours are at least `gap` apart within [low, high], keeping their order.
-std::vector<double> spread(const std::vector<double>& positions, double gap, double low, double high);
+// Moves sorted-or-not positions apart so that neighbours are at least `gap` apart within [low,
+// high], keeping their order.
+std::vector<double> spread(const std::vector<double>& positions, double gap, double low,
+                           double high);
 
 }  // namespace vpunas

@@ -11,7 +11,9 @@ namespace {
 // "12", "-3.5", "3,504,872", "1e-05", "91.2 %", "11.4 ms"; not "3x3" and not "2 of 7".
 bool reads_as_number(std::string_view cell) {
   size_t at = 0;
-  const auto digit = [&](size_t i) { return i < cell.size() && std::isdigit(static_cast<unsigned char>(cell[i])); };
+  const auto digit = [&](size_t i) {
+    return i < cell.size() && std::isdigit(static_cast<unsigned char>(cell[i]));
+  };
   const auto sign = [&](size_t i) { return i < cell.size() && (cell[i] == '-' || cell[i] == '+'); };
   if (sign(at)) ++at;
   if (!digit(at)) return false;
@@ -72,7 +74,8 @@ std::string text_table(const std::vector<std::string>& header,
   };
   const auto is_number_column = [&](size_t i) { return columns[i].numbers && !rows.empty(); };
   add_line([&](size_t i) { return cell_of(header, i); }, is_number_column);
-  add_line([&](size_t i) { return std::string(static_cast<size_t>(columns[i].width), '-'); }, is_number_column);
+  add_line([&](size_t i) { return std::string(static_cast<size_t>(columns[i].width), '-'); },
+           is_number_column);
   for (const auto& row : rows) {
     add_line([&](size_t i) { return cell_of(row, i); },
              [&](size_t i) {

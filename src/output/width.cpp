@@ -34,7 +34,8 @@ struct Range {
   char32_t first, last;
 };
 
-// The blocks in use that take no column, and those that take two (Unicode's EastAsianWidth W and F, coarsely).
+// The blocks in use that take no column, and those that take two (Unicode's EastAsianWidth W and F,
+// coarsely).
 constexpr Range kCombining[] = {
     {0x300, 0x36f}, {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
 constexpr Range kWide[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},

@@ -6,13 +6,16 @@
 
 namespace vpunas {
 
-// Columns of UTF-8 text on a terminal: 2 for wide East Asian characters, 0 for combining marks. Invalid bytes count as 1.
+// Columns of UTF-8 text on a terminal: 2 for wide East Asian characters, 0 for combining marks.
+// Invalid bytes count as 1.
 int display_width(std::string_view text);
 
-// The longest beginning of `text` that takes at most `columns`; where something is cut, it ends in "…".
+// The longest beginning of `text` that takes at most `columns`; where something is cut, it ends in
+// "…".
 std::string fit_width(std::string_view text, int columns);
 
-// One line without control characters (terminal escapes, line ends): each becomes a space. Invalid UTF-8 becomes "?".
+// One line without control characters (terminal escapes, line ends): each becomes a space. Invalid
+// UTF-8 becomes "?".
 std::string printable(std::string_view text);
 
 }  // namespace vpunas

@@ -26,16 +26,20 @@ inline std::string markup_fault(const std::string& html) {
     if (quotes % 2 != 0) return "an open quote: " + tag;
     const bool closing = tag.starts_with("/");
     std::string name;
-    for (size_t i = closing ? 1 : 0; i < tag.size() && std::isalnum(static_cast<unsigned char>(tag[i])); ++i) name += tag[i];
+    for (size_t i = closing ? 1 : 0;
+         i < tag.size() && std::isalnum(static_cast<unsigned char>(tag[i])); ++i)
+      name += tag[i];
     if (name.empty()) return "no tag: <" + tag.substr(0, 40);
     if (closing) {
-      if (open.empty() || open.back() != name) return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      if (open.empty() || open.back() != name)
+        return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
       open.pop_back();
     } else if (!tag.ends_with("/") && !kVoid.contains(name)) {
       open.push_back(name);
     }
     at = end + 1;
-    if (!closing && (name == "style" || name == "script")) at = html.find("</" + name, at);  // raw text
+    if (!closing && (name == "style" || name == "script"))
+      at = html.find("</" + name, at);  // raw text
   }
   return open.empty() ? "" : "<" + open.back() + "> is never closed";
 }

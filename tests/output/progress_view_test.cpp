@@ -37,13 +37,20 @@ class View {
   void begin(const std::string& stage, const std::string& what, int64_t total) {
     (*view_)({.kind = Kind::begin, .stage = stage, .what = what, .total = total});
   }
-  void step(const std::string& stage, int64_t done, int64_t total, std::map<std::string, double> metrics = {}) {
-    (*view_)({.kind = Kind::step, .stage = stage, .done = done, .total = total, .metrics = std::move(metrics)});
+  void step(const std::string& stage, int64_t done, int64_t total,
+            std::map<std::string, double> metrics = {}) {
+    (*view_)({.kind = Kind::step,
+              .stage = stage,
+              .done = done,
+              .total = total,
+              .metrics = std::move(metrics)});
   }
   void end(const std::string& stage, const std::string& what) {
     (*view_)({.kind = Kind::end, .stage = stage, .what = what});
   }
-  void say(Kind kind, const std::string& what) { (*view_)({.kind = kind, .stage = "search", .what = what}); }
+  void say(Kind kind, const std::string& what) {
+    (*view_)({.kind = kind, .stage = "search", .what = what});
+  }
   void wait(std::chrono::milliseconds time) { now_ += time; }
   void destroy() { view_.reset(); }
 
@@ -51,7 +58,8 @@ class View {
   std::string text() {
     std::string out;
     char buffer[4096];
-    for (ssize_t n; (n = ::read(ends_[0], buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<size_t>(n));
+    for (ssize_t n; (n = ::read(ends_[0], buffer, sizeof buffer)) > 0;)
+      out.append(buffer, static_cast<size_t>(n));
     return out;
   }
 
@@ -193,7 +201,8 @@ TEST(ProgressOnATerminal, ErasesTheBarWhenWorkIsCutOff) {
 
 TEST(ProgressOnATerminal, FitsItsWidth) {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
-  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) GTEST_SKIP() << "no pseudo-terminal here";
+  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0)
+    GTEST_SKIP() << "no pseudo-terminal here";
   const int inside = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
   ASSERT_GE(inside, 0);
   for (const unsigned short columns : {200, 80, 40, 12}) {
@@ -203,9 +212,20 @@ TEST(ProgressOnATerminal, FitsItsWidth) {
     std::chrono::steady_clock::time_point now = {};
     std::optional<ProgressView> drawing(std::in_place, true, inside, [&] { return now += 1s; });
     ProgressView& view = *drawing;
-    view({.kind = Kind::begin, .stage = "train", .what = "mobilenet_v2 on Fashion-MNIST", .total = 1000});
-    view({.kind = Kind::step, .stage = "train", .done = 10, .total = 1000, .metrics = {{"loss", 0.4}, {"accuracy", 0.9}}});
-    view({.kind = Kind::step, .stage = "train", .done = 20, .total = 1000, .metrics = {{"loss", 0.4}, {"accuracy", 0.9}}});
+    view({.kind = Kind::begin,
+          .stage = "train",
+          .what = "mobilenet_v2 on Fashion-MNIST",
+          .total = 1000});
+    view({.kind = Kind::step,
+          .stage = "train",
+          .done = 10,
+          .total = 1000,
+          .metrics = {{"loss", 0.4}, {"accuracy", 0.9}}});
+    view({.kind = Kind::step,
+          .stage = "train",
+          .done = 20,
+          .total = 1000,
+          .metrics = {{"loss", 0.4}, {"accuracy", 0.9}}});
     drawing.reset();
     ASSERT_EQ(::write(inside, "\r$", 2), 2);
     std::string text;

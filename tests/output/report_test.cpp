@@ -30,7 +30,8 @@ class Report : public testing::Test {
     write_json(run() / file, schema, json);
   }
   bool names_missing(const std::string& file) const {
-    return std::ranges::any_of(data()["missing"], [&](const Json& one) { return one["file"] == file; });
+    return std::ranges::any_of(data()["missing"],
+                               [&](const Json& one) { return one["file"] == file; });
   }
 
  private:
@@ -43,7 +44,8 @@ size_t count(const std::string& text, const std::string& part) {
   return n;
 }
 
-constexpr const char* kSections[] = {"plane", "network", "search", "training", "devices", "exports", "provenance"};
+constexpr const char* kSections[] = {"plane",   "network", "search",    "training",
+                                     "devices", "exports", "provenance"};
 
 TEST_F(Report, HeadlineHoldsTheFiguresOfTheFilesThatOwnThem) {
   const Json headline = data()["headline"];
@@ -51,7 +53,8 @@ TEST_F(Report, HeadlineHoldsTheFiguresOfTheFilesThatOwnThem) {
   EXPECT_EQ(headline["baseline_accuracy"], 0.9121);
   EXPECT_EQ(headline["cpu"]["median_ms"], 4.82);
   EXPECT_EQ(headline["onnx_agreement"], 1.0);
-  EXPECT_NEAR(headline["budget_ms"].get<double>(), 0.87 * headline["baseline_ms"].get<double>(), 1e-9);
+  EXPECT_NEAR(headline["budget_ms"].get<double>(), 0.87 * headline["baseline_ms"].get<double>(),
+              1e-9);
   EXPECT_EQ(headline["seconds"], 1345.2);
 }
 
@@ -67,7 +70,8 @@ TEST_F(Report, BlocksSumToTheNetwork) {
   for (const Json& network : report["networks"]) {
     if (!network.contains("blocks")) continue;
     const std::string name = network["name"];
-    const Graph graph = lower(name == "found" ? fixture_found() : fixture_mobilenet_v2(), Preprocess{});
+    const Graph graph =
+        lower(name == "found" ? fixture_found() : fixture_mobilenet_v2(), Preprocess{});
     int64_t macs = 0, parameters = 0;
     double ms = 0;
     for (const Json& block : network["blocks"]) {
@@ -100,16 +104,19 @@ TEST_F(Report, LongHistoriesAreThinnedToWhatAScreenShows) {
 
 TEST_F(Report, HasEverySectionAndBalancedTags) {
   const std::string page = html();
-  for (const char* id : kSections) EXPECT_EQ(count(page, cat("<section id=\"", id, "\"")), 1u) << id;
+  for (const char* id : kSections)
+    EXPECT_EQ(count(page, cat("<section id=\"", id, "\"")), 1u) << id;
   EXPECT_EQ(markup_fault(page), "");
   EXPECT_GE(count(page, "<svg "), 2u * 10);  // each wide and narrow
-  EXPECT_FALSE(std::regex_search(page.substr(0, page.find("<script")), std::regex("[\">, ]-?(nan|inf)[\"<, %]")));
+  EXPECT_FALSE(std::regex_search(page.substr(0, page.find("<script")),
+                                 std::regex("[\">, ]-?(nan|inf)[\"<, %]")));
 }
 
 TEST_F(Report, LoadsNothingFromElsewhere) {
   const std::string page = html();
   EXPECT_FALSE(std::regex_search(page, std::regex("(src|href|action|data)=\"[^#\"]")));
-  for (const char* loader : {"@import", "url(", "<link", "<iframe", "<img", "<object", "<base", "http-equiv", "<use"}) {
+  for (const char* loader :
+       {"@import", "url(", "<link", "<iframe", "<img", "<object", "<base", "http-equiv", "<use"}) {
     EXPECT_EQ(count(page, loader), 0u) << loader;
   }
 }
@@ -124,17 +131,22 @@ TEST_F(Report, EmbedsItsData) {
 TEST_F(Report, HostileNamesStayText) {
   const std::string evil = "</script><script>alert(1)</script>\"'<img src=x onerror=y>&";
   for (const char* folder : {"train", "export"}) {
-    fs::copy(run() / folder / "found", run() / folder / "<b onclick='x'>", fs::copy_options::recursive);
+    fs::copy(run() / folder / "found", run() / folder / "<b onclick='x'>",
+             fs::copy_options::recursive);
   }
   edit("benchmark.json", "vpunas.benchmark/1", [&](Json& json) {
-    for (const char* key : {"network", "device", "runtime", "mode", "precision"}) json["rows"][3][key] = evil;
+    for (const char* key : {"network", "device", "runtime", "mode", "precision"})
+      json["rows"][3][key] = evil;
   });
   edit("search.json", "vpunas.search/1", [&](Json& json) {
-    for (const char* key : {"device", "mode", "space", "budget", "algorithm", "space_hash"}) json[key] = evil;
+    for (const char* key : {"device", "mode", "space", "budget", "algorithm", "space_hash"})
+      json[key] = evil;
     json["warnings"] = Json::array({evil});
   });
-  edit("result.json", "vpunas.result/1", [&](Json& json) { json["machine"] = json["version"] = json["date"] = evil; });
-  edit("export/found/export.json", "vpunas.export/1", [&](Json& json) { json["files"] = Json::array({evil}); });
+  edit("result.json", "vpunas.result/1",
+       [&](Json& json) { json["machine"] = json["version"] = json["date"] = evil; });
+  edit("export/found/export.json", "vpunas.export/1",
+       [&](Json& json) { json["files"] = Json::array({evil}); });
   write_file(run() / "config.toml", evil + "\xff\x1b[2J\n");
   const std::string page = html();
   EXPECT_EQ(count(page, "<img"), 0u);
@@ -146,7 +158,8 @@ TEST_F(Report, HostileNamesStayText) {
 }
 
 TEST_F(Report, MissingFilesAreLeftOutAndNamed) {
-  const std::pair<const char*, const char*> cases[] = {{"search.json", "search"},        {"benchmark.json", "devices"},
+  const std::pair<const char*, const char*> cases[] = {{"search.json", "search"},
+                                                       {"benchmark.json", "devices"},
                                                        {"architectures/found.json", "network"}};
   for (const auto& [file, section] : cases) {
     fs::remove(run() / file);
@@ -161,7 +174,8 @@ TEST_F(Report, MissingFilesAreLeftOutAndNamed) {
 TEST_F(Report, AnySingleFileMayBeMissing) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(run())) {
-    if (entry.is_regular_file() && entry.path().extension() != ".onnx") files.push_back(entry.path());
+    if (entry.is_regular_file() && entry.path().extension() != ".onnx")
+      files.push_back(entry.path());
   }
   ASSERT_GE(files.size(), 14u);
   for (const fs::path& file : files) {
@@ -173,10 +187,14 @@ TEST_F(Report, AnySingleFileMayBeMissing) {
 }
 
 constexpr std::pair<const char*, const char*> kFiles[] = {
-    {"search.json", "vpunas.search/1"},         {"train/found/train.json", "vpunas.train/1"},
-    {"result.json", "vpunas.result/1"},         {"benchmark.json", "vpunas.benchmark/1"},
-    {"explain/found.json", "vpunas.explain/1"}, {"export/found/export.json", "vpunas.export/1"},
-    {"run.json", "vpunas.run/1"},               {"latency.json", "vpunas.latency/1"}};
+    {"search.json", "vpunas.search/1"},
+    {"train/found/train.json", "vpunas.train/1"},
+    {"result.json", "vpunas.result/1"},
+    {"benchmark.json", "vpunas.benchmark/1"},
+    {"explain/found.json", "vpunas.explain/1"},
+    {"export/found/export.json", "vpunas.export/1"},
+    {"run.json", "vpunas.run/1"},
+    {"latency.json", "vpunas.latency/1"}};
 
 TEST_F(Report, AnySingleKeyMayBeMissing) {
   for (const auto& [file, schema] : kFiles) {
@@ -197,7 +215,8 @@ TEST_F(Report, AnySingleKeyMayBeOfAnotherTypeSlow) {
     const Json whole = read_json(run() / file, schema);
     for (const auto& [key, value] : whole.items()) {
       if (key == "schema") continue;
-      for (const Json& other : {Json(), Json("text"), Json(-1e300), Json::array({1, "x", nullptr}), Json::object({{"a", 1}})}) {
+      for (const Json& other : {Json(), Json("text"), Json(-1e300), Json::array({1, "x", nullptr}),
+                                Json::object({{"a", 1}})}) {
         edit(file, schema, [&, name = key](Json& json) { json[name] = other; });
         EXPECT_EQ(markup_fault(html()), "") << file << " " << key << " " << other;
       }
@@ -247,9 +266,11 @@ TEST_F(Report, AnEmptyFolderSaysThatThereIsNothingYet) {
 }
 
 TEST_F(Report, MalformedJsonIsAnErrorThatNamesTheFile) {
-  for (const char* file : {"search.json", "train/found/train.json", "benchmark.json", "architectures/found.json"}) {
+  for (const char* file :
+       {"search.json", "train/found/train.json", "benchmark.json", "architectures/found.json"}) {
     const std::string before = read_file(run() / file);
-    for (const std::string& broken : {before.substr(0, before.size() / 2), std::string("[]"), std::string("\0\xff", 2)}) {
+    for (const std::string& broken :
+         {before.substr(0, before.size() / 2), std::string("[]"), std::string("\0\xff", 2)}) {
       write_file(run() / file, broken);
       try {
         report_data(run());
@@ -262,28 +283,39 @@ TEST_F(Report, MalformedJsonIsAnErrorThatNamesTheFile) {
   }
 }
 
-TEST_F(Report, AFolderThatIsNotThereIsAnError) { EXPECT_THROW(report_data(run() / "nowhere"), Error); }
+TEST_F(Report, AFolderThatIsNotThereIsAnError) {
+  EXPECT_THROW(report_data(run() / "nowhere"), Error);
+}
 
 // --- The verdict ---
 
 Json headline(double accuracy, double baseline, double ms, double high, double budget) {
   return {{"headline",
-           {{"test_accuracy", accuracy}, {"test_images", 10000}, {"baseline_accuracy", baseline},
-            {"predicted", {{"ms", ms}, {"low_ms", 0.9 * ms}, {"high_ms", high}}}, {"baseline_ms", 12.5},
-            {"budget_ms", budget}, {"device", "MYRIADX"}, {"mode", "throughput"}}}};
+           {{"test_accuracy", accuracy},
+            {"test_images", 10000},
+            {"baseline_accuracy", baseline},
+            {"predicted", {{"ms", ms}, {"low_ms", 0.9 * ms}, {"high_ms", high}}},
+            {"baseline_ms", 12.5},
+            {"budget_ms", budget},
+            {"device", "MYRIADX"},
+            {"mode", "throughput"}}}};
 }
 
 // No-break spaces as plain ones.
-std::string sentence(const Json& data) { return std::regex_replace(verdict(data).sentence, std::regex("\u00a0"), " "); }
+std::string sentence(const Json& data) {
+  return std::regex_replace(verdict(data).sentence, std::regex("\u00a0"), " ");
+}
 
 TEST(Verdict, OfSuccess) {
   EXPECT_EQ(sentence(headline(0.93, 0.90, 10, 10.5, 11)),
-            "The found network is right on 93.0 % of the test images, 3.0 points more than MobileNetV2, and is predicted at "
+            "The found network is right on 93.0 % of the test images, 3.0 points more than "
+            "MobileNetV2, and is predicted at "
             "10.0 ms on MYRIADX, 20 % less than MobileNetV2, within the budget of 11.0 ms.");
 }
 
 TEST(Verdict, SaysWhenADifferenceMayBeChance) {
-  EXPECT_NE(sentence(headline(0.904, 0.90, 10, 10.5, 11)).find("(within chance for 10,000 images)"), std::string::npos);
+  EXPECT_NE(sentence(headline(0.904, 0.90, 10, 10.5, 11)).find("(within chance for 10,000 images)"),
+            std::string::npos);
 }
 
 TEST(Verdict, SaysWhenTheBudgetIsMissed) {
@@ -294,7 +326,8 @@ TEST(Verdict, SaysWhenTheBudgetIsMissed) {
 }
 
 TEST(Verdict, SaysWhenOnlyTheIntervalExceedsTheBudget) {
-  EXPECT_NE(sentence(headline(0.93, 0.90, 10, 12, 11)).find("the upper end of the prediction’s interval, 12.0 ms, is not"),
+  EXPECT_NE(sentence(headline(0.93, 0.90, 10, 12, 11))
+                .find("the upper end of the prediction’s interval, 12.0 ms, is not"),
             std::string::npos);
 }
 

@@ -20,7 +20,12 @@ TEST(Axis, EndsAtRoundValuesAroundTheData) {
 }
 
 TEST(Axis, HoldsAnyRangeWithFewTicks) {
-  for (const auto& [low, high] : {std::pair{0.0, 0.0}, {5.0, 5.0}, {-1e9, 1e9}, {1e-9, 2e-9}, {3.0, 2.0}, {1e17, 1e17 + 16}}) {
+  for (const auto& [low, high] : {std::pair{0.0, 0.0},
+                                  {5.0, 5.0},
+                                  {-1e9, 1e9},
+                                  {1e-9, 2e-9},
+                                  {3.0, 2.0},
+                                  {1e17, 1e17 + 16}}) {
     const Axis axis = round_axis(low, high, 6);
     EXPECT_GT(axis.high, axis.low);
     EXPECT_LE(axis.ticks().size(), 8u) << low << " " << high;
@@ -43,7 +48,9 @@ TEST(Charts, EscapeNames) {
 }
 
 TEST(Charts, OfNothingAreEmpty) {
-  EXPECT_EQ(line_chart({.title = "t", .x_title = "", .y_title = "", .series = {{"a", "c0", {}}}}, 400), "");
+  EXPECT_EQ(
+      line_chart({.title = "t", .x_title = "", .y_title = "", .series = {{"a", "c0", {}}}}, 400),
+      "");
   EXPECT_EQ(range_chart("t", "ms", {}, 400), "");
 }
 

@@ -25,7 +25,8 @@ TEST(TextTable, KernelSizesAreWords) {
 }
 
 TEST(TextTable, CountsColumnsAndNotBytes) {
-  EXPECT_EQ(text_table({"name", "n"}, {{"é", "1"}, {"網路", "2"}}), "name  n\n----  -\né     1\n網路  2\n");
+  EXPECT_EQ(text_table({"name", "n"}, {{"é", "1"}, {"網路", "2"}}),
+            "name  n\n----  -\né     1\n網路  2\n");
 }
 
 TEST(TextTable, FillsShortRowsAndKeepsLongOnes) {
