@@ -32,8 +32,9 @@ check: ## what CI checks besides the tests: warnings, sanitizers on the core, fo
 	@scripts/setup.sh --dev
 	@scripts/check.sh
 
-bench: build ## kernel and pipeline benchmarks
-	@scripts/bench.sh
+bench: build ## benchmarks (run them on a quiet machine)
+	@cmake --build --preset release -j $(JOBS) --target pipeline_bench
+	@build/release/pipeline_bench
 
 results: ## copy the figures of the last quick run to docs/results
 	@scripts/results.sh

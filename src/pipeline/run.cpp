@@ -31,7 +31,13 @@ int lock_folder(const fs::path& folder) {
   return descriptor;
 }
 
+// Only a run's folder, or an empty one.
 void clear(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!fs::exists(folder / "run.json") && entry.path().filename() != ".lock") {
+      fail(folder.string(), ": not a run folder, so --restart does not clear it; choose another -o folder");
+    }
+  }
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().filename() != ".lock") fs::remove_all(entry.path());
   }

@@ -1,0 +1,81 @@
+// The whole program on synthetic images.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <thread>
+
+#include "tests/cli/program.h"
+
+extern char** environ;
+
+namespace vpunas {
+namespace {
+
+Json found_blocks(const fs::path& folder) {
+  return read_json(folder / "run/architectures/found.json", "vpunas.architecture/1").at("blocks");
+}
+
+TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
+  const TemporaryFolder folder;
+  const ProcessResult result = test::vpunas(test::tiny_run(folder.path()), 600);
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const fs::path run = folder.path() / "run";
+  for (const char* file : {"latency.json", "search.json", "architectures/found.json", "train/found/weights.safetensors",
+                           "export/found/model.onnx", "export/found/model.xml", "export/found/model.bin", "export/found/labels.txt",
+                           "benchmark.json", "result.json", "report.html"}) {
+    EXPECT_TRUE(fs::exists(run / file)) << file;
+  }
+  const Json figures = read_json(run / "result.json", "vpunas.result/1");
+  EXPECT_LE(figures.at("predicted_ms").get<double>(), figures.at("budget_ms").get<double>());
+  EXPECT_GE(figures.at("onnx_top1_agreement").get<double>(), 0.99);
+  EXPECT_GE(figures.at("ir_top1_agreement").get<double>(), 0.99);
+  EXPECT_GT(figures.at("measured_cpu_ms").get<double>(), 0);
+
+  // Everything is done: the second time takes no work, and evaluating gives the accuracy of the first.
+  const auto before = fs::last_write_time(run / "export/found/model.onnx");
+  EXPECT_EQ(test::vpunas(test::tiny_run(folder.path()), 600).exit_code, 0);
+  EXPECT_EQ(fs::last_write_time(run / "export/found/model.onnx"), before);
+  const ProcessResult evaluated = test::vpunas(test::tiny_run(folder.path(), "evaluate"), 600);
+  EXPECT_EQ(evaluated.exit_code, 0) << evaluated.errors;
+  EXPECT_NE(evaluated.output.find("of 200 test images"), std::string::npos) << evaluated.output;
+}
+
+TEST(EndToEndSlow, KilledAtAnyMomentFinishesWithTheSameNetwork) {
+  const TemporaryFolder unbroken, broken;
+  ASSERT_EQ(test::vpunas(test::tiny_run(unbroken.path(), "search"), 600).exit_code, 0);
+  const auto arguments = test::tiny_run(broken.path(), "search");
+  int kills = 0;
+  for (const int milliseconds : {1500, 3000, 5000}) {
+    std::vector<std::string> words = arguments;
+    words.insert(words.begin(), (program_folder() / "vpunas").string());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    pid_t child = 0;
+    ASSERT_EQ(posix_spawn(&child, argv[0], nullptr, nullptr, argv.data(), environ), 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    kills += WIFSIGNALED(status);
+  }
+  EXPECT_GT(kills, 0) << "the run ended before it could be killed";
+  const ProcessResult resumed = test::vpunas(arguments, 600);
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.errors;
+  EXPECT_EQ(found_blocks(broken.path()), found_blocks(unbroken.path()));
+}
+
+TEST(EndToEndSlow, InterruptSavesAndSaysHowToResume) {
+  const TemporaryFolder folder;
+  std::vector<std::string> words = test::tiny_run(folder.path(), "search");
+  words.insert(words.end(), {"--set", "search.epochs=50"});
+  words.insert(words.begin(), {"/usr/bin/timeout", "-s", "INT", "8", (program_folder() / "vpunas").string()});
+  const ProcessResult result = run_process(words, {.environment = {}, .folder = {}, .timeout = std::chrono::seconds(120)});
+  EXPECT_NE(result.errors.find("to resume: "), std::string::npos) << result.errors;
+  EXPECT_TRUE(fs::exists(folder.path() / "run/search/checkpoint.safetensors"));
+}
+
+}  // namespace
+}  // namespace vpunas

@@ -1,0 +1,106 @@
+#include "pipeline/run.h"
+
+#include <gtest/gtest.h>
+
+#include "base/files.h"
+
+namespace vpunas {
+namespace {
+
+Config configured(const std::vector<std::string>& settings) {
+  std::vector<Override> overrides;
+  for (const auto& text : settings) overrides.push_back(parse_override(text));
+  return read_config({}, overrides);
+}
+
+std::string refusal(const Config& config, const fs::path& folder) {
+  try {
+    Run run(config, folder, Existing::resume);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Run, RemembersWhatIsDone) {
+  const TemporaryFolder folder;
+  {
+    Run run(configured({}), folder.path(), Existing::resume);
+    EXPECT_FALSE(run.is_done(Stage::profile));
+    run.set_done(Stage::profile, 1.5);
+  }
+  const Run again(configured({}), folder.path(), Existing::resume);
+  EXPECT_TRUE(again.is_done(Stage::profile));
+  EXPECT_EQ(again.seconds(Stage::profile), 1.5);
+  EXPECT_FALSE(again.is_done(Stage::search));
+}
+
+TEST(Run, RefusesOtherSettingsAndNamesThem) {
+  const TemporaryFolder folder;
+  { Run run(configured({}), folder.path(), Existing::resume); }
+  const std::string message = refusal(configured({"search.lr=0.5"}), folder.path());
+  EXPECT_NE(message.find("search.lr"), std::string::npos) << message;
+  EXPECT_NE(message.find("--restart"), std::string::npos) << message;
+}
+
+TEST(Run, OtherMeasurementsOnlyMakeMeasuringDueAgain) {
+  const TemporaryFolder folder;
+  {
+    Run run(configured({}), folder.path(), Existing::resume);
+    for (const Stage stage : all_stages) run.set_done(stage, 1);
+  }
+  const Run again(configured({"benchmark.seconds=1"}), folder.path(), Existing::resume);
+  EXPECT_TRUE(again.is_done(Stage::train));
+  EXPECT_FALSE(again.is_done(Stage::benchmark));
+  EXPECT_FALSE(again.is_done(Stage::report));
+}
+
+TEST(Run, RestartClearsTheFolder) {
+  const TemporaryFolder folder;
+  { Run(configured({}), folder.path(), Existing::resume).set_done(Stage::profile, 1); }
+  write_file(folder.path() / "search.json", "{}");
+  const Run again(configured({"search.lr=0.5"}), folder.path(), Existing::restart);
+  EXPECT_FALSE(again.is_done(Stage::profile));
+  EXPECT_FALSE(fs::exists(folder.path() / "search.json"));
+}
+
+// What is not a run of ours must never be cleared.
+TEST(Run, RestartRefusesAFolderThatIsNoRun) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "thesis.tex", "years of work");
+  EXPECT_THROW(Run(configured({}), folder.path(), Existing::restart), Error);
+  EXPECT_TRUE(fs::exists(folder.path() / "thesis.tex"));
+}
+
+TEST(Run, OneProcessAtATime) {
+  const TemporaryFolder folder;
+  const Run run(configured({}), folder.path(), Existing::resume);
+  EXPECT_NE(refusal(configured({}), folder.path()).find("another vpunas"), std::string::npos);
+}
+
+TEST(Run, RefusesADamagedState) {
+  const TemporaryFolder folder;
+  { Run run(configured({}), folder.path(), Existing::resume); }
+  write_file(folder.path() / "run.json", "{\"schema\": \"vpunas.run/1\", \"stag");
+  EXPECT_NE(refusal(configured({}), folder.path()).find("run.json"), std::string::npos);
+}
+
+TEST(Run, SaysThatAFolderCannotBeWritten) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "file", "x");
+  EXPECT_NE(refusal(configured({}), folder.path() / "file" / "run").find("another -o folder"), std::string::npos);
+}
+
+TEST(Pricing, NamesTheDevicesThatThereAre) {
+  try {
+    pricing("MYRIADY", Mode::latency);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("MYRIADX"), std::string::npos) << message;
+    EXPECT_NE(message.find("CPU"), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace vpunas
