@@ -12,7 +12,8 @@ using Block = CmxState::Block;
 using Hole = CmxState::Hole;
 
 std::vector<Block>::iterator find_block(CmxState& state, int tensor) {
-  return std::find_if(state.blocks.begin(), state.blocks.end(), [&](const Block& b) { return b.tensor == tensor; });
+  return std::find_if(state.blocks.begin(), state.blocks.end(),
+                      [&](const Block& b) { return b.tensor == tensor; });
 }
 
 // Edges that read the tensor or a view of it.
@@ -23,7 +24,8 @@ int count_users(const Program& program, int tensor) {
   return users;
 }
 
-// A block takes the end of the smallest hole that holds it, else the top of the stack; -1 where neither has room.
+// A block takes the end of the smallest hole that holds it, else the top of the stack; -1 where
+// neither has room.
 int64_t allocate(CmxState& state, int64_t size, int64_t limit) {
   auto best = state.holes.end();
   for (auto hole = state.holes.begin(); hole != state.holes.end(); ++hole) {
@@ -42,7 +44,8 @@ int64_t allocate(CmxState& state, int64_t size, int64_t limit) {
 
 void free(CmxState& state, Hole hole) {
   for (auto other = state.holes.begin(); other != state.holes.end();) {
-    const bool touches = hole.offset + hole.size == other->offset || other->offset + other->size == hole.offset;
+    const bool touches =
+        hole.offset + hole.size == other->offset || other->offset + other->size == hole.offset;
     if (!touches) {
       ++other;
       continue;
@@ -63,7 +66,8 @@ bool write(const Program& program, const Step& step, int64_t limit, CmxState& st
     if (program.tensors[size_t(output)].place != Place::cmx) continue;
     const int top = program.top(output);
     if (find_block(state, top) != state.blocks.end()) continue;
-    const int64_t size = (program.tensors[size_t(top)].bytes() + kAlignment - 1) / kAlignment * kAlignment;
+    const int64_t size =
+        (program.tensors[size_t(top)].bytes() + kAlignment - 1) / kAlignment * kAlignment;
     const int64_t offset = allocate(state, size, limit);
     if (offset < 0) return false;
     state.blocks.push_back({top, count_users(program, top), offset, size});
@@ -84,7 +88,8 @@ void release(const Program& program, const Step& step, CmxState& state) {
 
 // A running SHAVE needs a slice of its own.
 int free_shaves(const CmxState& state, const Resources& resources) {
-  return int(std::min<int64_t>(resources.cmx_slices - (state.end + kSlice - 1) / kSlice, resources.shaves));
+  return int(std::min<int64_t>(resources.cmx_slices - (state.end + kSlice - 1) / kSlice,
+                               resources.shaves));
 }
 
 }  // namespace
@@ -99,7 +104,8 @@ int run_step(const Program& program, const Resources& resources, int index, CmxS
     if (free_shaves(state, resources) < shaves) return -1;
     limit -= shaves * kSlice;
   }
-  if (!write(program, step, limit, state) || (shadow && !write(program, *shadow, limit, state))) return -1;
+  if (!write(program, step, limit, state) || (shadow && !write(program, *shadow, limit, state)))
+    return -1;
   if (wanted != Shaves::all) shaves = free_shaves(state, resources);
   if (wanted != Shaves::none && shaves <= 0) return -1;
   release(program, step, state);

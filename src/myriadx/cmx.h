@@ -25,8 +25,9 @@ struct CmxState {
   bool operator==(const CmxState&) const = default;
 };
 
-// Runs a step and its shadow: allocates what they write in CMX and frees what nobody reads any more. Returns the SHAVEs that
-// are free while it runs, -1 where it cannot get its outputs or SHAVEs.
+// Runs a step and its shadow: allocates what they write in CMX and frees what nobody reads any
+// more. Returns the SHAVEs that are free while it runs, -1 where it cannot get its outputs or
+// SHAVEs.
 int run_step(const Program& program, const Resources& resources, int step, CmxState& state);
 
 }  // namespace vpunas::myriadx

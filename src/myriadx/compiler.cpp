@@ -18,8 +18,8 @@ fs::path libraries(const fs::path& root) { return root / "blob-compiler" / "libs
 fs::path program(const fs::path& root) { return libraries(root) / "myriad_compile"; }
 
 std::string configuration(const fs::path& dot, const CompilerOptions& options) {
-  std::string text = cat("MYRIAD_DUMP_INTERNAL_GRAPH_FILE_NAME ", dot.string(), "\nMYRIAD_THROUGHPUT_STREAMS ",
-                         options.streams, "\n");
+  std::string text = cat("MYRIAD_DUMP_INTERNAL_GRAPH_FILE_NAME ", dot.string(),
+                         "\nMYRIAD_THROUGHPUT_STREAMS ", options.streams, "\n");
   if (options.shaves > 0) text += cat("MYRIAD_NUMBER_OF_SHAVES ", options.shaves, "\n");
   if (options.cmx_slices > 0) text += cat("MYRIAD_NUMBER_OF_CMX_SLICES ", options.cmx_slices, "\n");
   return text;
@@ -45,7 +45,8 @@ std::vector<std::string_view> label_lines(std::string_view label) {
   return lines;
 }
 
-// "key = value" lines with nested "key = [ ... ]" as "outer.inner", without the level that all extra attributes share.
+// "key = value" lines with nested "key = [ ... ]" as "outer.inner", without the level that all
+// extra attributes share.
 std::map<std::string, std::string> label_attributes(const std::vector<std::string_view>& lines) {
   std::map<std::string, std::string> attributes;
   std::vector<std::string> groups;
@@ -78,7 +79,8 @@ class Blob {
   }
   void check(size_t offset, size_t size) const {
     if (offset > bytes_.size() || size > bytes_.size() - offset) {
-      fail(path_.string(), ": truncated .blob file: it has no byte ", offset + size, "; compile it again");
+      fail(path_.string(), ": truncated .blob file: it has no byte ", offset + size,
+           "; compile it again");
     }
   }
   size_t size() const { return bytes_.size(); }
@@ -89,12 +91,23 @@ class Blob {
   std::string bytes_;
 };
 
-// The compiler's own header stands behind a 52-byte ELF header whose magic number has a bit off (OpenVINO 2021.3,
-// vpu/backend/blob_format.hpp).
+// The compiler's own header stands behind a 52-byte ELF header whose magic number has a bit off
+// (OpenVINO 2021.3, vpu/backend/blob_format.hpp).
 constexpr size_t kHeader = 52;
 constexpr uint32_t kElf = 0x666c657f;  // ".elf"
 constexpr uint32_t kMagic = 9709;
-enum Field : size_t { magic, file_size, major, minor, inputs, outputs, stages, input_section = 16, output_section, constants = 19 };
+enum Field : size_t {
+  magic,
+  file_size,
+  major,
+  minor,
+  inputs,
+  outputs,
+  stages,
+  input_section = 16,
+  output_section,
+  constants = 19
+};
 
 uint32_t field(const Blob& blob, Field f) { return blob.word(kHeader + 4 * size_t{f}); }
 
@@ -103,25 +116,35 @@ const char* precision_name(uint32_t type) {
   return type < names.size() ? names[type] : "unknown";
 }
 
-// The first input or output: index, offset, name, type, order (4 bits a dimension from the innermost, W = 1, H, C, N), number
-// of dimensions, and where they stand.
+// The first input or output: index, offset, name, type, order (4 bits a dimension from the
+// innermost, W = 1, H, C, N), number of dimensions, and where they stand.
 void read_tensor(const Blob& blob, size_t at, Shape& shape, std::string& precision) {
   const uint32_t name_length = blob.word(at + 8);
   blob.check(at + 12, name_length);
   at += 12 + name_length;
   precision = precision_name(blob.word(at));
   const uint32_t order = blob.word(at + 4), dimensions = blob.word(at + 8);
-  if (dimensions > 8) fail(blob.path().string(), ": a tensor of ", dimensions, " dimensions; this is no .blob of an image network");
+  if (dimensions > 8)
+    fail(blob.path().string(), ": a tensor of ", dimensions,
+         " dimensions; this is no .blob of an image network");
   const size_t values = size_t{field(blob, constants)} + blob.word(at + 16);
   shape = {1, 1, 1};
   for (uint32_t d = 0; d < dimensions; ++d) {
     const uint32_t value = blob.word(values + 4 * size_t{d});
-    if (value == 0 || value > 1u << 30) fail(blob.path().string(), ": a dimension of ", value, "; the .blob file is damaged");
+    if (value == 0 || value > 1u << 30)
+      fail(blob.path().string(), ": a dimension of ", value, "; the .blob file is damaged");
     switch (order >> (4 * d) & 0xf) {
-      case 1: shape.w = int(value); break;
-      case 2: shape.h = int(value); break;
-      case 3: shape.c = int(value); break;
-      default: break;
+      case 1:
+        shape.w = int(value);
+        break;
+      case 2:
+        shape.h = int(value);
+        break;
+      case 3:
+        shape.c = int(value);
+        break;
+      default:
+        break;
     }
   }
 }
@@ -145,7 +168,9 @@ std::vector<CompiledStage> parse_stage_graph(const std::string& dot, const std::
     const auto lines = label_lines(std::string_view(dot).substr(at, end - at));
     const std::string first(lines.empty() ? std::string_view() : lines[0]);
     int position = 0, index = 0, length = 0;
-    if (std::sscanf(first.c_str(), "%d / %d] Stage %n", &position, &index, &length) != 2 || length == 0) continue;
+    if (std::sscanf(first.c_str(), "%d / %d] Stage %n", &position, &index, &length) != 2 ||
+        length == 0)
+      continue;
     if (position < 0) continue;  // a view, which does not execute
     CompiledStage stage{first.substr(size_t(length)), {}, label_attributes(lines), false};
     stage.type = stage.attributes["type"];
@@ -159,30 +184,36 @@ std::vector<CompiledStage> parse_stage_graph(const std::string& dot, const std::
   }
   for (Placed& p : placed) p.stage.in_shadow = !is_nce(p) && nce_positions.count(p.position) > 0;
   std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
-    return std::tuple(a.position, a.stage.in_shadow, a.index) < std::tuple(b.position, b.stage.in_shadow, b.index);
+    return std::tuple(a.position, a.stage.in_shadow, a.index) <
+           std::tuple(b.position, b.stage.in_shadow, b.index);
   });
   std::vector<CompiledStage> stages;
   for (Placed& p : placed) stages.push_back(std::move(p.stage));
   return stages;
 }
 
-CompiledNetwork compile(const fs::path& root, const fs::path& onnx, const fs::path& blob, const CompilerOptions& options) {
+CompiledNetwork compile(const fs::path& root, const fs::path& onnx, const fs::path& blob,
+                        const CompilerOptions& options) {
   resources(options.streams);
   if (!compiler_present(root)) {
-    fail(program(root).string(), ": Intel's MyriadX compiler is not there; run `make blob-compiler` (Intel's licence)");
+    fail(program(root).string(),
+         ": Intel's MyriadX compiler is not there; run `make blob-compiler` (Intel's licence)");
   }
   const TemporaryFolder folder;
-  const fs::path config = folder.path() / "config", dot = folder.path() / "stages.dot", output = folder.path() / "network.blob";
+  const fs::path config = folder.path() / "config", dot = folder.path() / "stages.dot",
+                 output = folder.path() / "network.blob";
   write_file(config, configuration(dot, options));
-  const ProcessResult result = run_process(
-      {program(root).string(), "-m", fs::absolute(onnx).string(), "-o", output.string(), "-ip", "U8", "-c", config.string()},
-      {.environment = {{"LD_LIBRARY_PATH", fs::absolute(libraries(root)).string()}},
-       .folder = folder.path().string(),
-       .timeout = std::chrono::seconds(600)});
+  const ProcessResult result =
+      run_process({program(root).string(), "-m", fs::absolute(onnx).string(), "-o", output.string(),
+                   "-ip", "U8", "-c", config.string()},
+                  {.environment = {{"LD_LIBRARY_PATH", fs::absolute(libraries(root)).string()}},
+                   .folder = folder.path().string(),
+                   .timeout = std::chrono::seconds(600)});
   if (result.timed_out) fail(onnx.string(), ": Intel's compiler did not finish within 10 minutes");
   if (result.exit_code != 0 || !fs::exists(output)) {
     const std::string message = last_line(result.errors.empty() ? result.output : result.errors);
-    fail(onnx.string(), ": Intel's compiler failed: ", message.empty() ? cat("exit code ", result.exit_code) : message);
+    fail(onnx.string(), ": Intel's compiler failed: ",
+         message.empty() ? cat("exit code ", result.exit_code) : message);
   }
   CompiledNetwork network = read_blob_header(output);
   network.stages = parse_stage_graph(read_file(dot), dot.string());
@@ -195,9 +226,11 @@ CompiledNetwork read_blob_header(const fs::path& path) {
   if (blob.size() < 4 || blob.word(0) != kElf) fail(path.string(), ": is not a MyriadX .blob file");
   if (field(blob, magic) != kMagic) fail(path.string(), ": is not a .blob of the MyriadX compiler");
   if (field(blob, file_size) > blob.size()) {
-    fail(path.string(), ": truncated .blob file: ", blob.size(), " of ", field(blob, file_size), " bytes; compile it again");
+    fail(path.string(), ": truncated .blob file: ", blob.size(), " of ", field(blob, file_size),
+         " bytes; compile it again");
   }
-  if (field(blob, inputs) < 1 || field(blob, outputs) < 1) fail(path.string(), ": a .blob without inputs or outputs");
+  if (field(blob, inputs) < 1 || field(blob, outputs) < 1)
+    fail(path.string(), ": a .blob without inputs or outputs");
   CompiledNetwork network;
   network.stage_count = int(std::min<uint32_t>(field(blob, stages), 1u << 30));
   read_tensor(blob, field(blob, input_section), network.input, network.input_precision);

@@ -1,4 +1,5 @@
-// Runs Intel's offline MyriadX compiler (fetched by `make blob-compiler`, under Intel's licence, never part of this project).
+// Runs Intel's offline MyriadX compiler (fetched by `make blob-compiler`, under Intel's licence,
+// never part of this project).
 #pragma once
 
 #include <filesystem>
@@ -33,8 +34,8 @@ struct CompilerOptions {
 // True where `make blob-compiler` has been run in `root`.
 bool compiler_present(const std::filesystem::path& root);
 
-// Compiles ONNX (the myriadx dialect) to a .blob with U8 input and FP16 output, and reads the compiler's dumped stage graph.
-// Throws Error with the compiler's own message.
+// Compiles ONNX (the myriadx dialect) to a .blob with U8 input and FP16 output, and reads the
+// compiler's dumped stage graph. Throws Error with the compiler's own message.
 CompiledNetwork compile(const std::filesystem::path& root, const std::filesystem::path& onnx,
                         const std::filesystem::path& blob, const CompilerOptions& options = {});
 

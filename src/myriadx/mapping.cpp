@@ -42,15 +42,20 @@ std::vector<Stage> executed_stages(Program& program) {
 
 Resources resources(int streams) {
   switch (streams) {
-    case 1: return {1, 16, 19};
-    case 2: return {2, 7, 9};
-    case 3: return {3, 4, 6};
-    default: fail("MyriadX streams must be 1, 2 or 3, not ", streams);
+    case 1:
+      return {1, 16, 19};
+    case 2:
+      return {2, 7, 9};
+    case 3:
+      return {3, 4, 6};
+    default:
+      fail("MyriadX streams must be 1, 2 or 3, not ", streams);
   }
 }
 
 Mapping map(const Graph& graph, const Resources& resources, Precision output) {
-  if (graph.nodes.size() < 2) fail("network ", graph.name, ": has no layers, so there is nothing to map");
+  if (graph.nodes.size() < 2)
+    fail("network ", graph.name, ": has no layers, so there is nothing to map");
   Mapping mapping{resources, fold(graph), {}};
   try {
     Program program = lower(mapping.graph, resources, output);

@@ -1,4 +1,5 @@
-// How Intel's MyriadX compiler maps a network: graph -> executed stages. Rules and their sources: docs/myriadx.md.
+// How Intel's MyriadX compiler maps a network: graph -> executed stages. Rules and their sources:
+// docs/myriadx.md.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,9 @@ struct Resources {
   int shaves = 7;
   int cmx_slices = 9;
   int64_t cmx_bytes() const { return int64_t{cmx_slices} * 131072; }
-  int64_t tile_limit() const { return int64_t{cmx_slices / 2} * 131072 + 65536; }  // bytes of one output tile
+  int64_t tile_limit() const {
+    return int64_t{cmx_slices / 2} * 131072 + 65536;
+  }  // bytes of one output tile
 };
 // streams 1, 2 or 3 as the compiler divides the chip. Throws Error for others.
 Resources resources(int streams);
@@ -25,11 +28,12 @@ enum class Place { ddr, cmx };
 
 // One executed step of the compiled network.
 struct Stage {
-  std::string name;    // the node's, with "@soh=1/3"-like suffixes for parts
-  int node = 0;        // index in the folded graph
-  std::string kind;    // "conv", "depthwise", "pool", "sum", "copy", "convert", "hswish", ...
+  std::string name;  // the node's, with "@soh=1/3"-like suffixes for parts
+  int node = 0;      // index in the folded graph
+  std::string kind;  // "conv", "depthwise", "pool", "sum", "copy", "convert", "hswish", ...
   Engine engine = Engine::nce;
-  Shape input, output;  // of this part; the NCE's input with its channels rounded up, its output with junk rows
+  Shape input, output;  // of this part; the NCE's input with its channels rounded up, its output
+                        // with junk rows
   int64_t input_bytes = 0, output_bytes = 0;  // all input tensors; without row padding
   Place input_place = Place::ddr, output_place = Place::ddr;
   int shaves = 0;
@@ -48,7 +52,7 @@ struct Stage {
 
 struct Mapping {
   Resources resources;
-  Graph graph;  // folded, the one that Stage::node refers to
+  Graph graph;                // folded, the one that Stage::node refers to
   std::vector<Stage> stages;  // in order of execution, a stage in the shadow behind its host
 };
 

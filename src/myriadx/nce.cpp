@@ -8,7 +8,8 @@ namespace vpunas::myriadx {
 namespace {
 
 constexpr int kModes = 5;
-constexpr std::array<int, kModes> kModeOverhead = {0, 5, 11, 19, 31};  // cycles an output pixel and descriptor
+constexpr std::array<int, kModes> kModeOverhead = {0, 5, 11, 19,
+                                                   31};  // cycles an output pixel and descriptor
 constexpr int kMaxChannels = 2048;
 constexpr int kMaxSide = 4096;
 constexpr int kMaxCoefficients = 256;  // of one block, in the engine's coefficient store
@@ -41,8 +42,9 @@ int output_size(int input, int kernel, int stride, int padding, bool ceil) {
   return (ceil ? div_up(room, stride) : room / stride) + 1;
 }
 
-// The strip that computes outputs [first, last). Padding belongs to the operation, so an inner strip starts at the nearest
-// stride-aligned line and computes lines that see padding where there is none: junk.
+// The strip that computes outputs [first, last). Padding belongs to the operation, so an inner
+// strip starts at the nearest stride-aligned line and computes lines that see padding where there
+// is none: junk.
 Strip strip_for(int input, int kernel, int stride, int before, int after, int first, int last) {
   Strip strip{.output_begin = first, .output_size = last - first};
   const int start = first * stride - before;
@@ -59,8 +61,10 @@ Strip strip_for(int input, int kernel, int stride, int before, int after, int fi
   return strip;
 }
 
-// Cuts an axis greedily into strips of at most `most` computed outputs; empty where that is impossible.
-std::vector<Strip> cut(int input, int output, int kernel, int stride, int before, int after, int most) {
+// Cuts an axis greedily into strips of at most `most` computed outputs; empty where that is
+// impossible.
+std::vector<Strip> cut(int input, int output, int kernel, int stride, int before, int after,
+                       int most) {
   if (most == output) return {{.size = input, .output_size = output}};
   std::vector<Strip> strips;
   for (int first = 0; first < output;) {
@@ -76,8 +80,8 @@ std::vector<Strip> cut(int input, int output, int kernel, int stride, int before
   return strips;
 }
 
-// The same for a 3x3 convolution with padding 1 and a 2x2 pooling behind it: `most` and the outputs are pooled lines, and
-// neighbouring strips overlap by one pooled line on each side, which is junk.
+// The same for a 3x3 convolution with padding 1 and a 2x2 pooling behind it: `most` and the outputs
+// are pooled lines, and neighbouring strips overlap by one pooled line on each side, which is junk.
 std::vector<Strip> cut_pooled(int input, int most) {
   const int output = input / 2;
   if (most == output) return {{.size = input, .output_size = output}};
@@ -109,22 +113,26 @@ struct Plane {
   bool ceil;  // the whole output is rounded up, so a tile's is
 
   int tile_width(int w) const {
-    const int size = output_size(w, window.kx, window.stride, window.padding.left + window.padding.right, ceil);
+    const int size =
+        output_size(w, window.kx, window.stride, window.padding.left + window.padding.right, ceil);
     return std::min(output.w, pooled ? size / 2 : size);
   }
   int tile_height(int h) const {
-    const int size = output_size(h, window.ky, window.stride, window.padding.top + window.padding.bottom, ceil);
+    const int size =
+        output_size(h, window.ky, window.stride, window.padding.top + window.padding.bottom, ceil);
     return std::min(output.h, pooled ? size / 2 : size);
   }
   std::vector<Strip> columns(int most) const {
     if (pooled) return cut_pooled(input.w, most);
     return most < 1 ? std::vector<Strip>{}
-                    : cut(input.w, output.w, window.kx, window.stride, window.padding.left, window.padding.right, most);
+                    : cut(input.w, output.w, window.kx, window.stride, window.padding.left,
+                          window.padding.right, most);
   }
   std::vector<Strip> rows(int most) const {
     if (pooled) return cut_pooled(input.h, most);
     return most < 1 ? std::vector<Strip>{}
-                    : cut(input.h, output.h, window.ky, window.stride, window.padding.top, window.padding.bottom, most);
+                    : cut(input.h, output.h, window.ky, window.stride, window.padding.top,
+                          window.padding.bottom, most);
   }
 };
 
@@ -149,8 +157,13 @@ int split_width(const Plane& plane, int splits) {
 
 // What the engine allows of a fused pooling: even sizes, and widths by channels.
 bool pooled_tile_fits(const Strip& column, const Strip& row, int channels) {
-  static constexpr std::array<std::array<int, 3>, 7> kWidest = {
-      {{16, 32, 288}, {32, 48, 192}, {48, 64, 144}, {64, 80, 112}, {80, 96, 96}, {96, 112, 80}, {112, 128, 72}}};
+  static constexpr std::array<std::array<int, 3>, 7> kWidest = {{{16, 32, 288},
+                                                                 {32, 48, 192},
+                                                                 {48, 64, 144},
+                                                                 {64, 80, 112},
+                                                                 {80, 96, 96},
+                                                                 {96, 112, 80},
+                                                                 {112, 128, 72}}};
   if (column.size % 2 != 0 || row.size % 2 != 0 || column.computed() % 2 != 0) return false;
   if (column.computed() <= 2 || row.computed() <= 2) return false;
   for (const auto& [above, up_to, widest] : kWidest) {
@@ -160,8 +173,9 @@ bool pooled_tile_fits(const Strip& column, const Strip& row, int channels) {
 }
 
 // The compiler's score of a tiling (not its time: pixels are not counted); nullopt: not legal.
-std::optional<int64_t> convolution_score(const Plane& plane, const std::vector<Strip>& columns, const std::vector<Strip>& rows,
-                                         int parts, int64_t tile_limit) {
+std::optional<int64_t> convolution_score(const Plane& plane, const std::vector<Strip>& columns,
+                                         const std::vector<Strip>& rows, int parts,
+                                         int64_t tile_limit) {
   const int channels = div_up(plane.input.c, parts);
   const Window& window = plane.window;
   int64_t score = 0;
@@ -170,12 +184,13 @@ std::optional<int64_t> convolution_score(const Plane& plane, const std::vector<S
       if (plane.pooled && !pooled_tile_fits(column, row, channels)) return std::nullopt;
       const Shape tile{plane.output.c, row.computed(), column.computed()};
       if (nce_bytes(tile) > tile_limit) return std::nullopt;
-      const NceConfig config =
-          best_nce_config(column.size, row.size, channels, plane.output.c, window.kx, window.ky, window.stride);
+      const NceConfig config = best_nce_config(column.size, row.size, channels, plane.output.c,
+                                               window.kx, window.ky, window.stride);
       if (!config.legal()) return std::nullopt;
       score += config.cycles_per_pixel * parts + (parts - 1) * tile.elements();
       if (misaligned(column.output_begin)) score += tile.elements();
-      if (misaligned(column.begin)) score += int64_t{column.size} * row.size * config.extended_channels;
+      if (misaligned(column.begin))
+        score += int64_t{column.size} * row.size * config.extended_channels;
     }
   }
   return score;
@@ -186,8 +201,8 @@ struct Splits {
   int count() const { return columns * rows * parts; }
 };
 
-// The splits with the least score, the fewest tiles among equals. For each number of parts and columns only the smallest
-// legal number of rows counts.
+// The splits with the least score, the fewest tiles among equals. For each number of parts and
+// columns only the smallest legal number of rows counts.
 std::optional<Splits> best_splits(const Plane& plane, int64_t tile_limit) {
   const int least_width = plane.pooled ? 128 : 64;
   const int least_height = plane.window.ky * (plane.pooled ? 2 : 1);
@@ -214,7 +229,8 @@ std::optional<Splits> best_splits(const Plane& plane, int64_t tile_limit) {
         const auto score = convolution_score(plane, columns, rows, parts, tile_limit);
         if (!score) continue;
         const Splits splits{n_columns, n_rows, parts};
-        if (!best || *score < best_score || (*score == best_score && splits.count() < best->count())) {
+        if (!best || *score < best_score ||
+            (*score == best_score && splits.count() < best->count())) {
           best = splits;
           best_score = *score;
         }
@@ -259,38 +275,47 @@ const FixedTile* find_fixed_tile(const Plane& plane) {
   const Window& window = plane.window;
   const auto matches = [&](const FixedTile& fixed) {
     const bool any_kernel = fixed.kernel == 0;
-    return plane.input == fixed.input && (fixed.out_channels == 0 || fixed.out_channels == plane.output.c) &&
-           (fixed.out_rows == 0 || fixed.out_rows == plane.output.h) && (fixed.pooled_too || !plane.pooled) &&
-           (any_kernel || (window.kx == fixed.kernel && window.ky == fixed.kernel && window.stride == fixed.stride &&
-                           window.padding == Padding::all(fixed.padding)));
+    return plane.input == fixed.input &&
+           (fixed.out_channels == 0 || fixed.out_channels == plane.output.c) &&
+           (fixed.out_rows == 0 || fixed.out_rows == plane.output.h) &&
+           (fixed.pooled_too || !plane.pooled) &&
+           (any_kernel ||
+            (window.kx == fixed.kernel && window.ky == fixed.kernel &&
+             window.stride == fixed.stride && window.padding == Padding::all(fixed.padding)));
   };
   const auto* found = std::find_if(std::begin(kFixedTiles), std::end(kFixedTiles), matches);
   return found == std::end(kFixedTiles) ? nullptr : found;
 }
 
-// Limits of a pooling tile: lines in the engine's buffer, and a plane small enough to be copied with its padding.
-bool pooling_tile_fits(const Plane& plane, const Strip& column, const Strip& row, int64_t tile_limit) {
+// Limits of a pooling tile: lines in the engine's buffer, and a plane small enough to be copied
+// with its padding.
+bool pooling_tile_fits(const Plane& plane, const Strip& column, const Strip& row,
+                       int64_t tile_limit) {
   const Window& window = plane.window;
   const int channels = plane.output.c;
-  if (nce_bytes({channels, row.computed(), column.computed()}) > tile_limit || row.size < window.ky) return false;
+  if (nce_bytes({channels, row.computed(), column.computed()}) > tile_limit || row.size < window.ky)
+    return false;
   if (!fits_engine(column.size, row.size, channels, channels)) return false;
   const int line = round_up(column.size, 8) * 2;
   if (std::min(kLineBuffer / 16 / line, row.size) < window.ky) return false;
   if (!fits_line_buffer(column.size, row.size, 16, window.ky, window.stride)) return false;
-  const int right = (column.computed() - 1) * window.stride + window.kx - column.size - window.padding.left;
-  const int bottom = (row.computed() - 1) * window.stride + window.ky - row.size - window.padding.top;
+  const int right =
+      (column.computed() - 1) * window.stride + window.kx - column.size - window.padding.left;
+  const int bottom =
+      (row.computed() - 1) * window.stride + window.ky - row.size - window.padding.top;
   if (window.padding.left <= 0 && right <= 0 && bottom <= 0) return true;
   return line * (row.size - 1 + window.ky - 1) <= (bottom > 0 ? 2048 : 4096);
 }
 
-std::optional<int64_t> pooling_score(const Plane& plane, const std::vector<Strip>& columns, const std::vector<Strip>& rows,
-                                     int64_t tile_limit) {
+std::optional<int64_t> pooling_score(const Plane& plane, const std::vector<Strip>& columns,
+                                     const std::vector<Strip>& rows, int64_t tile_limit) {
   int64_t score = 0;
   for (const Strip& row : rows) {
     for (const Strip& column : columns) {
       if (!pooling_tile_fits(plane, column, row, tile_limit)) return std::nullopt;
       score += int64_t{plane.input.c / 16} * plane.window.kx * plane.window.ky;
-      if (misaligned(column.output_begin)) score += int64_t{column.computed()} * row.computed() * plane.output.c;
+      if (misaligned(column.output_begin))
+        score += int64_t{column.computed()} * row.computed() * plane.output.c;
       if (misaligned(column.begin)) score += int64_t{column.size} * row.size * plane.input.c;
     }
   }
@@ -303,7 +328,9 @@ bool rounded_up(int input, int output, int kernel, int stride, int padding) {
 
 }  // namespace
 
-int64_t nce_bytes(const Shape& shape) { return int64_t{round_up(2 * shape.w, 16)} * shape.h * shape.c; }
+int64_t nce_bytes(const Shape& shape) {
+  return int64_t{round_up(2 * shape.w, 16)} * shape.h * shape.c;
+}
 
 NceConfig best_nce_config(int w, int h, int c, int o, int kx, int ky, int stride) {
   NceConfig best;
@@ -312,7 +339,8 @@ NceConfig best_nce_config(int w, int h, int c, int o, int kx, int ky, int stride
     const int per_descriptor = std::min(256 / block, round_up(o, 8));
     if (!is_legal(w, h, c, per_descriptor, kx, ky, stride, block)) continue;
     const int descriptors = div_up(o, per_descriptor);
-    const int64_t cost = int64_t{descriptors} * (div_up(c, block) * kx * ky + kModeOverhead[static_cast<size_t>(mode)]);
+    const int64_t cost = int64_t{descriptors} *
+                         (div_up(c, block) * kx * ky + kModeOverhead[static_cast<size_t>(mode)]);
     const bool better = !best.legal() || cost < best.cycles_per_pixel ||
                         (cost == best.cycles_per_pixel && descriptors < best.descriptors);
     if (better) best = {mode, descriptors, per_descriptor, round_up(c, block), cost};
@@ -320,31 +348,35 @@ NceConfig best_nce_config(int w, int h, int c, int o, int kx, int ky, int stride
   return best;
 }
 
-std::optional<Tiling> tile_convolution(const Shape& input, const Shape& output, const Window& window, bool pooled,
-                                       int64_t tile_limit, int cmx_slices) {
+std::optional<Tiling> tile_convolution(const Shape& input, const Shape& output,
+                                       const Window& window, bool pooled, int64_t tile_limit,
+                                       int cmx_slices) {
   const Padding& padding = window.padding;
   const int scale = pooled ? 2 : 1;
   const bool ceil =
-      rounded_up(input.w, output.w * scale, window.kx, window.stride, padding.left + padding.right) ||
+      rounded_up(input.w, output.w * scale, window.kx, window.stride,
+                 padding.left + padding.right) ||
       rounded_up(input.h, output.h * scale, window.ky, window.stride, padding.top + padding.bottom);
   const Plane plane{input, output, window, pooled, ceil};
   const auto splits = best_splits(plane, tile_limit);
   if (!splits) return std::nullopt;
 
-  Shape tile{div_up(input.c, splits->parts), split_height(plane, splits->rows), split_width(plane, splits->columns)};
+  Shape tile{div_up(input.c, splits->parts), split_height(plane, splits->rows),
+             split_width(plane, splits->columns)};
   int out_width = plane.tile_width(tile.w), out_height = plane.tile_height(tile.h);
   if (const FixedTile* fixed = cmx_slices >= 9 ? find_fixed_tile(plane) : nullptr) {
     if (fixed->tile.c) tile.c = fixed->tile.c;
     if (fixed->tile.h) tile.h = fixed->tile.h;
     if (fixed->tile.w) tile.w = fixed->tile.w;
-    // Shapes with a fixed kernel start anew from the whole output, the others from the chosen tile's.
     out_width = plane.tile_width(tile.w);
     out_height = plane.tile_height(tile.h);
   }
   Tiling tiling{plane.columns(out_width), plane.rows(out_height), div_up(input.c, tile.c), tile.c};
   for (const Strip& row : tiling.rows) {
     for (const Strip& column : tiling.columns) {
-      if (!best_nce_config(column.size, row.size, tile.c, output.c, window.kx, window.ky, window.stride).legal()) {
+      if (!best_nce_config(column.size, row.size, tile.c, output.c, window.kx, window.ky,
+                           window.stride)
+               .legal()) {
         return std::nullopt;
       }
     }
@@ -353,10 +385,12 @@ std::optional<Tiling> tile_convolution(const Shape& input, const Shape& output, 
   return tiling;
 }
 
-std::optional<Tiling> tile_pooling(const Shape& input, const Shape& output, const Window& window, int64_t tile_limit) {
+std::optional<Tiling> tile_pooling(const Shape& input, const Shape& output, const Window& window,
+                                   int64_t tile_limit) {
   const Padding& padding = window.padding;
-  const bool ceil = rounded_up(input.w, output.w, window.kx, window.stride, padding.left + padding.right) &&
-                    rounded_up(input.h, output.h, window.ky, window.stride, padding.top + padding.bottom);
+  const bool ceil =
+      rounded_up(input.w, output.w, window.kx, window.stride, padding.left + padding.right) &&
+      rounded_up(input.h, output.h, window.ky, window.stride, padding.top + padding.bottom);
   const Plane plane{input, output, window, false, ceil};
   std::optional<Tiling> best;
   int64_t best_score = 0;
@@ -386,7 +420,8 @@ int depthwise_group(int channels, int w, int h, int kx, int ky, int stride) {
   int best = channels;
   int64_t least = std::numeric_limits<int64_t>::max() / 256;
   for (int group = 1; group < channels; ++group) {
-    // A dense group x group stage multiplies at most 256 times a cycle, so no larger group can win any more.
+    // A dense group x group stage multiplies at most 256 times a cycle, so no larger group can win
+    // any more.
     if (int64_t{channels} * group * kx * ky > 256 * least) break;
     const NceConfig config = best_nce_config(w, h, group, group, kx, ky, stride);
     if (!config.legal()) continue;

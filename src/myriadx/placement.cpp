@@ -1,5 +1,6 @@
-// Placement: which tensors lie in CMX, which copies that needs, and which steps run in the shadow of the NCE. The compiler
-// decides by trial: it changes one thing, allocates the whole network's CMX, and keeps the change where all fits.
+// Placement: which tensors lie in CMX, which copies that needs, and which steps run in the shadow
+// of the NCE. The compiler decides by trial: it changes one thing, allocates the whole network's
+// CMX, and keeps the change where all fits.
 #include <algorithm>
 
 #include "base/error.h"
@@ -24,13 +25,16 @@ struct Range {
   }
 };
 
-// CMX before every step of the accepted program. A trial runs only the steps from the first one that a change concerns to
-// the first one behind which CMX is as it was, which makes it cheap: changes are local.
+// CMX before every step of the accepted program. A trial runs only the steps from the first one
+// that a change concerns to the first one behind which CMX is as it was, which makes it cheap:
+// changes are local.
 class Timeline {
  public:
-  Timeline(Program& program, const Resources& resources) : program_(program), resources_(resources) {}
+  Timeline(Program& program, const Resources& resources)
+      : program_(program), resources_(resources) {}
 
-  // Allocates anew; the first step that does not fit, -1 where all do. `state` is CMX before that step.
+  // Allocates anew; the first step that does not fit, -1 where all do. `state` is CMX before that
+  // step.
   int run(CmxState& state) {
     order_ = program_.order();
     states_.clear();
@@ -44,13 +48,16 @@ class Timeline {
     return -1;
   }
 
-  // True, and the program accepted, where it still fits after a change that concerns steps in `range` of the new order.
+  // True, and the program accepted, where it still fits after a change that concerns steps in
+  // `range` of the new order.
   bool accept(const Range& range) {
     const std::vector<int>& order = program_.order();
     const size_t n = order.size(), before = order_.size();
     size_t prefix = 0, suffix = 0;
     while (prefix < std::min(n, before) && order[prefix] == order_[prefix]) ++prefix;
-    while (suffix < std::min(n, before) - prefix && order[n - 1 - suffix] == order_[before - 1 - suffix]) ++suffix;
+    while (suffix < std::min(n, before) - prefix &&
+           order[n - 1 - suffix] == order_[before - 1 - suffix])
+      ++suffix;
     prefix = std::min(prefix, size_t(range.first));
     suffix = std::min(suffix, n - 1 - size_t(std::max(range.last, -1)));
 
@@ -75,7 +82,8 @@ class Timeline {
     const size_t same = std::min(last - first, fresh_.size());
     std::move(fresh_.begin(), fresh_.begin() + std::ptrdiff_t(same), begin);
     if (fresh_.size() > same) {
-      states_.insert(begin + std::ptrdiff_t(same), std::make_move_iterator(fresh_.begin() + std::ptrdiff_t(same)),
+      states_.insert(begin + std::ptrdiff_t(same),
+                     std::make_move_iterator(fresh_.begin() + std::ptrdiff_t(same)),
                      std::make_move_iterator(fresh_.end()));
     } else {
       states_.erase(begin + std::ptrdiff_t(same), states_.begin() + std::ptrdiff_t(last));
@@ -96,7 +104,8 @@ class Placement {
   void run() {
     copy_nce_results();
     for (const Step& s : program_.steps) {
-      if (s.kind == Kind::nce && !s.removed) program_.place_all(program_.top(s.outputs[0]), Place::cmx);
+      if (s.kind == Kind::nce && !s.removed)
+        program_.place_all(program_.top(s.outputs[0]), Place::cmx);
     }
     program_.mark_cmx_writers();
     make_room();
@@ -112,7 +121,9 @@ class Placement {
 
   // The steps that write or read the tensor or a view of it.
   void add_steps(int t, Range& range) {
-    const auto add = [&](int s) { range.add(program_.position(step(s).host >= 0 ? step(s).host : s)); };
+    const auto add = [&](int s) {
+      range.add(program_.position(step(s).host >= 0 ? step(s).host : s));
+    };
     if (tensor(t).producer >= 0) add(tensor(t).producer);
     for (const int consumer : tensor(t).consumers) add(consumer);
     for (const int child : tensor(t).children) add_steps(child, range);
@@ -143,12 +154,13 @@ class Placement {
       const int inner = program_.add_tensor(tensor(output).shape);
       tensor(inner).required = kNceStrides;
       program_.replace_output(index, output, inner);
-      program_.add_copy(Phase::spill, step(index).stage.name + "@flush-output", step(index).stage.node, inner, output);
+      program_.add_copy(Phase::spill, step(index).stage.name + "@flush-output",
+                        step(index).stage.node, inner, output);
     }
   }
 
-  // Where the network does not fit, all that lies in CMX at the failing step moves to DDR for its readers, and all starts
-  // anew.
+  // Where the network does not fit, all that lies in CMX at the failing step moves to DDR for its
+  // readers, and all starts anew.
   void make_room() {
     std::vector<int> failed;
     CmxState state;
@@ -157,7 +169,8 @@ class Placement {
       for (const CmxState::Block& block : state.blocks) moved |= spill(block.tensor, stuck);
       const bool again = std::find(failed.begin(), failed.end(), stuck) != failed.end();
       if (again || !moved) {
-        fail("node ", step(stuck).stage.name, ": its tensors do not fit the MyriadX's CMX memory; make the layer smaller");
+        fail("node ", step(stuck).stage.name,
+             ": its tensors do not fit the MyriadX's CMX memory; make the layer smaller");
       }
       failed.push_back(stuck);
     }
@@ -173,7 +186,8 @@ class Placement {
       const int copy = program_.add_tensor(tensor(t).shape);
       tensor(copy).required = tensor(t).required;
       const Stage& producer = step(tensor(t).producer).stage;
-      const int added = program_.add_copy(Phase::spill, producer.name + "@move-to-DDR", step(stuck).stage.node, t, copy);
+      const int added = program_.add_copy(Phase::spill, producer.name + "@move-to-DDR",
+                                          step(stuck).stage.node, t, copy);
       step(added).spills = true;
       tensor(t).spill = copy;
     }
@@ -197,7 +211,9 @@ class Placement {
     for (const int index : program_.order()) {
       if (step(index).kind != Kind::nce) continue;
       const int input = step(index).inputs[0], top = program_.top(input);
-      if (tensor(top).role != Role::intermediate || tensor(top).place == Place::cmx || seen[size_t(top)]) continue;
+      if (tensor(top).role != Role::intermediate || tensor(top).place == Place::cmx ||
+          seen[size_t(top)])
+        continue;
       const Step& producer = step(tensor(input).producer);
       if (producer.spills || producer.shaves == Shaves::all) continue;
       seen[size_t(top)] = 1;
@@ -219,7 +235,8 @@ class Placement {
   void drop_copies() {
     std::vector<int> copies;
     for (const int index : program_.order()) {
-      if (step(index).kind == Kind::copy && step(index).optional && is_droppable(index)) copies.push_back(index);
+      if (step(index).kind == Kind::copy && step(index).optional && is_droppable(index))
+        copies.push_back(index);
     }
     for (const int index : copies) {
       if (is_droppable(index)) drop_copy(index);
@@ -238,13 +255,15 @@ class Placement {
     fits_at(producer);  // as before, so it does
   }
 
-  // One copy or SHAVE step that does not want all SHAVEs may run beside each NCE step that it does not depend on.
+  // One copy or SHAVE step that does not want all SHAVEs may run beside each NCE step that it does
+  // not depend on.
   void fill_shadows() {
     std::vector<int> hosts, guests;
     for (const int index : program_.order()) {
       const Step& s = step(index);
       if (s.kind == Kind::nce) hosts.push_back(index);
-      if (s.kind == Kind::copy || (s.kind == Kind::shave && s.shaves != Shaves::all)) guests.push_back(index);
+      if (s.kind == Kind::copy || (s.kind == Kind::shave && s.shaves != Shaves::all))
+        guests.push_back(index);
     }
     for (const int host : hosts) {
       program_.order();
@@ -278,8 +297,11 @@ class Placement {
     if (wanted == Shaves::two) return std::min(available, 2);
     if (wanted == Shaves::limited) {
       const auto is_nce = [&](int s) { return step(s).kind == Kind::nce; };
-      const auto any_nce = [&](const std::vector<int>& steps) { return std::any_of(steps.begin(), steps.end(), is_nce); };
-      const bool beside = is_nce(index) || any_nce(program_.next_steps(index)) || any_nce(program_.previous_steps(index));
+      const auto any_nce = [&](const std::vector<int>& steps) {
+        return std::any_of(steps.begin(), steps.end(), is_nce);
+      };
+      const bool beside = is_nce(index) || any_nce(program_.next_steps(index)) ||
+                          any_nce(program_.previous_steps(index));
       if (beside) return std::min(available, 2);
     }
     return available;
@@ -290,7 +312,8 @@ class Placement {
     for (const int index : program_.order()) {
       const int available = run_step(program_, resources_, index, state);
       Step& worker = step(index).injected >= 0 ? step(step(index).injected) : step(index);
-      if (worker.shaves != Shaves::none) worker.stage.shaves = shaves_for(index, worker.shaves, available);
+      if (worker.shaves != Shaves::none)
+        worker.stage.shaves = shaves_for(index, worker.shaves, available);
     }
   }
 

@@ -8,7 +8,8 @@ namespace {
 
 template <class T>
 void add_unique(std::vector<int>& values, T value) {
-  if (value >= 0 && std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+  if (value >= 0 && std::find(values.begin(), values.end(), value) == values.end())
+    values.push_back(value);
 }
 
 void erase_one(std::vector<int>& values, int value) {
@@ -43,7 +44,10 @@ int Program::add_step(Phase phase, Step step) {
 }
 
 int Program::add_copy(Phase phase, std::string name, int node, int from, int to) {
-  Step copy{.kind = Step::Kind::copy, .inputs = {from}, .outputs = {to}};
+  Step copy;
+  copy.kind = Step::Kind::copy;
+  copy.inputs = {from};
+  copy.outputs = {to};
   copy.stage.name = std::move(name);
   copy.stage.node = node;
   copy.stage.kind = "copy";
@@ -64,7 +68,8 @@ void Program::remove_step(int index) {
 bool Program::is_link(int copy) const {
   const Tensor& from = tensors[size_t(steps[size_t(copy)].inputs[0])];
   const Step& producer = steps[size_t(from.producer)];
-  return from.consumers.size() == 1 && producer.outputs.size() == 1 && producer.injected < 0 && producer.host < 0;
+  return from.consumers.size() == 1 && producer.outputs.size() == 1 && producer.injected < 0 &&
+         producer.host < 0;
 }
 
 void Program::number_from(int position) {
@@ -94,7 +99,8 @@ int Program::restore(int copy) {
   const bool was_ordered = ordered_;
   replace_output(producer, to, from);
   for (const int reader : steps[size_t(copy)].bypassed) replace_input(reader, to, from);
-  const int restored = add_copy(Phase::readd, steps[size_t(copy)].stage.name, steps[size_t(copy)].stage.node, from, to);
+  const int restored = add_copy(Phase::readd, steps[size_t(copy)].stage.name,
+                                steps[size_t(copy)].stage.node, from, to);
   if (!was_ordered || !is_link(restored)) return restored;
   const int at = positions_[size_t(producer)] + 1;
   order_.insert(order_.begin() + at, restored);
@@ -140,13 +146,15 @@ void Program::place_all(int tensor, Place place) {
 
 bool Program::strides_fit(int tensor, int parent) const {
   // The strides of a view are those of the tensor that owns the memory, up to a reshape.
-  while (tensors[size_t(parent)].parent >= 0 && !tensors[size_t(parent)].reshaped) parent = tensors[size_t(parent)].parent;
+  while (tensors[size_t(parent)].parent >= 0 && !tensors[size_t(parent)].reshaped)
+    parent = tensors[size_t(parent)].parent;
   const Tensor& child = tensors[size_t(tensor)];
   const Tensor& owner = tensors[size_t(parent)];
   const Strides& want = child.required;
   const int64_t row = owner.row_bytes();
   if (want.rows == Strides::Rows::aligned && row % 16 != 0) return false;
-  if (want.rows == Strides::Rows::compact && row != int64_t{child.element_bytes} * child.shape.w) return false;
+  if (want.rows == Strides::Rows::compact && row != int64_t{child.element_bytes} * child.shape.w)
+    return false;
   if (want.planes_compact && owner.shape.h != child.shape.h) return false;
   return !want.batch_compact || owner.shape.c == child.shape.c;
 }
@@ -170,7 +178,8 @@ void Program::eject(int host) {
 void Program::mark_cmx_writers() {
   for (size_t i = 0; i < steps.size(); ++i) {
     Step& step = steps[i];
-    step.expects_cmx = step.outputs.size() == 1 && tensors[size_t(step.outputs[0])].place == Place::cmx;
+    step.expects_cmx =
+        step.outputs.size() == 1 && tensors[size_t(step.outputs[0])].place == Place::cmx;
     touch(int(i));
   }
 }
@@ -247,8 +256,8 @@ void Program::sort_next(int index) {
   stale_[size_t(index)] = 0;
 }
 
-// Depth-first post-order from the last sibling to the first. Recursion would overflow the stack in deep networks, so the
-// stack is explicit.
+// Depth-first post-order from the last sibling to the first. Recursion would overflow the stack in
+// deep networks, so the stack is explicit.
 void Program::visit(int first, std::vector<char>& state) {
   enum : char { unseen, open, done };
   struct Frame {
@@ -284,9 +293,11 @@ const std::vector<int>& Program::order() {
   std::vector<char> state(steps.size(), 0);
   std::vector<int> initial;
   for (const Tensor& tensor : tensors) {
-    if (tensor.role == Role::input) initial.insert(initial.end(), tensor.consumers.begin(), tensor.consumers.end());
+    if (tensor.role == Role::input)
+      initial.insert(initial.end(), tensor.consumers.begin(), tensor.consumers.end());
   }
-  std::sort(initial.begin(), initial.end(), [&](int a, int b) { return steps[size_t(a)].id < steps[size_t(b)].id; });
+  std::sort(initial.begin(), initial.end(),
+            [&](int a, int b) { return steps[size_t(a)].id < steps[size_t(b)].id; });
   for (const int step : initial) visit(step, state);
   std::reverse(order_.begin(), order_.end());
   positions_.assign(steps.size(), -1);

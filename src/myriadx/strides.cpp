@@ -1,4 +1,5 @@
-// Strides: which tensors have padded rows, where a copy must change that, and which tensors are views of others.
+// Strides: which tensors have padded rows, where a copy must change that, and which tensors are
+// views of others.
 #include <algorithm>
 
 #include "base/error.h"
@@ -15,8 +16,9 @@ bool rows_fit(const Tensor& tensor, Rows wanted) {
   return (wanted == Rows::aligned) == (tensor.required.rows == Rows::aligned);
 }
 
-// Concat, split, expand and crop demand what their neighbours do, as far as the axis allows along which they cut: parts of
-// a plane lie with gaps between their planes, parts of the channels with a gap behind their last plane.
+// Concat, split, expand and crop demand what their neighbours do, as far as the axis allows along
+// which they cut: parts of a plane lie with gaps between their planes, parts of the channels with a
+// gap behind their last plane.
 enum class Axis { column, row, channel };
 
 Axis cut_axis(const Program& program, const Step& step) {
@@ -32,7 +34,8 @@ Axis cut_axis(const Program& program, const Step& step) {
 }
 
 Strides within(const Strides& strides, Axis axis) {
-  return {axis == Axis::column ? Rows::any : strides.rows, axis == Axis::channel && strides.planes_compact, false};
+  return {axis == Axis::column ? Rows::any : strides.rows,
+          axis == Axis::channel && strides.planes_compact, false};
 }
 
 void merge(Strides& strides, const Strides& more) {
@@ -48,10 +51,13 @@ Strides input_demand(const Program& program, int index) {
   const Step& step = program.steps[size_t(index)];
   switch (step.kind) {
     case Kind::split:
-    case Kind::crop: return whole_demand(program, step);
+    case Kind::crop:
+      return whole_demand(program, step);
     case Kind::concat:
-    case Kind::expand: return within(whole_demand(program, step), cut_axis(program, step));
-    default: return step.strides;
+    case Kind::expand:
+      return within(whole_demand(program, step), cut_axis(program, step));
+    default:
+      return step.strides;
   }
 }
 
@@ -59,10 +65,13 @@ Strides output_demand(const Program& program, int index) {
   const Step& step = program.steps[size_t(index)];
   switch (step.kind) {
     case Kind::split:
-    case Kind::crop: return within(whole_demand(program, step), cut_axis(program, step));
+    case Kind::crop:
+      return within(whole_demand(program, step), cut_axis(program, step));
     case Kind::concat:
-    case Kind::expand: return whole_demand(program, step);
-    default: return step.strides;
+    case Kind::expand:
+      return whole_demand(program, step);
+    default:
+      return step.strides;
   }
 }
 
@@ -71,7 +80,8 @@ Strides whole_demand(const Program& program, const Step& step) {
   const Axis axis = gathers ? cut_axis(program, step) : Axis::channel;
   Strides strides = program.tensors[size_t(gathers ? step.outputs[0] : step.inputs[0])].required;
   if (step.kind == Kind::concat) {
-    for (const int input : step.inputs) merge(strides, within(program.tensors[size_t(input)].required, axis));
+    for (const int input : step.inputs)
+      merge(strides, within(program.tensors[size_t(input)].required, axis));
   }
   for (const int output : step.outputs) {
     for (const int consumer : program.tensors[size_t(output)].consumers) {
@@ -82,10 +92,12 @@ Strides whole_demand(const Program& program, const Step& step) {
   return strides;
 }
 
-// A step's output has the strides that the step demands, or else those of the first reader that demands any.
+// A step's output has the strides that the step demands, or else those of the first reader that
+// demands any.
 void settle_output(Program& program, int step, int output) {
   Strides wanted = output_demand(program, step);
-  for (const int consumer : program.tensors[size_t(output)].consumers) merge(wanted, input_demand(program, consumer));
+  for (const int consumer : program.tensors[size_t(output)].consumers)
+    merge(wanted, input_demand(program, consumer));
   Tensor& tensor = program.tensors[size_t(output)];
   if (tensor.role == Role::output) {
     if (rows_fit(tensor, wanted.rows) || wanted.rows == Rows::compact) return;
@@ -99,11 +111,13 @@ void settle_output(Program& program, int step, int output) {
   merge(tensor.required, wanted);
 }
 
-// A reader whose demand clashes with its input's rows reads a copy; readers with the same demand share it.
+// A reader whose demand clashes with its input's rows reads a copy; readers with the same demand
+// share it.
 void settle_input(Program& program, int step, int input, std::vector<std::vector<int>>& copies) {
   const Strides wanted = input_demand(program, step);
   if (rows_fit(program.tensors[size_t(input)], wanted.rows)) {
-    if (program.tensors[size_t(input)].role == Role::intermediate) merge(program.tensors[size_t(input)].required, wanted);
+    if (program.tensors[size_t(input)].role == Role::intermediate)
+      merge(program.tensors[size_t(input)].required, wanted);
     return;
   }
   copies.resize(program.tensors.size() + 1);
@@ -124,7 +138,8 @@ void settle_rows(Program& program) {
   std::vector<std::vector<int>> copies(program.tensors.size());
   const std::vector<int> order = program.order();
   for (const int step : order) {
-    const std::vector<int> inputs = program.steps[size_t(step)].inputs, outputs = program.steps[size_t(step)].outputs;
+    const std::vector<int> inputs = program.steps[size_t(step)].inputs,
+                           outputs = program.steps[size_t(step)].outputs;
     for (const int input : inputs) settle_input(program, step, input, copies);
     for (const int output : outputs) settle_output(program, step, output);
   }
@@ -134,19 +149,24 @@ bool is_one_of(const std::string& kind, std::initializer_list<const char*> kinds
   return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
 }
 
-// sum + relu and the like are one stage where both tensors have the same rows, or the second's are compact.
+// sum + relu and the like are one stage where both tensors have the same rows, or the second's are
+// compact.
 void merge_activations(Program& program) {
   const std::vector<int> order = program.order();
   for (const int index : order) {
     Step& step = program.steps[size_t(index)];
-    if (step.removed || step.kind != Kind::shave || !is_one_of(step.stage.kind, {"sum", "prod", "min"})) continue;
+    if (step.removed || step.kind != Kind::shave ||
+        !is_one_of(step.stage.kind, {"sum", "prod", "min"}))
+      continue;
     const int middle = step.outputs[0];
     if (program.tensors[size_t(middle)].consumers.size() != 1) continue;
     const int next = program.tensors[size_t(middle)].consumers[0];
     const Step& act = program.steps[size_t(next)];
-    if (act.kind != Kind::shave || !is_one_of(act.stage.kind, {"relu", "leaky_relu", "clamp"})) continue;
+    if (act.kind != Kind::shave || !is_one_of(act.stage.kind, {"relu", "leaky_relu", "clamp"}))
+      continue;
     const int output = act.outputs[0];
-    const Tensor &before = program.tensors[size_t(middle)], &after = program.tensors[size_t(output)];
+    const Tensor &before = program.tensors[size_t(middle)],
+                 &after = program.tensors[size_t(output)];
     const bool compact = after.row_bytes() == int64_t{after.element_bytes} * after.shape.w;
     if (before.row_bytes() != after.row_bytes() && !compact) continue;
     program.remove_step(next);
@@ -154,12 +174,15 @@ void merge_activations(Program& program) {
   }
 }
 
-// A tensor that is to be a part of `whole` is written there in place where its strides allow; else, and behind the NCE
-// (whose output must lie in CMX), through a copy, which is optional where only the NCE asks for it.
+// A tensor that is to be a part of `whole` is written there in place where its strides allow; else,
+// and behind the NCE (whose output must lie in CMX), through a copy, which is optional where only
+// the NCE asks for it.
 int writable_view(Program& program, int step, int input, int whole, const std::string& suffix) {
   const Tensor& tensor = program.tensors[size_t(input)];
-  const bool fits = tensor.role == Role::intermediate && tensor.parent < 0 && program.strides_fit(input, whole);
-  const bool from_nce = tensor.producer >= 0 && program.steps[size_t(tensor.producer)].kind == Kind::nce;
+  const bool fits =
+      tensor.role == Role::intermediate && tensor.parent < 0 && program.strides_fit(input, whole);
+  const bool from_nce =
+      tensor.producer >= 0 && program.steps[size_t(tensor.producer)].kind == Kind::nce;
   if (fits && !from_nce) return input;
   const int view = program.add_tensor(tensor.shape);
   const Stage& stage = program.steps[size_t(step)].stage;
@@ -172,7 +195,8 @@ int writable_view(Program& program, int step, int input, int whole, const std::s
 // A tensor that is to be read out of `whole`.
 int readable_view(Program& program, int step, int output, int whole, const std::string& suffix) {
   const Tensor& tensor = program.tensors[size_t(output)];
-  if (tensor.role == Role::intermediate && tensor.parent < 0 && program.strides_fit(output, whole)) return output;
+  if (tensor.role == Role::intermediate && tensor.parent < 0 && program.strides_fit(output, whole))
+    return output;
   const int view = program.add_tensor(tensor.shape);
   program.replace_output(step, output, view);
   const Stage& stage = program.steps[size_t(step)].stage;
@@ -223,16 +247,19 @@ void make_views(Program& program) {
   const std::vector<int> order = program.order();
   for (const int index : order) {
     const Kind kind = program.steps[size_t(index)].kind;
-    const std::vector<int> inputs = program.steps[size_t(index)].inputs, outputs = program.steps[size_t(index)].outputs;
+    const std::vector<int> inputs = program.steps[size_t(index)].inputs,
+                           outputs = program.steps[size_t(index)].outputs;
     if (kind == Kind::concat) {
       for (size_t i = 0; i < inputs.size(); ++i) {
-        program.set_parent(writable_view(program, index, inputs[i], outputs[0], cat("@copy-", i)), outputs[0]);
+        program.set_parent(writable_view(program, index, inputs[i], outputs[0], cat("@copy-", i)),
+                           outputs[0]);
       }
     } else if (kind == Kind::expand) {
       program.set_parent(writable_view(program, index, inputs[0], outputs[0], "@copy"), outputs[0]);
     } else if (kind == Kind::split || kind == Kind::crop) {
       for (size_t i = 0; i < outputs.size(); ++i) {
-        program.set_parent(readable_view(program, index, outputs[i], inputs[0], cat("@copy-", i)), inputs[0]);
+        program.set_parent(readable_view(program, index, outputs[i], inputs[0], cat("@copy-", i)),
+                           inputs[0]);
       }
     } else if (kind == Kind::reshape) {
       make_reshape(program, index);

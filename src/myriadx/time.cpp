@@ -19,8 +19,8 @@ double nce_ms(const Stage& stage, const TimeModel& model) {
   const double reads = pools(stage) ? 1 : double(stage.descriptors);
   const double input = stage.input_place == Place::ddr ? reads * double(stage.input_bytes) : 0;
   const double output = stage.output_place == Place::ddr ? double(stage.output_bytes) : 0;
-  const double memory =
-      transfer_ms(double(stage.weight_bytes), model.weight_gb_s) + transfer_ms(input + output, model.input_gb_s);
+  const double memory = transfer_ms(double(stage.weight_bytes), model.weight_gb_s) +
+                        transfer_ms(input + output, model.input_gb_s);
   return std::max(compute_ms(double(stage.cycles()), model.clock_mhz), memory);
 }
 
@@ -30,9 +30,12 @@ double shave_ms(const Stage& stage, const TimeModel& model) {
 
 double own_ms(const Stage& stage, const TimeModel& model) {
   switch (stage.engine) {
-    case Engine::nce: return nce_ms(stage, model) + model.stage_us / 1e3;
-    case Engine::shave: return shave_ms(stage, model) + model.stage_us / 1e3;
-    case Engine::dma: return model.stage_us / 1e3;
+    case Engine::nce:
+      return nce_ms(stage, model) + model.stage_us / 1e3;
+    case Engine::shave:
+      return shave_ms(stage, model) + model.stage_us / 1e3;
+    case Engine::dma:
+      return model.stage_us / 1e3;
   }
   return 0;
 }
@@ -50,7 +53,8 @@ double constant(const Json& constants, const char* name, const std::string& wher
   const double low = json_get<double>(entry, "low", at), high = json_get<double>(entry, "high", at);
   json_get<std::string>(entry, "unit", at);
   json_get<std::string>(entry, "source", at);
-  if (!(value > 0) || !(low <= value && value <= high)) fail(at, ": value must be above 0 and within low and high");
+  if (!(value > 0) || !(low <= value && value <= high))
+    fail(at, ": value must be above 0 and within low and high");
   return value;
 }
 
@@ -77,7 +81,8 @@ std::vector<double> stage_ms(const Mapping& mapping, const TimeModel& model) {
   std::vector<double> ms;
   ms.reserve(mapping.stages.size());
   for (const Stage& stage : mapping.stages) {
-    ms.push_back(stage.in_shadow ? shadow_ms(stage, ms[size_t(stage.host)], model) : own_ms(stage, model));
+    ms.push_back(stage.in_shadow ? shadow_ms(stage, ms[size_t(stage.host)], model)
+                                 : own_ms(stage, model));
   }
   return ms;
 }

@@ -1,9 +1,11 @@
-// The study's CSV files, which are not part of the project: tests that need them skip where they are absent.
+// The study's CSV files, which are not part of the project: tests that need them skip where they
+// are absent.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -43,7 +45,8 @@ inline std::vector<Row> read_csv(const std::filesystem::path& path) {
   gzFile file = gzopen(path.c_str(), "rb");
   if (file == nullptr) return {};
   std::string text(1 << 16, '\0'), all;
-  for (int n; (n = gzread(file, text.data(), static_cast<unsigned>(text.size()))) > 0;) all.append(text, 0, size_t(n));
+  for (int n; (n = gzread(file, text.data(), static_cast<unsigned>(text.size()))) > 0;)
+    all.append(text, 0, size_t(n));
   gzclose(file);
   std::vector<Row> rows;
   std::vector<std::string> header;
@@ -66,10 +69,19 @@ inline int number(const Row& row, const char* column) {
   return found == row.end() || found->second.empty() ? 0 : std::atoi(found->second.c_str());
 }
 
+// Height and width of the kernel, which is in the id where it is not square: conv_k1x3_...
+inline std::pair<int, int> kernel_of(const Row& row) {
+  int height = 0, width = 0;
+  if (std::sscanf(row.at("id").c_str(), "conv_k%dx%d_", &height, &width) == 2)
+    return {height, width};
+  return {number(row, "k"), number(row, "k")};
+}
+
 }  // namespace vpunas::myriadx
 
 // Skips the test where the study's data are absent, else defines `folder`.
-#define VPUNAS_SHARED_OR_SKIP(folder)                                                                       \
-  const auto folder##_found = vpunas::myriadx::shared_folder();                                             \
-  if (!folder##_found) GTEST_SKIP() << "the study's data are absent (set VPUNAS_SHARED to their folder)"; \
+#define VPUNAS_SHARED_OR_SKIP(folder)                                                  \
+  const auto folder##_found = vpunas::myriadx::shared_folder();                        \
+  if (!folder##_found)                                                                 \
+    GTEST_SKIP() << "the study's data are absent (set VPUNAS_SHARED to their folder)"; \
   const std::filesystem::path folder = *folder##_found

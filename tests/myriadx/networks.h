@@ -1,0 +1,33 @@
+// Small graphs for the tests of this folder.
+#pragma once
+
+#include "arch/block.h"
+#include "arch/graph.h"
+#include "arch/zoo.h"
+#include "base/files.h"
+
+namespace vpunas::myriadx {
+
+inline Graph from_input(const Shape& shape, const std::string& name = "test") {
+  Graph graph;
+  graph.name = name;
+  graph.add("image", Input{shape}, {});
+  return graph;
+}
+
+inline Conv convolution(int channels, int kernel, int stride = 1, int groups = 1) {
+  return {.out_channels = channels,
+          .kh = kernel,
+          .kw = kernel,
+          .sh = stride,
+          .sw = stride,
+          .padding = Padding::all(kernel / 2),
+          .groups = groups,
+          .bias = true};
+}
+
+inline Graph zoo_network(const std::string& name) {
+  return lower(find_network(name, data_folder()), Preprocess{});
+}
+
+}  // namespace vpunas::myriadx
