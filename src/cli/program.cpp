@@ -67,6 +67,12 @@ int run_program(int argc, char** argv) {
   add_space(app, action);
   add_zoo(app, action);
   add_explain(app, action);
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) verbs.push_back(verb->get_name());
+  if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
+    std::cerr << "error: unknown verb " << argv[1] << did_you_mean(argv[1], verbs) << " (see vpunas --help)\n";
+    return exit_code(ExitCode::fault);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -87,7 +93,8 @@ int run_program(int argc, char** argv) {
     std::cerr << "error: " << error.what() << '\n';
     return exit_code(error.code());
   } catch (const std::exception& bug) {
-    std::cerr << "error: internal: " << bug.what() << "\nThis is a bug of vpunas; please report it with the command: "
+    const std::string what = bug.what();  // libtorch's go on with a stack trace
+    std::cerr << "error: internal: " << what.substr(0, what.find('\n')) << "\nThis is a bug of vpunas; please report it with the command: "
               << command_line(argc, argv) << '\n';
     return exit_code(ExitCode::bug);
   }

@@ -13,7 +13,7 @@ void run_folded(const Graph& graph, const Weights& weights, const ImageSet& imag
   torch::NoGradGuard no_grad;
   SequentialLoader loader(images, batch_size, 1);
   while (const auto batch = loader.next()) {
-    use(network.forward(to_tensor(*batch, images.shape), Statistics::running).contiguous(), labels_tensor(*batch));
+    use(network.forward(to_tensor(*batch, images.shape), Statistics::running).flatten(1).contiguous(), labels_tensor(*batch));
   }
 }
 

@@ -90,11 +90,6 @@ torch::Tensor resize(const Resize& layer, const torch::Tensor& x) {
 
 torch::Tensor per_channel(const torch::Tensor& v) { return v.view({1, -1, 1, 1}); }
 
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-
 bool is_trained(const std::string& parameter) { return parameter == "weight" || parameter == "bias"; }
 
 }  // namespace
@@ -165,7 +160,7 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
     return found == tensors_[index].end() ? torch::Tensor() : found->second;
   };
   return std::visit(
-      Overloaded{
+      Overload{
           [&](const Input&) { return values[index]; },
           [&](const Conv& l) { return convolve(l, input(0), tensor("weight"), tensor("bias")); },
           [&](const BatchNorm& l) {
@@ -198,7 +193,7 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
           [&](const Linear&) {
             auto x = input(0).flatten(1);
             if (dropout > 0 && statistics == Statistics::train) x = torch::dropout(x, dropout, true);
-            return torch::linear(x, tensor("weight"), tensor("bias"));
+            return torch::linear(x, tensor("weight"), tensor("bias")).unsqueeze(-1).unsqueeze(-1);
           },
           [&](const Softmax&) { return torch::softmax(input(0), 1); },
           [&](const Resize& l) { return resize(l, input(0)); },

@@ -26,8 +26,8 @@ class Network {
   // same first weights in every network that contains it; residual branches start at 0 (arXiv:1706.02677, section 5.1).
   Network(Graph graph, uint64_t seed);
 
-  // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns logits [n, classes] where
-  // the graph ends in a linear layer, else its output. `dropout` is applied before linear layers in Statistics::train.
+  // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns the graph's output as
+  // [n, c, h, w]. `dropout` is applied before linear layers in Statistics::train.
   torch::Tensor forward(const torch::Tensor& input, Statistics statistics, double dropout = 0) const;
 
   // A trained tensor.

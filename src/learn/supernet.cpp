@@ -64,7 +64,7 @@ torch::Tensor Supernet::run(size_t slot, int candidate, const torch::Tensor& x, 
 torch::Tensor Supernet::forward(const torch::Tensor& images, const Choice& choice, Statistics statistics) const {
   auto x = stem_.forward(images, statistics);
   for (size_t slot = 0; slot < choice.size(); ++slot) x = run(slot, choice[slot], x, statistics);
-  return heads_.at(shape_of(x)).forward(x, statistics, space_.head.dropout);
+  return heads_.at(shape_of(x)).forward(x, statistics, space_.head.dropout).flatten(1);
 }
 
 torch::Tensor Supernet::forward(const torch::Tensor& images, const std::vector<TwoPaths>& paths) const {
@@ -85,7 +85,7 @@ torch::Tensor Supernet::forward(const torch::Tensor& images, const std::vector<T
     // Candidates of different widths cannot be added; then only the active one has a gradient.
     x = active.sizes() == other.sizes() ? two.gates[0] * active + two.gates[1] * other : two.gates[0] * active;
   }
-  return heads_.at(shape_of(x)).forward(x, statistics);
+  return heads_.at(shape_of(x)).forward(x, statistics).flatten(1);
 }
 
 template <class Visit>

@@ -104,7 +104,7 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
     }
     const Batch batch = loader.next();
     const double lr = cosine_rate(config.lr, config.warmup, static_cast<double>(training.step + 1) / static_cast<double>(total));
-    const auto outputs = training.network.forward(to_tensor(batch, data.train.shape), Statistics::train);
+    const auto outputs = training.network.forward(to_tensor(batch, data.train.shape), Statistics::train).flatten(1);
     const auto loss = F::cross_entropy(outputs, labels_tensor(batch),
                                        F::CrossEntropyFuncOptions().label_smoothing(config.label_smoothing));
     loss.backward();

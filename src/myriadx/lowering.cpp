@@ -265,7 +265,7 @@ class Lowering {
   }
 
   void lower_layer(int i, const BatchNorm&) {
-    fail(graph_.name, ": node ", node(i).name,
+    fail("node ", node(i).name,
          ": batch norm must be folded before mapping (see fold())");
   }
   void lower_layer(int i, const ScaleShift&) {
@@ -346,7 +346,7 @@ class Lowering {
     const Shape from = shape(input(i));
     const auto inputs = from.elements();
     if (inputs > 1 << 24)
-      fail(graph_.name, ": node ", name, ": ", inputs, " inputs are too many for a linear layer");
+      fail("node ", name, ": ", inputs, " inputs are too many for a linear layer");
     int vector = input(i);
     if (!std::holds_alternative<Linear>(node(node(i).inputs[0]).layer)) {
       vector = program_.add_tensor({int(inputs), 1, 1});
@@ -756,7 +756,7 @@ class Lowering {
     const int last = int(graph_.nodes.size()) - 1;
     int result = value(last);
     if (program_.tensors[size_t(result)].consumers.size() + program_.steps.size() == 0) {
-      fail(graph_.name, ": an empty network");
+      fail("its output is its input, so there is nothing to map");
     }
     if (precision == Precision::fp16) {
       program_.tensors[size_t(result)].role = Role::output;

@@ -22,7 +22,8 @@ TEST(Network, GivesTheShapesOfItsGraph) {
     const Network network(graph, 1);
     torch::NoGradGuard no_grad;
     const auto output = network.forward(random_image(graph.input_shape()), Statistics::running);
-    EXPECT_EQ(output.numel(), 2 * graph.output_shape().elements()) << name;
+    const Shape& shape = graph.output_shape();
+    EXPECT_EQ(output.sizes(), (std::vector<int64_t>{2, shape.c, shape.h, shape.w})) << name;
   }
 }
 
@@ -63,6 +64,7 @@ TEST(Network, DoesNotTrainItsPreprocessing) {
 TEST(Network, GradientsMatchFiniteDifferences) {
   const Graph graph = lower(choose(test::small_space(), {0, 1, 2}, "small"), {});
   Network network(graph, 1);
+  network.load(random_weights(graph, 4));
   const auto image = random_image(graph.input_shape());
   const auto loss_of = [&] { return network.forward(image, Statistics::batch).square().sum(); };
   loss_of().backward();
@@ -95,7 +97,7 @@ TEST(Supernet, OnePathEqualsTheNetworkItStandsFor) {
     network.load(supernet.weights(choice));
     torch::NoGradGuard no_grad;
     const auto image = random_image(graph.input_shape());
-    EXPECT_LT(largest_difference(network.forward(image, Statistics::batch),
+    EXPECT_LT(largest_difference(network.forward(image, Statistics::batch).flatten(1),
                                  supernet.forward(image, choice, Statistics::batch)),
               1e-5);
   }

@@ -205,12 +205,12 @@ TEST(Mapping, RefusesAnEmptyNetwork) {
   EXPECT_NE(error_of(from_input({3, 8, 8})).find("no layers"), std::string::npos);
 }
 
-// The engine's result must lie in CMX, and vectors cannot be cut.
-TEST(Mapping, RefusesWhatDoesNotFitTheChip) {
-  Graph graph = from_input({2048, 1, 1});
-  graph.add("fc", Linear{400000, true}, {0});
+TEST(Mapping, RefusalsNameNetworkAndNode) {
+  Graph graph = from_input({1024, 256, 256});
+  graph.add("classifier", Linear{10, true}, {0});
   const std::string error = error_of(graph);
-  EXPECT_NE(error.find("test"), std::string::npos) << error;
+  EXPECT_NE(error.find("network test"), std::string::npos) << error;
+  EXPECT_NE(error.find("classifier"), std::string::npos) << error;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ Config configured(const std::vector<std::string>& settings) {
 
 std::string refusal(const Config& config, const fs::path& folder) {
   try {
-    Run run(config, folder, Existing::resume);
+    vpunas::Run run(config, folder, Existing::resume);
   } catch (const Error& error) {
     return error.what();
   }
@@ -25,11 +25,11 @@ std::string refusal(const Config& config, const fs::path& folder) {
 TEST(Run, RemembersWhatIsDone) {
   const TemporaryFolder folder;
   {
-    Run run(configured({}), folder.path(), Existing::resume);
+    vpunas::Run run(configured({}), folder.path(), Existing::resume);
     EXPECT_FALSE(run.is_done(Stage::profile));
     run.set_done(Stage::profile, 1.5);
   }
-  const Run again(configured({}), folder.path(), Existing::resume);
+  const vpunas::Run again(configured({}), folder.path(), Existing::resume);
   EXPECT_TRUE(again.is_done(Stage::profile));
   EXPECT_EQ(again.seconds(Stage::profile), 1.5);
   EXPECT_FALSE(again.is_done(Stage::search));
@@ -37,7 +37,7 @@ TEST(Run, RemembersWhatIsDone) {
 
 TEST(Run, RefusesOtherSettingsAndNamesThem) {
   const TemporaryFolder folder;
-  { Run run(configured({}), folder.path(), Existing::resume); }
+  { vpunas::Run run(configured({}), folder.path(), Existing::resume); }
   const std::string message = refusal(configured({"search.lr=0.5"}), folder.path());
   EXPECT_NE(message.find("search.lr"), std::string::npos) << message;
   EXPECT_NE(message.find("--restart"), std::string::npos) << message;
@@ -46,10 +46,10 @@ TEST(Run, RefusesOtherSettingsAndNamesThem) {
 TEST(Run, OtherMeasurementsOnlyMakeMeasuringDueAgain) {
   const TemporaryFolder folder;
   {
-    Run run(configured({}), folder.path(), Existing::resume);
+    vpunas::Run run(configured({}), folder.path(), Existing::resume);
     for (const Stage stage : all_stages) run.set_done(stage, 1);
   }
-  const Run again(configured({"benchmark.seconds=1"}), folder.path(), Existing::resume);
+  const vpunas::Run again(configured({"benchmark.seconds=1"}), folder.path(), Existing::resume);
   EXPECT_TRUE(again.is_done(Stage::train));
   EXPECT_FALSE(again.is_done(Stage::benchmark));
   EXPECT_FALSE(again.is_done(Stage::report));
@@ -57,9 +57,9 @@ TEST(Run, OtherMeasurementsOnlyMakeMeasuringDueAgain) {
 
 TEST(Run, RestartClearsTheFolder) {
   const TemporaryFolder folder;
-  { Run(configured({}), folder.path(), Existing::resume).set_done(Stage::profile, 1); }
+  { vpunas::Run(configured({}), folder.path(), Existing::resume).set_done(Stage::profile, 1); }
   write_file(folder.path() / "search.json", "{}");
-  const Run again(configured({"search.lr=0.5"}), folder.path(), Existing::restart);
+  const vpunas::Run again(configured({"search.lr=0.5"}), folder.path(), Existing::restart);
   EXPECT_FALSE(again.is_done(Stage::profile));
   EXPECT_FALSE(fs::exists(folder.path() / "search.json"));
 }
@@ -68,19 +68,19 @@ TEST(Run, RestartClearsTheFolder) {
 TEST(Run, RestartRefusesAFolderThatIsNoRun) {
   const TemporaryFolder folder;
   write_file(folder.path() / "thesis.tex", "years of work");
-  EXPECT_THROW(Run(configured({}), folder.path(), Existing::restart), Error);
+  EXPECT_THROW(vpunas::Run(configured({}), folder.path(), Existing::restart), Error);
   EXPECT_TRUE(fs::exists(folder.path() / "thesis.tex"));
 }
 
 TEST(Run, OneProcessAtATime) {
   const TemporaryFolder folder;
-  const Run run(configured({}), folder.path(), Existing::resume);
+  const vpunas::Run run(configured({}), folder.path(), Existing::resume);
   EXPECT_NE(refusal(configured({}), folder.path()).find("another vpunas"), std::string::npos);
 }
 
 TEST(Run, RefusesADamagedState) {
   const TemporaryFolder folder;
-  { Run run(configured({}), folder.path(), Existing::resume); }
+  { vpunas::Run run(configured({}), folder.path(), Existing::resume); }
   write_file(folder.path() / "run.json", "{\"schema\": \"vpunas.run/1\", \"stag");
   EXPECT_NE(refusal(configured({}), folder.path()).find("run.json"), std::string::npos);
 }
