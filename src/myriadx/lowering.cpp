@@ -265,8 +265,7 @@ class Lowering {
   }
 
   void lower_layer(int i, const BatchNorm&) {
-    fail("node ", node(i).name,
-         ": batch norm must be folded before mapping (see fold())");
+    fail("node ", node(i).name, ": batch norm must be folded before mapping (see fold())");
   }
   void lower_layer(int i, const ScaleShift&) {
     lower_shave(i, "scale_shift", kPlaneStrides, Shaves::two);
@@ -379,22 +378,21 @@ class Lowering {
   }
   void lower_layer(int i, const Lrn&) { lower_shave(i, "lrn", kAnyStrides, Shaves::all); }
 
-  // min(relu(x + 3), 6) / 6 as the compiler has it: behind a convolution the sum goes into its bias
-  // and ReLU into the NCE.
+  // clip(x + 3, 0, 6) / 6, as our ONNX spells it for this compiler: behind a convolution the sum goes
+  // into its bias and the clipping into the NCE.
   void hard_sigmoid(int i) {
-    const std::string& name = node(i).name;
     int x = input(i);
-    const auto stage = [&](const char* kind, int output, const Strides& strides, Shaves shaves) {
-      add_shave(Phase::parse, name + "@" + kind, i, kind, {x}, output, strides, shaves);
+    const auto stage = [&](const char* kind, const char* suffix, int output) {
+      add_shave(Phase::parse, node(i).name + suffix, i, kind, {x}, output, kPlaneStrides,
+                Shaves::two);
       x = output;
     };
     const int producer = node(i).inputs[0];
-    if (!(std::holds_alternative<Conv>(node(producer).layer) && sole_consumer(producer) == i)) {
-      stage("power", program_.add_tensor(node(i).shape), kPlaneStrides, Shaves::two);
-      stage("relu", program_.add_tensor(node(i).shape), kPlaneStrides, Shaves::two);
+    if (!std::holds_alternative<Conv>(node(producer).layer) || sole_consumer(producer) != i) {
+      stage("power", "@shift", program_.add_tensor(node(i).shape));
+      stage("clamp", "@clip", program_.add_tensor(node(i).shape));
     }
-    stage("min", program_.add_tensor(node(i).shape), kAnyStrides, Shaves::limited);
-    stage("power", new_value(i), kPlaneStrides, Shaves::two);
+    stage("power", "", new_value(i));
   }
 
   // --- Fusion ---
@@ -413,7 +411,7 @@ class Lowering {
     const bool integer_slope = next->act == Act::leaky_relu && next->slope > 0 &&
                                std::fabs(std::round(1 / next->slope) - 1 / next->slope) < 1e-6;
     if (next->act == Act::hsigmoid)
-      work.act = Act::relu;  // the rest of it is left to hard_sigmoid()
+      work.act = Act::relu6;  // the rest of it is left to hard_sigmoid()
     if (next->act != Act::relu && next->act != Act::relu6 && !integer_slope) return i;
     work.act = next->act;
     work.slope = next->slope;

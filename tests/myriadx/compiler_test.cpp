@@ -136,7 +136,8 @@ Totals counts(const CompiledNetwork& network) {
 void expect_same(const Graph& graph, const char* name) {
   const TemporaryFolder folder;
   const fs::path onnx = folder.path() / "network.onnx", blob = folder.path() / "network.blob";
-  write_onnx(onnx, graph, random_weights(graph, 1), OnnxDialect::myriadx);
+  const FoldedNetwork folded = fold(graph, random_weights(graph, 1));
+  write_onnx(onnx, folded.graph, folded.weights, OnnxDialect::myriadx);
   const CompiledNetwork compiled = compile(root(), onnx, blob);
   const Totals theirs = counts(compiled), ours = totals(map(graph, resources(2)));
   std::printf(
@@ -175,6 +176,11 @@ TEST(CompilerSlow, CountsTheSameStagesAsOurMapping) {
   expect_same(block_network(Act::hswish, Se{.gate = Act::hsigmoid}), "h-swish, SE");
   expect_same(block_network(Act::swish, Se{.base = SeBase::input}), "swish, SE");
   expect_same(block_network(Act::relu, std::nullopt), "relu");
+  Graph gate = from_input({16, 28, 28});
+  gate.add("add", Add{}, {0, 0});
+  gate.add("gate", Activation{Act::hsigmoid}, {1});
+  gate.add("pool", GlobalPool{}, {2});
+  expect_same(gate, "h-sigmoid");
 }
 
 TEST(CompilerSlow, ItsRefusalIsQuoted) {
