@@ -1,4 +1,5 @@
-// What users wait for, in small: pricing, choosing, loading, and a training step's forward and backward.
+// What users wait for, in small: pricing, choosing, loading, and a training step's forward and
+// backward.
 #include <benchmark/benchmark.h>
 
 #include "arch/zoo.h"
@@ -15,7 +16,8 @@ namespace {
 using namespace vpunas;
 
 LatencyFn myriadx_price() {
-  return myriadx::latency_fn(myriadx::read_time_model(data_folder() / "myriadx.json"), Mode::throughput);
+  return myriadx::latency_fn(myriadx::read_time_model(data_folder() / "myriadx.json"),
+                             Mode::throughput);
 }
 
 void price_mobilenet_v2(benchmark::State& state) {
@@ -52,7 +54,8 @@ BENCHMARK(load_batch_of_128)->Unit(benchmark::kMicrosecond);
 // Images a second of training MobileNetV2 at 32 px, batch 64, data included.
 void train_mobilenet_v2_at_32(benchmark::State& state) {
   const Dataset data = synthetic(32);
-  const Graph graph = lower(with_input(find_network("mobilenet_v2", data_folder()), {3, 32, 32}, 10), {});
+  const Graph graph =
+      lower(with_input(find_network("mobilenet_v2", data_folder()), {3, 32, 32}, 10), {});
   TrainConfig config;
   config.batch_size = 64;
   config.epochs = 0.5;
@@ -61,7 +64,8 @@ void train_mobilenet_v2_at_32(benchmark::State& state) {
     const TemporaryFolder folder;
     images += train(graph, data, {}, config, 1, 1, folder.path() / "checkpoint", {}).images_seen;
   }
-  state.counters["images/s"] = benchmark::Counter(static_cast<double>(images), benchmark::Counter::kIsRate);
+  state.counters["images/s"] =
+      benchmark::Counter(static_cast<double>(images), benchmark::Counter::kIsRate);
 }
 BENCHMARK(train_mobilenet_v2_at_32)->Unit(benchmark::kSecond)->Iterations(3)->UseRealTime();
 

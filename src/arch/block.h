@@ -1,4 +1,5 @@
-// Blocks, the units of search, and their lowering to layers: the only place that says what an MBConv is.
+// Blocks, the units of search, and their lowering to layers: the only place that says what an
+// MBConv is.
 #pragma once
 
 #include <compare>
@@ -11,9 +12,12 @@
 namespace vpunas {
 
 enum class BlockKind {
-  mbconv,        // 1x1 expand, depthwise kxk, 1x1 project; linear bottleneck (MobileNetV2, arXiv:1801.04381, section 3.3)
-  fused_mbconv,  // kxk expand, 1x1 project; at expansion 1 a single kxk (EfficientNetV2, arXiv:2104.00298, figure 2)
-  residual,      // two kxk, activation after the addition (ResNet's basic block, arXiv:1512.03385, figure 5 left)
+  mbconv,        // 1x1 expand, depthwise kxk, 1x1 project; linear bottleneck (MobileNetV2,
+                 // arXiv:1801.04381, section 3.3)
+  fused_mbconv,  // kxk expand, 1x1 project; at expansion 1 a single kxk (EfficientNetV2,
+                 // arXiv:2104.00298, figure 2)
+  residual,      // two kxk, activation after the addition (ResNet's basic block, arXiv:1512.03385,
+                 // figure 5 left)
   bottleneck,    // 1x1 reduce, kxk (carries the stride), 1x1 expand (the same, right; "v1.5")
   conv,          // kxk, batch norm, activation
   skip           // nothing: the slot is left out
@@ -22,7 +26,8 @@ enum class BlockKind {
 // What the squeeze-excite's reduced width is a share of.
 enum class SeBase { expanded, input };
 
-// Squeeze-excite after the depthwise convolution (MobileNetV3, arXiv:1905.02244, section 5.3; EfficientNet: base input).
+// Squeeze-excite after the depthwise convolution (MobileNetV3, arXiv:1905.02244, section 5.3;
+// EfficientNet: base input).
 struct Se {
   SeBase base = SeBase::expanded;
   double ratio = 0.25;
@@ -34,7 +39,8 @@ struct Se {
 struct BlockSpec {
   BlockKind kind = BlockKind::mbconv;
   int kernel = 3;
-  double expansion = 6;  // inner width = round(expansion * in); bottleneck: round(expansion * out); others: ignored
+  double expansion = 6;  // inner width = round(expansion * in); bottleneck: round(expansion * out);
+                         // others: ignored
   int out_channels = 0;  // of skip: ignored
   int stride = 1;
   std::optional<Se> se = {};
@@ -42,11 +48,13 @@ struct BlockSpec {
   auto operator<=>(const BlockSpec&) const = default;
 };
 
-// Adds the block's nodes behind node `input`, named PREFIX.conv.0.0 and so on (torchvision's names for MobileNetV2's
-// blocks; PREFIX.conv1, .bn1, .downsample.0 for residual and bottleneck, as its ResNet), and returns the last node's index.
-// mbconv and fused_mbconv add the input where stride is 1 and the width stays; residual and bottleneck always, through a
-// strided 1x1 convolution where shapes differ. skip returns `input`. Throws Error where the block does not fit.
-int lower(const BlockSpec& block, const std::string& prefix, int input, double bn_eps, Graph& graph);
+// Adds the block's nodes behind node `input`, named PREFIX.conv.0.0 and so on (torchvision's names
+// for MobileNetV2's blocks; PREFIX.conv1, .bn1, .downsample.0 for residual and bottleneck, as its
+// ResNet), and returns the last node's index. mbconv and fused_mbconv add the input where stride is
+// 1 and the width stays; residual and bottleneck always, through a strided 1x1 convolution where
+// shapes differ. skip returns `input`. Throws Error where the block does not fit.
+int lower(const BlockSpec& block, const std::string& prefix, int input, double bn_eps,
+          Graph& graph);
 
 // The shape behind the block.
 Shape output_shape(const BlockSpec& block, const Shape& input);
@@ -54,8 +62,8 @@ Shape output_shape(const BlockSpec& block, const Shape& input);
 // "mbconv k3 e6 c32 s2 se relu6": for people, and unique.
 std::string describe(const BlockSpec& block);
 
-// timm's block string, as "ir_r1_k5_s2_e3_c32" (timm/models/_efficientnet_builder.py documents the fields); empty for the
-// kinds that timm has no string for (residual, bottleneck, skip).
+// timm's block string, as "ir_r1_k5_s2_e3_c32" (timm/models/_efficientnet_builder.py documents the
+// fields); empty for the kinds that timm has no string for (residual, bottleneck, skip).
 std::string timm_string(const BlockSpec& block);
 
 const char* kind_name(BlockKind kind);
@@ -63,7 +71,8 @@ const char* kind_name(BlockKind kind);
 Json to_json(const BlockSpec& block);
 BlockSpec block_from_json(const Json& json, const std::string& where);
 
-// `value` rounded to a multiple of 8, not under 90 % of itself (MobileNet's rule, Slim's make_divisible).
+// `value` rounded to a multiple of 8, not under 90 % of itself (MobileNet's rule, Slim's
+// make_divisible).
 int round_to_8(double value);
 
 }  // namespace vpunas

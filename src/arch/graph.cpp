@@ -118,21 +118,11 @@ Shape shape_of(const Permute& permute, const Shape& in) {
 
 // Inputs that a layer takes, least and most.
 std::pair<size_t, size_t> input_counts(const Layer& layer) {
-  return std::visit(Overload{[](const Input&) {
-                               return std::pair<size_t, size_t>{0, 0};
-                             },
-                             [](const Add&) {
-                               return std::pair<size_t, size_t>{2, max_inputs};
-                             },
-                             [](const Mul&) {
-                               return std::pair<size_t, size_t>{2, 2};
-                             },
-                             [](const Concat&) {
-                               return std::pair<size_t, size_t>{1, max_inputs};
-                             },
-                             [](const auto&) {
-                               return std::pair<size_t, size_t>{1, 1};
-                             }},
+  return std::visit(Overload{[](const Input&) { return std::pair<size_t, size_t>{0, 0}; },
+                             [](const Add&) { return std::pair<size_t, size_t>{2, max_inputs}; },
+                             [](const Mul&) { return std::pair<size_t, size_t>{2, 2}; },
+                             [](const Concat&) { return std::pair<size_t, size_t>{1, max_inputs}; },
+                             [](const auto&) { return std::pair<size_t, size_t>{1, 1}; }},
                     layer);
 }
 
@@ -181,9 +171,7 @@ Shape infer_shape(const Layer& layer, const std::vector<Shape>& inputs) {
           [&](const Slice& slice) { return shape_of(slice, inputs[0]); },
           [&](const Permute& permute) { return shape_of(permute, inputs[0]); },
           [&](const Pool& pool) { return shape_of(pool, inputs[0]); },
-          [&](const GlobalPool&) {
-            return Shape{inputs[0].c, 1, 1};
-          },
+          [&](const GlobalPool&) { return Shape{inputs[0].c, 1, 1}; },
           [&](const Linear& linear) { return shape_of(linear, inputs[0]); },
           [&](const Softmax&) { return inputs[0]; },
           [&](const Resize& resize) { return bounded(inputs[0].c, resize.h, resize.w); },
@@ -254,9 +242,7 @@ std::vector<std::pair<std::string, std::vector<int64_t>>> layer_parameters(const
             return Parameters{
                 {"weight", dims}, {"bias", dims}, {"running_mean", dims}, {"running_var", dims}};
           },
-          [&](const ScaleShift& scale) {
-            return with_bias({{"weight", {input.c}}}, scale.shift);
-          },
+          [&](const ScaleShift& scale) { return with_bias({{"weight", {input.c}}}, scale.shift); },
           [&](const Linear& linear) {
             return with_bias({{"weight", {linear.out_features, input.elements()}}}, linear.bias);
           },

@@ -1,5 +1,6 @@
-// What a network is: layers in order of execution, for one image. Pure data; every consumer (training, ONNX, the MyriadX
-// mapping, the report) reads this and nothing else. Fusing is each consumer's own pass.
+// What a network is: layers in order of execution, for one image. Pure data; every consumer
+// (training, ONNX, the MyriadX mapping, the report) reads this and nothing else. Fusing is each
+// consumer's own pass.
 #pragma once
 
 #include <compare>
@@ -31,7 +32,8 @@ struct Padding {
 // Rounding of a pooling's output size.
 enum class Rounding { floor, ceil };
 
-// --- Layers. Parameters are tensors named NODE.PARAMETER; their dims are in brackets, torchvision's convention. ---
+// --- Layers. Parameters are tensors named NODE.PARAMETER; their dims are in brackets,
+// torchvision's convention. ---
 
 // The image, as 0..255 in the channel order of Graph::preprocess. Always node 0.
 struct Input {
@@ -90,15 +92,17 @@ struct Pool {
   PoolKind kind = PoolKind::max;
   int kh = 2, kw = 2, sh = 2, sw = 2;
   Padding padding = {};
-  Rounding rounding = Rounding::floor;  // ceil: as torch, no window may start beyond the padded input
-  bool count_padding = false;           // average only: padding counts in the divisor
+  Rounding rounding =
+      Rounding::floor;         // ceil: as torch, no window may start beyond the padded input
+  bool count_padding = false;  // average only: padding counts in the divisor
   bool operator==(const Pool&) const = default;
 };
 // Mean over the plane: {c, 1, 1}.
 struct GlobalPool {
   bool operator==(const GlobalPool&) const = default;
 };
-// Of the flattened (channel-major) input: weight [out_features, c*h*w], bias [out_features] if bias. Output {out_features, 1, 1}.
+// Of the flattened (channel-major) input: weight [out_features, c*h*w], bias [out_features] if
+// bias. Output {out_features, 1, 1}.
 struct Linear {
   int out_features = 0;
   bool bias = true;
@@ -108,21 +112,25 @@ struct Linear {
 struct Softmax {
   bool operator==(const Softmax&) const = default;
 };
-enum class ResizeKind { nearest, bilinear };  // half-pixel centres: torch's "nearest-exact" and "bilinear"
+enum class ResizeKind {
+  nearest,
+  bilinear
+};  // half-pixel centres: torch's "nearest-exact" and "bilinear"
 struct Resize {
   ResizeKind kind = ResizeKind::nearest;
   int h = 0, w = 0;
   bool operator==(const Resize&) const = default;
 };
-// Local response normalisation across channels (AlexNet, section 3.3, alpha divided by size as ONNX and torch do).
+// Local response normalisation across channels (AlexNet, section 3.3, alpha divided by size as ONNX
+// and torch do).
 struct Lrn {
   int size = 5;
   double alpha = 1e-4, beta = 0.75, bias = 1.0;
   bool operator==(const Lrn&) const = default;
 };
 
-using Layer = std::variant<Input, Conv, BatchNorm, ScaleShift, Activation, Add, Mul, Concat, Slice, Permute, Pool, GlobalPool,
-                           Linear, Softmax, Resize, Lrn>;
+using Layer = std::variant<Input, Conv, BatchNorm, ScaleShift, Activation, Add, Mul, Concat, Slice,
+                           Permute, Pool, GlobalPool, Linear, Softmax, Resize, Lrn>;
 
 // Visits a Layer: std::visit(Overload{[](const Conv& conv) {...}, ...}, node.layer).
 template <class... Functions>
@@ -133,7 +141,7 @@ template <class... Functions>
 Overload(Functions...) -> Overload<Functions...>;
 
 struct Node {
-  std::string name;         // unique; torchvision-like, as "features.3.conv.1.0"
+  std::string name;  // unique; torchvision-like, as "features.3.conv.1.0"
   Layer layer;
   std::vector<int> inputs;  // indices of earlier nodes
   Shape shape;              // of the output
@@ -142,13 +150,15 @@ struct Node {
 
 enum class ColorOrder { rgb, bgr, gray };
 
-// From an image file to the network's input, and from its output to words; travels with every export. The graph's input is
-// the raw image as 0..255; scale and mean are nodes of the graph (see lower()), so every back end computes them.
+// From an image file to the network's input, and from its output to words; travels with every
+// export. The graph's input is the raw image as 0..255; scale and mean are nodes of the graph (see
+// lower()), so every back end computes them.
 struct Preprocess {
   ColorOrder color = ColorOrder::rgb;
   double scale = 1.0 / 255.0;
-  std::vector<double> mean = {};  // of 0..255 values, one a channel, subtracted before scaling; empty: none
-  int resize = 0;                 // short side before the central crop; 0: scale the whole image to the input size
+  std::vector<double> mean =
+      {};          // of 0..255 values, one a channel, subtracted before scaling; empty: none
+  int resize = 0;  // short side before the central crop; 0: scale the whole image to the input size
   std::vector<std::string> labels = {};
   bool operator==(const Preprocess&) const = default;
 };
@@ -159,8 +169,8 @@ struct Graph {
   Preprocess preprocess;
   std::vector<Node> nodes;
 
-  // Appends a node after inferring its shape and returns its index. Throws Error naming the node where the layer does not
-  // fit its inputs.
+  // Appends a node after inferring its shape and returns its index. Throws Error naming the node
+  // where the layer does not fit its inputs.
   int add(std::string name, Layer layer, std::vector<int> inputs);
 
   const Shape& input_shape() const { return nodes.front().shape; }
@@ -168,22 +178,25 @@ struct Graph {
   bool operator==(const Graph&) const = default;
 };
 
-// The output shape of `layer` on `inputs`. Throws Error where it does not fit, and where a tensor would have more than 2^31
-// elements or a layer more than 2^45 multiply-accumulates, so that sums over a graph cannot overflow.
+// The output shape of `layer` on `inputs`. Throws Error where it does not fit, and where a tensor
+// would have more than 2^31 elements or a layer more than 2^45 multiply-accumulates, so that sums
+// over a graph cannot overflow.
 Shape infer_shape(const Layer& layer, const std::vector<Shape>& inputs);
 
 // The kind of a layer as one word, as "Conv".
 const char* layer_name(const Layer& layer);
 
-// The layer's tensors by parameter name ("weight", ...) with their dims, given the shape of its first input.
-std::vector<std::pair<std::string, std::vector<int64_t>>> layer_parameters(const Layer& layer, const Shape& input);
+// The layer's tensors by parameter name ("weight", ...) with their dims, given the shape of its
+// first input.
+std::vector<std::pair<std::string, std::vector<int64_t>>> layer_parameters(const Layer& layer,
+                                                                           const Shape& input);
 
 // Multiply-accumulates of convolutions and linear layers for one image.
 int64_t count_macs(const Graph& graph);
 int64_t node_macs(const Graph& graph, size_t node);
 
-// Trained parameters: weights and biases of convolutions and linear layers, 2 a channel of batch norm and scale-shift;
-// running statistics and the preprocessing node are not counted.
+// Trained parameters: weights and biases of convolutions and linear layers, 2 a channel of batch
+// norm and scale-shift; running statistics and the preprocessing node are not counted.
 int64_t count_parameters(const Graph& graph);
 
 const char* act_name(Act act);

@@ -21,7 +21,8 @@ struct Stem {
   bool operator==(const Stem&) const = default;
 };
 
-// 1x1 convolution to `channels` (0: none), batch norm, activation, global pooling, dropout in training, linear.
+// 1x1 convolution to `channels` (0: none), batch norm, activation, global pooling, dropout in
+// training, linear.
 struct Head {
   int channels = 1280;
   Act act = Act::relu6;
@@ -63,20 +64,24 @@ using Choice = std::vector<int>;
 
 Architecture choose(const SearchSpace& space, const Choice& choice, std::string name);
 
-// The same network or space for another input size, channels or number of classes (deployment and training size apart).
+// The same network or space for another input size, channels or number of classes (deployment and
+// training size apart).
 Architecture with_input(Architecture architecture, const Shape& input, int classes);
 SearchSpace with_input(SearchSpace space, const Shape& input, int classes);
 
-// The network's graph: Input, preprocessing ("preprocess", a ScaleShift without shift where there is no mean), stem
-// ("features.0"), blocks ("features.1" on; a skip gets no nodes but keeps its number), head convolution, pooling, linear
+// The network's graph: Input, preprocessing ("preprocess", a ScaleShift without shift where there
+// is no mean), stem
+// ("features.0"), blocks ("features.1" on; a skip gets no nodes but keeps its number), head
+// convolution, pooling, linear
 // ("classifier.1"). Throws Error naming the block that does not fit.
 Graph lower(const Architecture& architecture, const Preprocess& preprocess);
 
-// The ends of a network, for consumers that build it piece by piece (the supernet). lower_stem starts a graph (Input,
-// preprocessing, "features.0"); lower_head adds PREFIX.0, PREFIX.1 (the head convolution), pooling and "classifier.1" behind
-// node `input` and returns the last node's index.
+// The ends of a network, for consumers that build it piece by piece (the supernet). lower_stem
+// starts a graph (Input, preprocessing, "features.0"); lower_head adds PREFIX.0, PREFIX.1 (the head
+// convolution), pooling and "classifier.1" behind node `input` and returns the last node's index.
 Graph lower_stem(const Stem& stem, const Shape& input, double bn_eps, const Preprocess& preprocess);
-int lower_head(const Head& head, const std::string& prefix, int classes, int input, double bn_eps, Graph& graph);
+int lower_head(const Head& head, const std::string& prefix, int classes, int input, double bn_eps,
+               Graph& graph);
 
 // Shape behind the stem: the input of the first block.
 Shape stem_shape(const Stem& stem, const Shape& input);
@@ -89,17 +94,19 @@ struct PlacedBlock {
 };
 std::vector<PlacedBlock> placed_blocks(const SearchSpace& space);
 
-// The same network with skips moved last within every run of consecutive slots that offer the same candidates; without this
-// one network has many names in a space with optional depth.
+// The same network with skips moved last within every run of consecutive slots that offer the same
+// candidates; without this one network has many names in a space with optional depth.
 Choice canonical(const SearchSpace& space, Choice choice);
 
 // Number of choices, as a double because it overflows integers.
 double count_choices(const SearchSpace& space);
 
-// Identifies the choices, input and ends of a space: equal for equal spaces, kept in latency tables.
+// Identifies the choices, input and ends of a space: equal for equal spaces, kept in latency
+// tables.
 std::string space_hash(const SearchSpace& space);
 
-// Throws Error (slot, candidate, reason) where no chain of candidates fits or a skip stands where it cannot.
+// Throws Error (slot, candidate, reason) where no chain of candidates fits or a skip stands where
+// it cannot.
 void validate(const SearchSpace& space);
 
 Json to_json(const Architecture& architecture);

@@ -11,12 +11,14 @@ namespace vpunas {
 // By "NODE.PARAMETER", as "features.0.1.running_mean".
 using Weights = Tensors;
 
-// Throws Error naming the first tensor that is missing, of another shape, not finite, or unknown to the graph.
+// Throws Error naming the first tensor that is missing, of another shape, not finite, or unknown to
+// the graph.
 void check_weights(const Graph& graph, const Weights& weights);
 
-// A graph without batch norm: every BatchNorm or ScaleShift that follows a convolution (and is its only consumer) is folded
-// into it, a scale before a convolution or linear layer too, a shift before one only where it has no padding; a BatchNorm
-// that cannot be folded becomes a ScaleShift. The function computed stays the same up to rounding.
+// A graph without batch norm: every BatchNorm or ScaleShift that follows a convolution (and is its
+// only consumer) is folded into it, a scale before a convolution or linear layer too, a shift
+// before one only where it has no padding; a BatchNorm that cannot be folded becomes a ScaleShift.
+// The function computed stays the same up to rounding.
 Graph fold(const Graph& graph);
 
 struct FoldedNetwork {
@@ -25,8 +27,8 @@ struct FoldedNetwork {
 };
 FoldedNetwork fold(const Graph& graph, const Weights& weights);
 
-// Random weights with the usual fan-in scaling and running statistics near 0 and 1, for measuring and tests; the
-// "preprocess" node has its true values.
+// Random weights with the usual fan-in scaling and running statistics near 0 and 1, for measuring
+// and tests; the "preprocess" node has its true values.
 Weights random_weights(const Graph& graph, uint64_t seed);
 
 // Values of the "preprocess" node: scale and, where there is a mean, -mean * scale; by channel.

@@ -1,5 +1,5 @@
-// The command line: one file a verb. A verb adds its options to the parser and, when it is chosen, leaves what to do in
-// `action`; main() does it and turns errors into one line and an exit code.
+// The command line: one file a verb. A verb adds its options to the parser and, when it is chosen,
+// leaves what to do in `action`; main() does it and turns errors into one line and an exit code.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -15,14 +15,16 @@ namespace vpunas::cli {
 
 using Action = std::function<void(const Work&)>;
 
-void add_run(CLI::App& app, Action& action);        // run, profile, search, train, export, benchmark, report
+void add_run(CLI::App& app,
+             Action& action);  // run, profile, search, train, export, benchmark, report
 void add_evaluate(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_space(CLI::App& app, Action& action);
 void add_zoo(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 
-// The program's whole command line: parses, acts, and returns the exit code. Errors go to standard error as one line.
+// The program's whole command line: parses, acts, and returns the exit code. Errors go to standard
+// error as one line.
 int run_program(int argc, char** argv);
 
 // Options of the verbs that work in a run folder.
@@ -37,7 +39,8 @@ class RunOptions {
  private:
   std::string config_path_, output_;
   std::vector<std::string> sets_;
-  std::vector<std::pair<std::string, std::shared_ptr<std::string>>> shortcuts_;  // config key, value
+  std::vector<std::pair<std::string, std::shared_ptr<std::string>>>
+      shortcuts_;  // config key, value
   bool restart_ = false, resume_ = false, blob_ = false, print_config_ = false;
 };
 

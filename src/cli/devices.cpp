@@ -12,8 +12,10 @@ void add_devices(CLI::App& app, Action& action) {
   verb->callback([&action] {
     action = [](const Work&) {
       DeviceClient client(default_runner());
-      std::vector<std::vector<std::string>> rows{{"MYRIADX", "offline model of the Intel Movidius MyriadX; no stick needed"}};
-      for (const DeviceInfo& device : client.devices()) rows.push_back({device.name, device.full_name});
+      std::vector<std::vector<std::string>> rows{
+          {"MYRIADX", "offline model of the Intel Movidius MyriadX; no stick needed"}};
+      for (const DeviceInfo& device : client.devices())
+        rows.push_back({device.name, device.full_name});
       std::cout << text_table({"device", ""}, rows) << '\n' << client.runtime() << '\n';
     };
   });

@@ -3,8 +3,10 @@
 namespace vpunas::cli {
 
 void RunOptions::add_to(CLI::App& verb) {
-  verb.add_option("-c,--config", config_path_, "configuration, as configs/quick.toml")->type_name("FILE");
-  verb.add_option("-o,--output", output_, "run folder (default: runs/NAME of the configuration)")->type_name("FOLDER");
+  verb.add_option("-c,--config", config_path_, "configuration, as configs/quick.toml")
+      ->type_name("FILE");
+  verb.add_option("-o,--output", output_, "run folder (default: runs/NAME of the configuration)")
+      ->type_name("FOLDER");
   verb.add_option("--set", sets_, "set a key of the configuration, as search.epochs=2 (repeatable)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -38,12 +40,14 @@ Config RunOptions::config() const {
 }
 
 std::filesystem::path RunOptions::folder(const Config& config) const {
-  return output_.empty() ? std::filesystem::path("runs") / config.run.name : std::filesystem::path(output_);
+  return output_.empty() ? std::filesystem::path("runs") / config.run.name
+                         : std::filesystem::path(output_);
 }
 
 std::unique_ptr<Run> RunOptions::open() const {
   const Config resolved = config();
-  return std::make_unique<Run>(resolved, folder(resolved), restart_ ? Existing::restart : Existing::resume);
+  return std::make_unique<Run>(resolved, folder(resolved),
+                               restart_ ? Existing::restart : Existing::resume);
 }
 
 }  // namespace vpunas::cli

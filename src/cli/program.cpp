@@ -1,7 +1,7 @@
+#include <unistd.h>
 #include <csignal>
 #include <iostream>
 #include <thread>
-#include <unistd.h>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -12,8 +12,9 @@
 namespace vpunas::cli {
 namespace {
 
-// Turns SIGINT and SIGTERM into a stop request, and the second one into an immediate end. Signals are blocked in every
-// thread and taken by one that waits for them, so no code runs in a signal handler.
+// Turns SIGINT and SIGTERM into a stop request, and the second one into an immediate end. Signals
+// are blocked in every thread and taken by one that waits for them, so no code runs in a signal
+// handler.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -56,10 +57,14 @@ int exit_code(ExitCode code) { return static_cast<int>(code); }
 }  // namespace
 
 int run_program(int argc, char** argv) {
-  CLI::App app{"Finds, trains and delivers convolutional networks within a latency budget on an inference device.", "vpunas"};
+  CLI::App app{
+      "Finds, trains and delivers convolutional networks within a latency budget on an inference "
+      "device.",
+      "vpunas"};
   app.set_version_flag("--version", "vpunas " + version() + ", libtorch " + torch_version());
   app.require_subcommand(1);
-  app.footer("Example: vpunas run -c configs/quick.toml\nDocumentation: README.md, docs/formats.md");
+  app.footer(
+      "Example: vpunas run -c configs/quick.toml\nDocumentation: README.md, docs/formats.md");
   Action action;
   add_run(app, action);
   add_evaluate(app, action);
@@ -68,9 +73,12 @@ int run_program(int argc, char** argv) {
   add_zoo(app, action);
   add_explain(app, action);
   std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) verbs.push_back(verb->get_name());
-  if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
-    std::cerr << "error: unknown verb " << argv[1] << did_you_mean(argv[1], verbs) << " (see vpunas --help)\n";
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+    verbs.push_back(verb->get_name());
+  if (argc > 1 && argv[1][0] != '-' &&
+      std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
+    std::cerr << "error: unknown verb " << argv[1] << did_you_mean(argv[1], verbs)
+              << " (see vpunas --help)\n";
     return exit_code(ExitCode::fault);
   }
   try {
@@ -83,7 +91,8 @@ int run_program(int argc, char** argv) {
   StopOnSignal signals;
   try {
     ProgressView view;
-    const Work work{.report = [&view](const Event& event) { view(event); }, .stop = signals.token()};
+    const Work work{.report = [&view](const Event& event) { view(event); },
+                    .stop = signals.token()};
     action(work);
     return exit_code(ExitCode::done);
   } catch (const Interrupted& stopped) {
@@ -94,7 +103,8 @@ int run_program(int argc, char** argv) {
     return exit_code(error.code());
   } catch (const std::exception& bug) {
     const std::string what = bug.what();  // libtorch's go on with a stack trace
-    std::cerr << "error: internal: " << what.substr(0, what.find('\n')) << "\nThis is a bug of vpunas; please report it with the command: "
+    std::cerr << "error: internal: " << what.substr(0, what.find('\n'))
+              << "\nThis is a bug of vpunas; please report it with the command: "
               << command_line(argc, argv) << '\n';
     return exit_code(ExitCode::bug);
   }

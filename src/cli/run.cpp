@@ -10,7 +10,8 @@ namespace vpunas::cli {
 namespace {
 
 // A figure of result.json as text, "-" where it is missing.
-std::string figure(const Json& result, const char* key, double factor, int digits, const char* unit) {
+std::string figure(const Json& result, const char* key, double factor, int digits,
+                   const char* unit) {
   const auto found = result.find(key);
   if (found == result.end() || !found->is_number()) return "-";
   return fixed(factor * found->get<double>(), digits) + unit;
@@ -30,8 +31,8 @@ void print_result(const Run& run) {
             << "\nreport: " << (run.folder() / "report.html").string() << '\n';
 }
 
-void add_stage(CLI::App& app, Action& action, const std::string& name, const std::string& help, Stage last,
-               const std::string& example) {
+void add_stage(CLI::App& app, Action& action, const std::string& name, const std::string& help,
+               Stage last, const std::string& example) {
   CLI::App* verb = app.add_subcommand(name, help);
   auto options = std::make_shared<RunOptions>();
   options->add_to(*verb);
@@ -52,19 +53,22 @@ void add_stage(CLI::App& app, Action& action, const std::string& name, const std
 }  // namespace
 
 void add_run(CLI::App& app, Action& action) {
-  add_stage(app, action, "run", "search, train, export, benchmark and report; resumes what was cut off", Stage::report,
+  add_stage(app, action, "run",
+            "search, train, export, benchmark and report; resumes what was cut off", Stage::report,
             "vpunas run -c configs/quick.toml --data ~/photos --budget 12.5ms");
-  add_stage(app, action, "profile", "make the latency table of the search space on the device", Stage::profile,
-            "vpunas profile -c configs/quick.toml -d CPU");
+  add_stage(app, action, "profile", "make the latency table of the search space on the device",
+            Stage::profile, "vpunas profile -c configs/quick.toml -d CPU");
   add_stage(app, action, "search", "find the best network within the budget", Stage::search,
             "vpunas search -c configs/quick.toml --budget 0.8x:mobilenet_v2");
   add_stage(app, action, "train", "train the found network and the baselines", Stage::train,
             "vpunas train -c configs/quick.toml --epochs 10 -o runs/longer");
-  add_stage(app, action, "export", "write ONNX, OpenVINO IR, safetensors and, with --blob, a MyriadX .blob", Stage::exporting,
-            "vpunas export -c configs/quick.toml --blob");
+  add_stage(app, action, "export",
+            "write ONNX, OpenVINO IR, safetensors and, with --blob, a MyriadX .blob",
+            Stage::exporting, "vpunas export -c configs/quick.toml --blob");
   add_stage(app, action, "benchmark", "measure the exported networks on devices", Stage::benchmark,
             "vpunas benchmark -c configs/quick.toml --set benchmark.devices='[\"CPU\", \"GPU\"]'");
-  add_stage(app, action, "report", "write report.html", Stage::report, "vpunas report -c configs/quick.toml");
+  add_stage(app, action, "report", "write report.html", Stage::report,
+            "vpunas report -c configs/quick.toml");
 }
 
 }  // namespace vpunas::cli

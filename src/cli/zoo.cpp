@@ -24,8 +24,8 @@ void print_layers(const Architecture& network) {
                     fixed(static_cast<double>(node_macs(graph, i)) / 1e6, 3)});
   }
   std::cout << text_table({"node", "layer", "output", "M MACs"}, rows) << '\n'
-            << network.name << ": " << fixed(static_cast<double>(count_macs(graph)) / 1e6, 1) << " M MACs, "
-            << count_parameters(graph) << " parameters\n";
+            << network.name << ": " << fixed(static_cast<double>(count_macs(graph)) / 1e6, 1)
+            << " M MACs, " << count_parameters(graph) << " parameters\n";
 }
 
 }  // namespace
@@ -39,7 +39,8 @@ void add_zoo(CLI::App& app, Action& action) {
     action = [name](const Work&) {
       if (!name->empty()) return print_layers(find_network(*name, data_folder()));
       std::vector<std::vector<std::string>> rows;
-      for (const std::string& each : zoo_names(data_folder())) rows.push_back(row_of(find_network(each, data_folder())));
+      for (const std::string& each : zoo_names(data_folder()))
+        rows.push_back(row_of(find_network(each, data_folder())));
       std::cout << text_table({"network", "input", "M MACs", "M parameters"}, rows);
     };
   });

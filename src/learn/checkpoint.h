@@ -39,7 +39,8 @@ class Stopwatch {
  public:
   explicit Stopwatch(double earlier = 0) : earlier_(earlier) {}
   double seconds() const {
-    return earlier_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    return earlier_ +
+           std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
 
  private:

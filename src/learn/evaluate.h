@@ -16,9 +16,11 @@ struct Evaluation {
 };
 
 // Of the folded network (faster, and what is delivered). Images keep their order.
-Evaluation evaluate(const Graph& graph, const Weights& weights, const ImageSet& images, int batch_size = 256);
+Evaluation evaluate(const Graph& graph, const Weights& weights, const ImageSet& images,
+                    int batch_size = 256);
 
 // Logits row by row.
-std::vector<float> logits(const Graph& graph, const Weights& weights, const ImageSet& images, int batch_size = 256);
+std::vector<float> logits(const Graph& graph, const Weights& weights, const ImageSet& images,
+                          int batch_size = 256);
 
 }  // namespace vpunas

@@ -8,17 +8,18 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-uint64_t name_key(const std::string& name) {
-  return std::stoull(content_hash(name), nullptr, 16);
-}
+uint64_t name_key(const std::string& name) { return std::stoull(content_hash(name), nullptr, 16); }
 
-// First values of the tensor `parameter` of a layer (Kaiming, fan out, for convolutions; torchvision's 0.01 for linear ones).
-torch::Tensor initial(const Layer& layer, const std::string& parameter, const std::vector<int64_t>& dims, Random random) {
+// First values of the tensor `parameter` of a layer (Kaiming, fan out, for convolutions;
+// torchvision's 0.01 for linear ones).
+torch::Tensor initial(const Layer& layer, const std::string& parameter,
+                      const std::vector<int64_t>& dims, Random random) {
   if (parameter == "running_var") return torch::ones(dims);
   if (parameter != "weight") return torch::zeros(dims);
   double deviation = 0;
   if (const auto* conv = std::get_if<Conv>(&layer)) {
-    deviation = std::sqrt(2.0 * conv->groups / (static_cast<double>(dims[0]) * conv->kh * conv->kw));
+    deviation =
+        std::sqrt(2.0 * conv->groups / (static_cast<double>(dims[0]) * conv->kh * conv->kw));
   } else if (std::holds_alternative<Linear>(layer)) {
     deviation = 0.01;
   } else {
@@ -26,7 +27,8 @@ torch::Tensor initial(const Layer& layer, const std::string& parameter, const st
   }
   auto values = torch::empty(dims);
   float* data = values.data_ptr<float>();
-  for (int64_t i = 0; i < values.numel(); ++i) data[i] = static_cast<float>(deviation * random.normal());
+  for (int64_t i = 0; i < values.numel(); ++i)
+    data[i] = static_cast<float>(deviation * random.normal());
   return values;
 }
 
@@ -36,31 +38,42 @@ torch::Tensor pad(const torch::Tensor& x, const Padding& p, double value) {
   return F::pad(x, F::PadFuncOptions({p.left, p.right, p.top, p.bottom}).value(value));
 }
 
-torch::Tensor convolve(const Conv& conv, torch::Tensor x, const torch::Tensor& weight, const torch::Tensor& bias) {
+torch::Tensor convolve(const Conv& conv, torch::Tensor x, const torch::Tensor& weight,
+                       const torch::Tensor& bias) {
   Padding padding = conv.padding;
   if (!is_symmetric(padding)) {
     x = pad(x, padding, 0);
     padding = {};
   }
-  return torch::conv2d(x, weight, bias, {conv.sh, conv.sw}, {padding.top, padding.left}, conv.dilation, conv.groups);
+  return torch::conv2d(x, weight, bias, {conv.sh, conv.sw}, {padding.top, padding.left},
+                       conv.dilation, conv.groups);
 }
 
 torch::Tensor activate(const Activation& activation, const torch::Tensor& x, bool in_place) {
   switch (activation.act) {
-    case Act::none: return x;
-    case Act::relu: return in_place ? torch::relu_(const_cast<torch::Tensor&>(x)) : torch::relu(x);
+    case Act::none:
+      return x;
+    case Act::relu:
+      return in_place ? torch::relu_(const_cast<torch::Tensor&>(x)) : torch::relu(x);
     case Act::relu6:
-      return in_place ? torch::hardtanh_(const_cast<torch::Tensor&>(x), 0, 6) : torch::hardtanh(x, 0, 6);
-    case Act::leaky_relu: return torch::leaky_relu(x, activation.slope);
-    case Act::hswish: return torch::hardswish(x);
-    case Act::swish: return torch::silu(x);
-    case Act::sigmoid: return torch::sigmoid(x);
-    case Act::hsigmoid: return torch::hardsigmoid(x);
+      return in_place ? torch::hardtanh_(const_cast<torch::Tensor&>(x), 0, 6)
+                      : torch::hardtanh(x, 0, 6);
+    case Act::leaky_relu:
+      return torch::leaky_relu(x, activation.slope);
+    case Act::hswish:
+      return torch::hardswish(x);
+    case Act::swish:
+      return torch::silu(x);
+    case Act::sigmoid:
+      return torch::sigmoid(x);
+    case Act::hsigmoid:
+      return torch::hardsigmoid(x);
   }
   return x;
 }
 
-// Also what torch's own pooling does not take: padding that differs by side or exceeds half of the kernel.
+// Also what torch's own pooling does not take: padding that differs by side or exceeds half of the
+// kernel.
 torch::Tensor pool(const Pool& layer, const torch::Tensor& input) {
   const std::vector<int64_t> kernel{layer.kh, layer.kw}, stride{layer.sh, layer.sw};
   const bool ceil = layer.rounding == Rounding::ceil;
@@ -68,14 +81,18 @@ torch::Tensor pool(const Pool& layer, const torch::Tensor& input) {
   const bool plain = is_symmetric(p) && 2 * p.top <= layer.kh && 2 * p.left <= layer.kw;
   if (layer.kind == PoolKind::max) {
     if (plain) return torch::max_pool2d(input, kernel, stride, {p.top, p.left}, 1, ceil);
-    return torch::max_pool2d(pad(input, p, -std::numeric_limits<double>::infinity()), kernel, stride, 0, 1, ceil);
+    return torch::max_pool2d(pad(input, p, -std::numeric_limits<double>::infinity()), kernel,
+                             stride, 0, 1, ceil);
   }
-  if (plain) return torch::avg_pool2d(input, kernel, stride, {p.top, p.left}, ceil, layer.count_padding);
+  if (plain)
+    return torch::avg_pool2d(input, kernel, stride, {p.top, p.left}, ceil, layer.count_padding);
   const auto average = [&](const torch::Tensor& x) {
     return torch::avg_pool2d(pad(x, p, 0), kernel, stride, 0, ceil, true);
   };
   const auto pooled = average(input);
-  return layer.count_padding ? pooled : pooled / average(torch::ones_like(input.slice(0, 0, 1).slice(1, 0, 1)));
+  return layer.count_padding
+             ? pooled
+             : pooled / average(torch::ones_like(input.slice(0, 0, 1).slice(1, 0, 1)));
 }
 
 torch::Tensor shuffle_channels(const torch::Tensor& x, int groups) {
@@ -84,13 +101,16 @@ torch::Tensor shuffle_channels(const torch::Tensor& x, int groups) {
 }
 
 torch::Tensor resize(const Resize& layer, const torch::Tensor& x) {
-  if (layer.kind == ResizeKind::nearest) return at::_upsample_nearest_exact2d(x, {layer.h, layer.w});
+  if (layer.kind == ResizeKind::nearest)
+    return at::_upsample_nearest_exact2d(x, {layer.h, layer.w});
   return torch::upsample_bilinear2d(x, {layer.h, layer.w}, /*align_corners=*/false);
 }
 
 torch::Tensor per_channel(const torch::Tensor& v) { return v.view({1, -1, 1, 1}); }
 
-bool is_trained(const std::string& parameter) { return parameter == "weight" || parameter == "bias"; }
+bool is_trained(const std::string& parameter) {
+  return parameter == "weight" || parameter == "bias";
+}
 
 }  // namespace
 
@@ -105,14 +125,17 @@ Network::Network(Graph graph, uint64_t seed) : graph_(std::move(graph)) {
       ++readers[input];
     }
     if (node.inputs.empty()) continue;
-    for (const auto& [parameter, dims] : layer_parameters(node.layer, graph_.nodes[node.inputs[0]].shape)) {
-      auto value = initial(node.layer, parameter, dims, Random({seed, name_key(node.name + "." + parameter)}));
+    for (const auto& [parameter, dims] :
+         layer_parameters(node.layer, graph_.nodes[node.inputs[0]].shape)) {
+      auto value = initial(node.layer, parameter, dims,
+                           Random({seed, name_key(node.name + "." + parameter)}));
       if (dims.size() == 4) value = value.contiguous(torch::MemoryFormat::ChannelsLast);
       value.set_requires_grad(is_trained(parameter) && node.name != "preprocess");
       tensors_[i].emplace(parameter, std::move(value));
     }
   }
-  // An activation may overwrite its input where nobody else reads it and its producer's gradient does not need its output.
+  // An activation may overwrite its input where nobody else reads it and its producer's gradient
+  // does not need its output.
   may_overwrite_.assign(graph_.nodes.size(), false);
   for (size_t i = 1; i < graph_.nodes.size(); ++i) {
     const int producer = graph_.nodes[i].inputs[0];
@@ -132,14 +155,16 @@ void Network::zero_residual_branches(const std::vector<int>& readers) {
   for (const Node& node : graph_.nodes) {
     if (!std::holds_alternative<vpunas::Add>(node.layer)) continue;
     for (const int input : node.inputs) {
-      if (!std::holds_alternative<BatchNorm>(graph_.nodes[input].layer) || readers[input] != 1) continue;
+      if (!std::holds_alternative<BatchNorm>(graph_.nodes[input].layer) || readers[input] != 1)
+        continue;
       tensors_[input].at("weight").zero_();
       break;  // the other input may be a projected shortcut, which stays
     }
   }
 }
 
-torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics, double dropout) const {
+torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics,
+                               double dropout) const {
   std::vector<torch::Tensor> values(graph_.nodes.size());
   values[0] = input;
   for (size_t i = 1; i < graph_.nodes.size(); ++i) {
@@ -151,8 +176,8 @@ torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics
   return values.back();
 }
 
-torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& values, Statistics statistics,
-                           double dropout) const {
+torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& values,
+                           Statistics statistics, double dropout) const {
   const Node& node = graph_.nodes[index];
   const auto input = [&](size_t i) -> const torch::Tensor& { return values[node.inputs[i]]; };
   const auto tensor = [&](const char* parameter) {
@@ -164,7 +189,8 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
           [&](const Input&) { return values[index]; },
           [&](const Conv& l) { return convolve(l, input(0), tensor("weight"), tensor("bias")); },
           [&](const BatchNorm& l) {
-            const bool own = statistics == Statistics::batch;  // neither reads nor moves the running statistics
+            const bool own =
+                statistics == Statistics::batch;  // neither reads nor moves the running statistics
             return torch::batch_norm(input(0), tensor("weight"), tensor("bias"),
                                      own ? torch::Tensor() : tensor("running_mean"),
                                      own ? torch::Tensor() : tensor("running_var"),
@@ -192,14 +218,16 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
           [&](const GlobalPool&) { return input(0).mean({2, 3}, true); },
           [&](const Linear&) {
             auto x = input(0).flatten(1);
-            if (dropout > 0 && statistics == Statistics::train) x = torch::dropout(x, dropout, true);
+            if (dropout > 0 && statistics == Statistics::train)
+              x = torch::dropout(x, dropout, true);
             return torch::linear(x, tensor("weight"), tensor("bias")).unsqueeze(-1).unsqueeze(-1);
           },
           [&](const Softmax&) { return torch::softmax(input(0), 1); },
           [&](const Resize& l) { return resize(l, input(0)); },
           [&](const Lrn& l) {
             return F::local_response_norm(
-                input(0), F::LocalResponseNormFuncOptions(l.size).alpha(l.alpha).beta(l.beta).k(l.bias));
+                input(0),
+                F::LocalResponseNormFuncOptions(l.size).alpha(l.alpha).beta(l.beta).k(l.bias));
           },
       },
       node.layer);
@@ -210,9 +238,11 @@ std::vector<Network::Parameter> Network::parameters() const {
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node& node = graph_.nodes[i];
     if (node.name == "preprocess") continue;
-    const bool matrix = std::holds_alternative<Conv>(node.layer) || std::holds_alternative<Linear>(node.layer);
+    const bool matrix =
+        std::holds_alternative<Conv>(node.layer) || std::holds_alternative<Linear>(node.layer);
     for (const auto& [parameter, value] : tensors_[i]) {
-      if (is_trained(parameter)) result.push_back({node.name + "." + parameter, value, matrix && parameter == "weight"});
+      if (is_trained(parameter))
+        result.push_back({node.name + "." + parameter, value, matrix && parameter == "weight"});
     }
   }
   return result;
@@ -245,12 +275,14 @@ void Network::load(const Weights& weights) {
 
 torch::Tensor to_tensor(const Batch& batch, const ImageShape& shape) {
   auto* pixels = const_cast<uint8_t*>(batch.pixels.data());
-  const auto raw = torch::from_blob(pixels, {batch.count, shape.channels, shape.height, shape.width}, torch::kUInt8);
+  const auto raw = torch::from_blob(
+      pixels, {batch.count, shape.channels, shape.height, shape.width}, torch::kUInt8);
   return raw.to(torch::kFloat32).contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
 torch::Tensor labels_tensor(const Batch& batch) {
-  return torch::tensor(at::ArrayRef<int64_t>(batch.labels.data(), batch.labels.size()), torch::kInt64);
+  return torch::tensor(at::ArrayRef<int64_t>(batch.labels.data(), batch.labels.size()),
+                       torch::kInt64);
 }
 
 Tensor to_tensor(const torch::Tensor& tensor) {

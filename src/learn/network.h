@@ -15,20 +15,23 @@ namespace vpunas {
 
 // How batch norm takes its statistics.
 enum class Statistics {
-  train,    // of the batch, and the running ones are moved towards them
-  batch,    // of the batch, the running ones untouched
-  running   // the running ones
+  train,   // of the batch, and the running ones are moved towards them
+  batch,   // of the batch, the running ones untouched
+  running  // the running ones
 };
 
 class Network {
  public:
-  // Kaiming initialisation (fan out, arXiv:1502.01852) from a stream of `seed` and the node's name, so that a node has the
-  // same first weights in every network that contains it; residual branches start at 0 (arXiv:1706.02677, section 5.1).
+  // Kaiming initialisation (fan out, arXiv:1502.01852) from a stream of `seed` and the node's name,
+  // so that a node has the same first weights in every network that contains it; residual branches
+  // start at 0 (arXiv:1706.02677, section 5.1).
   Network(Graph graph, uint64_t seed);
 
-  // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns the graph's output as
-  // [n, c, h, w]. `dropout` is applied before linear layers in Statistics::train.
-  torch::Tensor forward(const torch::Tensor& input, Statistics statistics, double dropout = 0) const;
+  // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns
+  // the graph's output as [n, c, h, w]. `dropout` is applied before linear layers in
+  // Statistics::train.
+  torch::Tensor forward(const torch::Tensor& input, Statistics statistics,
+                        double dropout = 0) const;
 
   // A trained tensor.
   struct Parameter {
@@ -49,12 +52,13 @@ class Network {
 
  private:
   void zero_residual_branches(const std::vector<int>& readers);
-  torch::Tensor run(size_t node, const std::vector<torch::Tensor>& values, Statistics statistics, double dropout) const;
+  torch::Tensor run(size_t node, const std::vector<torch::Tensor>& values, Statistics statistics,
+                    double dropout) const;
 
   Graph graph_;
   std::vector<std::map<std::string, torch::Tensor>> tensors_;  // by node and parameter
-  std::vector<int> last_use_;                                  // the last node that reads a node's output
-  std::vector<bool> may_overwrite_;                            // an activation's input
+  std::vector<int> last_use_;        // the last node that reads a node's output
+  std::vector<bool> may_overwrite_;  // an activation's input
 };
 
 // U8 pixels as a float tensor in channels_last.

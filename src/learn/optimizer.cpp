@@ -26,19 +26,22 @@ void Sgd::step(const std::vector<Network::Parameter>& parameters, double lr) {
   for (const bool decay : {false, true}) {
     Group& group = groups[decay];
     if (group.values.empty()) continue;
-    at::_fused_sgd_(group.values, group.gradients, group.velocities, decay ? weight_decay_ : 0.0, momentum_, lr,
-                    /*dampening=*/0.0, /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
+    at::_fused_sgd_(
+        group.values, group.gradients, group.velocities, decay ? weight_decay_ : 0.0, momentum_, lr,
+        /*dampening=*/0.0, /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
   }
 }
 
-void Sgd::save(const std::vector<std::pair<std::string, torch::Tensor>>& parameters, Tensors& into) const {
+void Sgd::save(const std::vector<std::pair<std::string, torch::Tensor>>& parameters,
+               Tensors& into) const {
   for (const auto& [name, value] : parameters) {
     const auto found = velocity_.find(value.data_ptr());
     if (found != velocity_.end()) into.emplace("momentum/" + name, to_tensor(found->second));
   }
 }
 
-void Sgd::load(const std::vector<std::pair<std::string, torch::Tensor>>& parameters, const Tensors& from) {
+void Sgd::load(const std::vector<std::pair<std::string, torch::Tensor>>& parameters,
+               const Tensors& from) {
   for (const auto& [name, value] : parameters) {
     const auto found = from.find("momentum/" + name);
     if (found == from.end()) continue;
@@ -63,7 +66,8 @@ Average::Average(const Network& network, double decay) : decay_(decay) {
 
 void Average::update(const Network& network, int64_t step) {
   torch::NoGradGuard no_grad;
-  const double decay = std::min(decay_, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
+  const double decay =
+      std::min(decay_, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
   std::vector<torch::Tensor> now;
   for (const auto& [name, value] : network.tensors()) now.push_back(value);
   at::_foreach_lerp_(values_, now, 1 - decay);

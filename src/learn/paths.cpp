@@ -29,7 +29,8 @@ torch::Tensor straight_through(const torch::Tensor& soft) {
 
 torch::Tensor log_probability(const std::vector<double>& probability) {
   std::vector<float> logits;
-  for (const double p : probability) logits.push_back(static_cast<float>(std::log(std::max(p, 1e-30))));
+  for (const double p : probability)
+    logits.push_back(static_cast<float>(std::log(std::max(p, 1e-30))));
   return torch::tensor(logits).set_requires_grad(true);
 }
 
@@ -62,9 +63,12 @@ PathSample sample_gates(const PerCandidate& probability, Random& random) {
     int second = draw(rest, random);
     TwoPaths two{.active = first, .other = first, .gates = {}};
     if (second >= 0) {
-      const double share = p[static_cast<size_t>(first)] / (p[static_cast<size_t>(first)] + p[static_cast<size_t>(second)]);
+      const double share = p[static_cast<size_t>(first)] /
+                           (p[static_cast<size_t>(first)] + p[static_cast<size_t>(second)]);
       if (random.uniform() >= share) std::swap(first, second);
-      two = {.active = first, .other = second, .gates = straight_through(torch::softmax(pick_two(logits, first, second), 0))};
+      two = {.active = first,
+             .other = second,
+             .gates = straight_through(torch::softmax(pick_two(logits, first, second), 0))};
     }
     sample.logits.push_back(std::move(logits));
     sample.paths.push_back(std::move(two));
@@ -77,14 +81,16 @@ PathSample sample_gumbel(const PerCandidate& probability, double temperature, Ra
   for (const auto& p : probability) {
     auto logits = log_probability(p);
     std::vector<float> noise;
-    for (size_t i = 0; i < p.size(); ++i) noise.push_back(static_cast<float>(-std::log(-std::log(1 - random.uniform()))));
+    for (size_t i = 0; i < p.size(); ++i)
+      noise.push_back(static_cast<float>(-std::log(-std::log(1 - random.uniform()))));
     const auto perturbed = logits + torch::tensor(noise);
     TwoPaths two;
     if (p.size() > 1) {
       const auto best = std::get<1>(perturbed.topk(2));
       two.active = best[0].item<int>();
       two.other = best[1].item<int>();
-      two.gates = straight_through(torch::softmax(pick_two(perturbed, two.active, two.other) / temperature, 0));
+      two.gates = straight_through(
+          torch::softmax(pick_two(perturbed, two.active, two.other) / temperature, 0));
     }
     sample.logits.push_back(std::move(logits));
     sample.paths.push_back(std::move(two));

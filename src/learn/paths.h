@@ -9,23 +9,25 @@
 
 namespace vpunas {
 
-// One candidate a slot for weight step `step`: over every window of n steps a slot with n candidates draws each once
-// (strict fairness, FairNAS, arXiv:1907.01845, section 3.3), in an order of its own.
+// One candidate a slot for weight step `step`: over every window of n steps a slot with n
+// candidates draws each once (strict fairness, FairNAS, arXiv:1907.01845, section 3.3), in an order
+// of its own.
 Choice fair_choice(const SearchSpace& space, uint64_t seed, int64_t step);
 
-// The two paths of every slot of an architecture step and the leaf tensors log p through which their gates depend on the
-// preferences: after backward(), logits[i].grad() is dL/du of slot i.
+// The two paths of every slot of an architecture step and the leaf tensors log p through which
+// their gates depend on the preferences: after backward(), logits[i].grad() is dL/du of slot i.
 struct PathSample {
   std::vector<torch::Tensor> logits;
   std::vector<TwoPaths> paths;
 };
 
-// gates: two candidates are drawn from p without replacement, the active one of them by their renormalised probabilities
-// (ProxylessNAS, arXiv:1812.00332, section 3.2.1).
+// gates: two candidates are drawn from p without replacement, the active one of them by their
+// renormalised probabilities (ProxylessNAS, arXiv:1812.00332, section 3.2.1).
 PathSample sample_gates(const PerCandidate& probability, Random& random);
 
-// gumbel: the two greatest of log p + Gumbel noise; the greater is active, and the gates are the softmax at `temperature`
-// of the two, straight through (FBNet, arXiv:1812.03443, equation 6, on two paths).
+// gumbel: the two greatest of log p + Gumbel noise; the greater is active, and the gates are the
+// softmax at `temperature` of the two, straight through (FBNet, arXiv:1812.03443, equation 6, on
+// two paths).
 PathSample sample_gumbel(const PerCandidate& probability, double temperature, Random& random);
 
 }  // namespace vpunas

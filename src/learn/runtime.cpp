@@ -27,7 +27,8 @@ void tune_allocator(char** argv) {
 }
 
 void set_threads(int threads) {
-  torch::set_num_threads(threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency()));
+  torch::set_num_threads(threads > 0 ? threads
+                                     : static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 std::string torch_version() { return TORCH_VERSION; }

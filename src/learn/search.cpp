@@ -38,7 +38,8 @@ double mean_entropy(const PerCandidate& probability) {
   return slots > 0 ? sum / slots : 0;
 }
 
-// Adam without a first moment's memory (beta1 = 0), as ProxylessNAS updates its architecture parameters.
+// Adam without a first moment's memory (beta1 = 0), as ProxylessNAS updates its architecture
+// parameters.
 class Adam {
  public:
   Adam(double rate, PerCandidate second) : rate_(rate), second_(std::move(second)) {}
@@ -61,25 +62,37 @@ class Adam {
 
 Json to_json(const std::vector<SearchStep>& history) {
   Json json = Json::array();
-  for (const auto& s : history) json.push_back({s.step, s.entropy, s.expected_ms, s.mu, s.loss, s.probability});
+  for (const auto& s : history)
+    json.push_back({s.step, s.entropy, s.expected_ms, s.mu, s.loss, s.probability});
   return json;
 }
 
 std::vector<SearchStep> history_from(const Json& json) {
   std::vector<SearchStep> history;
-  for (const auto& s : json) history.push_back({s.at(0), s.at(1), s.at(2), s.at(3), s.at(4), s.at(5)});
+  for (const auto& s : json)
+    history.push_back({s.at(0), s.at(1), s.at(2), s.at(3), s.at(4), s.at(5)});
   return history;
 }
 
 // The search's state and its phases.
 class Search {
  public:
-  Search(const SearchProblem& problem, const Dataset& data, const Augmentation& augmentation, const SearchConfig& config,
-         uint64_t seed, int workers, fs::path checkpoint, const Work& work)
-      : problem_(problem), data_(data), augmentation_(augmentation), config_(config), seed_(seed), workers_(workers),
-        checkpoint_(std::move(checkpoint)), work_(work), supernet_(problem.train_space, problem.preprocess, seed),
-        sgd_(config.momentum, config.weight_decay), preference_(zeros_like(problem.train_space)),
-        adam_(config.arch_lr, zeros_like(problem.train_space)), key_(work_key()) {
+  Search(const SearchProblem& problem, const Dataset& data, const Augmentation& augmentation,
+         const SearchConfig& config, uint64_t seed, int workers, fs::path checkpoint,
+         const Work& work)
+      : problem_(problem),
+        data_(data),
+        augmentation_(augmentation),
+        config_(config),
+        seed_(seed),
+        workers_(workers),
+        checkpoint_(std::move(checkpoint)),
+        work_(work),
+        supernet_(problem.train_space, problem.preprocess, seed),
+        sgd_(config.momentum, config.weight_decay),
+        preference_(zeros_like(problem.train_space)),
+        adam_(config.arch_lr, zeros_like(problem.train_space)),
+        key_(work_key()) {
     if (const auto saved = read_checkpoint(checkpoint_, key_)) load(*saved);
   }
 
@@ -94,17 +107,20 @@ class Search {
     SearchConfig copy = config_;
     ConfigWriter writer;
     writer.write(stage_name, copy);
-    return content_hash(cat(writer.text(), space_hash(problem_.train_space), space_hash(problem_.deploy_space),
-                            problem_.budget_ms, problem_.table.provenance.device, data_.name, data_.train.size(),
+    return content_hash(cat(writer.text(), space_hash(problem_.train_space),
+                            space_hash(problem_.deploy_space), problem_.budget_ms,
+                            problem_.table.provenance.device, data_.name, data_.train.size(),
                             augmentation_.crop_padding, augmentation_.flip, seed_));
   }
 
   void save() {
     Checkpoint checkpoint{.key = key_, .state = {}, .tensors = {}};
-    for (const auto& [name, value] : supernet_.tensors()) checkpoint.tensors.emplace(name, to_tensor(value));
+    for (const auto& [name, value] : supernet_.tensors())
+      checkpoint.tensors.emplace(name, to_tensor(value));
     if (arch_step_ == 0) sgd_.save(supernet_.tensors(), checkpoint.tensors);
-    checkpoint.state = {{"weight_step", weight_step_}, {"arch_step", arch_step_},      {"preference", preference_},
-                        {"adam", adam_.second()},      {"history", to_json(history_)}, {"seconds", watch_.seconds()},
+    checkpoint.state = {{"weight_step", weight_step_},   {"arch_step", arch_step_},
+                        {"preference", preference_},     {"adam", adam_.second()},
+                        {"history", to_json(history_)},  {"seconds", watch_.seconds()},
                         {"core_seconds", core_seconds()}};
     write_checkpoint(checkpoint_, checkpoint);
   }
@@ -121,7 +137,9 @@ class Search {
     earlier_core_seconds_ = saved.state.at("core_seconds");
   }
 
-  double core_seconds() const { return earlier_core_seconds_ + processor_seconds() - start_core_seconds_; }
+  double core_seconds() const {
+    return earlier_core_seconds_ + processor_seconds() - start_core_seconds_;
+  }
 
   void save_when_due_or_stopped(const char* phase) {
     const bool stopped = work_.stop.stop_requested();
@@ -137,16 +155,22 @@ class Search {
   void train_weights() {
     const int64_t total = weight_steps();
     if (weight_step_ >= total) return;
-    Loader loader(data_.train, augmentation_, config_.batch_size, seed_, weight_step_, std::max(1, workers_));
-    work_.report({.kind = Event::Kind::begin, .stage = stage_name, .what = "shared weights", .total = total});
+    Loader loader(data_.train, augmentation_, config_.batch_size, seed_, weight_step_,
+                  std::max(1, workers_));
+    work_.report({.kind = Event::Kind::begin,
+                  .stage = stage_name,
+                  .what = "shared weights",
+                  .total = total});
     double loss_sum = 0;
     while (weight_step_ < total) {
       save_when_due_or_stopped("shared weights");
       const Batch batch = loader.next();
       const Choice choice = fair_choice(problem_.train_space, seed_, weight_step_);
-      const auto outputs = supernet_.forward(to_tensor(batch, data_.train.shape), choice, Statistics::train);
-      const auto loss = F::cross_entropy(outputs, labels_tensor(batch),
-                                         F::CrossEntropyFuncOptions().label_smoothing(config_.label_smoothing));
+      const auto outputs =
+          supernet_.forward(to_tensor(batch, data_.train.shape), choice, Statistics::train);
+      const auto loss =
+          F::cross_entropy(outputs, labels_tensor(batch),
+                           F::CrossEntropyFuncOptions().label_smoothing(config_.label_smoothing));
       loss.backward();
       const double progress = static_cast<double>(weight_step_ + 1) / static_cast<double>(total);
       sgd_.step(supernet_.parameters(choice), cosine_rate(config_.lr, config_.warmup, progress));
@@ -154,11 +178,17 @@ class Search {
       const double value = checked(loss.item<double>(), "shared weights");
       loss_sum += value;
       if (weight_step_ % 20 == 0) {
-        work_.report({.kind = Event::Kind::metrics, .stage = stage_name, .what = "shared weights",
-                      .metrics = {{"step", static_cast<double>(weight_step_)}, {"train_loss", loss_sum / 20}}});
+        work_.report({.kind = Event::Kind::metrics,
+                      .stage = stage_name,
+                      .what = "shared weights",
+                      .metrics = {{"step", static_cast<double>(weight_step_)},
+                                  {"train_loss", loss_sum / 20}}});
         loss_sum = 0;
       }
-      work_.report({.kind = Event::Kind::step, .stage = stage_name, .done = weight_step_, .total = total,
+      work_.report({.kind = Event::Kind::step,
+                    .stage = stage_name,
+                    .done = weight_step_,
+                    .total = total,
                     .metrics = {{"loss", value}}});
     }
     work_.report({.kind = Event::Kind::end, .stage = stage_name, .what = "shared weights"});
@@ -176,8 +206,10 @@ class Search {
     const int64_t total = config_.arch_steps;
     if (arch_step_ >= total) return;
     supernet_.set_requires_grad(false);
-    Loader loader(data_.validation, {}, config_.arch_batch_size, seed_ + 1, arch_step_, std::max(1, workers_));
-    work_.report({.kind = Event::Kind::begin, .stage = stage_name, .what = "preferences", .total = total});
+    Loader loader(data_.validation, {}, config_.arch_batch_size, seed_ + 1, arch_step_,
+                  std::max(1, workers_));
+    work_.report(
+        {.kind = Event::Kind::begin, .stage = stage_name, .what = "preferences", .total = total});
     while (arch_step_ < total) {
       save_when_due_or_stopped("preferences");
       const PricedChoice priced = price();
@@ -191,7 +223,8 @@ class Search {
       for (size_t slot = 0; slot < gradient.size(); ++slot) {
         const auto& grad = paths.logits[slot].grad();
         if (!grad.defined()) continue;
-        for (size_t j = 0; j < gradient[slot].size(); ++j) gradient[slot][j] = grad[static_cast<int64_t>(j)].item<double>();
+        for (size_t j = 0; j < gradient[slot].size(); ++j)
+          gradient[slot][j] = grad[static_cast<int64_t>(j)].item<double>();
       }
       adam_.step(preference_, gradient, arch_step_);
       ++arch_step_;
@@ -203,11 +236,20 @@ class Search {
 
   void record(const PricedChoice& priced, double loss, int64_t total) {
     const double entropy = mean_entropy(priced.probability);
-    history_.push_back({arch_step_, entropy, priced.expected_ms, priced.mu, loss, priced.probability});
-    work_.report({.kind = Event::Kind::metrics, .stage = stage_name, .what = "preferences",
-                  .metrics = {{"step", static_cast<double>(arch_step_)}, {"entropy", entropy},
-                              {"expected_ms", priced.expected_ms}, {"mu", priced.mu}, {"loss", loss}}});
-    work_.report({.kind = Event::Kind::step, .stage = stage_name, .done = arch_step_, .total = total,
+    history_.push_back(
+        {arch_step_, entropy, priced.expected_ms, priced.mu, loss, priced.probability});
+    work_.report({.kind = Event::Kind::metrics,
+                  .stage = stage_name,
+                  .what = "preferences",
+                  .metrics = {{"step", static_cast<double>(arch_step_)},
+                              {"entropy", entropy},
+                              {"expected_ms", priced.expected_ms},
+                              {"mu", priced.mu},
+                              {"loss", loss}}});
+    work_.report({.kind = Event::Kind::step,
+                  .stage = stage_name,
+                  .done = arch_step_,
+                  .total = total,
                   .metrics = {{"entropy", entropy}, {"expected ms", priced.expected_ms}}});
   }
 
@@ -216,28 +258,33 @@ class Search {
   }
 
   static double checked(double loss, const char* phase) {
-    if (!std::isfinite(loss)) fail("search: the loss of the ", phase, " is not finite; lower search.lr");
+    if (!std::isfinite(loss))
+      fail("search: the loss of the ", phase, " is not finite; lower search.lr");
     return loss;
   }
 
-  // The k best by the table as whole networks; where none of them fits, the table is too low by what the nearest one misses
-  // the budget by, and the budget given to the table is lowered so.
+  // The k best by the table as whole networks; where none of them fits, the table is too low by
+  // what the nearest one misses the budget by, and the budget given to the table is lowered so.
   SearchResult choose_network() {
     SearchResult result;
     double table_budget = problem_.budget_ms;
     for (int round = 0; round < 8 && result.choice.empty(); ++round) {
-      auto scored = best_choices(problem_.deploy_space, problem_.table, preference_, table_budget, config_.budget_floor,
-                                 config_.candidates);
+      auto scored = best_choices(problem_.deploy_space, problem_.table, preference_, table_budget,
+                                 config_.budget_floor, config_.candidates);
       double nearest = std::numeric_limits<double>::infinity();
       result.candidates.clear();
       for (ScoredChoice& s : scored) {
         s.choice = canonical(problem_.deploy_space, s.choice);
-        const bool seen = std::any_of(result.candidates.begin(), result.candidates.end(),
-                                      [&](const CandidateNetwork& c) { return c.scored.choice == s.choice; });
+        const bool seen =
+            std::any_of(result.candidates.begin(), result.candidates.end(),
+                        [&](const CandidateNetwork& c) { return c.scored.choice == s.choice; });
         if (seen) continue;
-        CandidateNetwork candidate{.scored = s, .latency = problem_.price(choose(problem_.deploy_space, s.choice, "found"))};
+        CandidateNetwork candidate{
+            .scored = s,
+            .latency = problem_.price(choose(problem_.deploy_space, s.choice, "found"))};
         if (candidate.latency) nearest = std::min(nearest, candidate.latency->ms);
-        if (candidate.latency && candidate.latency->ms <= problem_.budget_ms && result.choice.empty()) {
+        if (candidate.latency && candidate.latency->ms <= problem_.budget_ms &&
+            result.choice.empty()) {
           result.choice = s.choice;
           result.predicted = *candidate.latency;
           result.table_ms = s.ms;
@@ -248,19 +295,24 @@ class Search {
       table_budget *= std::min(0.99, problem_.budget_ms / nearest);
     }
     if (result.choice.empty()) {
-      throw Error(cat("search: no network of space ", problem_.deploy_space.name, " fits ", fixed(problem_.budget_ms, 3),
-                      " ms as a whole, though the table says so; raise the budget or make the table again"),
-                  ExitCode::budget);
+      throw Error(
+          cat("search: no network of space ", problem_.deploy_space.name, " fits ",
+              fixed(problem_.budget_ms, 3),
+              " ms as a whole, though the table says so; raise the budget or make the table again"),
+          ExitCode::budget);
     }
     evaluate_candidates(result.candidates);
     summarise(result);
     return result;
   }
 
-  // Inherited weights on the same held-out images for all, batch norm with the statistics of the batch (docs/search.md).
+  // Inherited weights on the same held-out images for all, batch norm with the statistics of the
+  // batch (docs/search.md).
   void evaluate_candidates(std::vector<CandidateNetwork>& candidates) const {
     torch::NoGradGuard no_grad;
-    Loader loader(data_.validation, {}, static_cast<int>(std::min<int64_t>(512, data_.validation.size())), seed_ + 2, 0, 0);
+    Loader loader(data_.validation, {},
+                  static_cast<int>(std::min<int64_t>(512, data_.validation.size())), seed_ + 2, 0,
+                  0);
     const Batch batch = loader.next();
     const auto images = to_tensor(batch, data_.train.shape);
     const auto labels = labels_tensor(batch);
@@ -289,10 +341,14 @@ class Search {
     }
     result.skip_share = skippable > 0 ? static_cast<double>(skipped) / skippable : 0;
     if (skippable > 1 && skipped == skippable) {
-      result.warnings.push_back("every slot that can be skipped was: the search may have collapsed, or the budget leaves no room");
+      result.warnings.push_back(
+          "every slot that can be skipped was: the search may have collapsed, or the budget leaves "
+          "no room");
     }
     if (result.entropy > 0.97) {
-      result.warnings.push_back("the preferences hardly moved (entropy near uniform): more arch_steps or a higher arch_lr");
+      result.warnings.push_back(
+          "the preferences hardly moved (entropy near uniform): more arch_steps or a higher "
+          "arch_lr");
     }
     result.images_seen = weight_step_ * config_.batch_size + arch_step_ * config_.arch_batch_size;
     result.seconds = watch_.seconds();
@@ -322,12 +378,14 @@ class Search {
 
 }  // namespace
 
-SearchResult search(const SearchProblem& problem, const Dataset& data, const Augmentation& augmentation,
-                    const SearchConfig& config, uint64_t seed, int workers, const fs::path& checkpoint, const Work& work) {
+SearchResult search(const SearchProblem& problem, const Dataset& data,
+                    const Augmentation& augmentation, const SearchConfig& config, uint64_t seed,
+                    int workers, const fs::path& checkpoint, const Work& work) {
   const LatencyRange range = latency_range(problem.deploy_space, problem.table);
   if (range.least.ms > problem.budget_ms) {
-    throw Error(cat("search: the budget of ", fixed(problem.budget_ms, 3), " ms cannot be met: the fastest network of space ",
-                    problem.deploy_space.name, " takes ", fixed(range.least.ms, 3), " ms, the slowest ",
+    throw Error(cat("search: the budget of ", fixed(problem.budget_ms, 3),
+                    " ms cannot be met: the fastest network of space ", problem.deploy_space.name,
+                    " takes ", fixed(range.least.ms, 3), " ms, the slowest ",
                     fixed(range.greatest.ms, 3), " ms on ", problem.table.provenance.device),
                 ExitCode::budget);
   }

@@ -30,37 +30,45 @@ struct SearchConfig {
 };
 template <class Fields>
 void fields(Fields& f, SearchConfig& c) {
-  f("algorithm", c.algorithm, "gates (two binarised paths, ProxylessNAS) or gumbel (hard Gumbel-softmax, FBNet)",
+  f("algorithm", c.algorithm,
+    "gates (two binarised paths, ProxylessNAS) or gumbel (hard Gumbel-softmax, FBNet)",
     one_of({"gates", "gumbel"}));
-  f("epochs", c.epochs, "passes over the training images for the shared weights", between(0.001, 100000));
+  f("epochs", c.epochs, "passes over the training images for the shared weights",
+    between(0.001, 100000));
   f("batch_size", c.batch_size, "images a step of the shared weights", between(1, 65536));
   f("lr", c.lr, "peak learning rate of the shared weights", between(0, 100));
   f("momentum", c.momentum, "Nesterov momentum", between(0, 0.9999));
   f("weight_decay", c.weight_decay, "of convolution and linear weights", between(0, 1));
   f("warmup", c.warmup, "share of the weight steps with a rising learning rate", between(0, 0.9));
-  f("label_smoothing", c.label_smoothing, "share of the target spread over all classes", between(0, 0.9));
-  f("arch_steps", c.arch_steps, "steps of the preferences, on held-out images and frozen weights", between(1, 1000000));
-  f("arch_batch_size", c.arch_batch_size, "held-out images a step of the preferences", between(1, 65536));
+  f("label_smoothing", c.label_smoothing, "share of the target spread over all classes",
+    between(0, 0.9));
+  f("arch_steps", c.arch_steps, "steps of the preferences, on held-out images and frozen weights",
+    between(1, 1000000));
+  f("arch_batch_size", c.arch_batch_size, "held-out images a step of the preferences",
+    between(1, 65536));
   f("arch_lr", c.arch_lr, "rate of Adam on the preferences", between(0, 10));
-  f("budget_floor", c.budget_floor, "choose networks that use at least this share of the budget", between(0, 1));
-  f("candidates", c.candidates, "choices of greatest preference that are priced as whole networks", between(1, 1000));
+  f("budget_floor", c.budget_floor, "choose networks that use at least this share of the budget",
+    between(0, 1));
+  f("candidates", c.candidates, "choices of greatest preference that are priced as whole networks",
+    between(1, 1000));
 }
 
-// What is searched. Training and deployment space have the same candidates at different input sizes; the table and
-// `price` are of deployment.
+// What is searched. Training and deployment space have the same candidates at different input
+// sizes; the table and `price` are of deployment.
 struct SearchProblem {
   SearchSpace train_space;
   SearchSpace deploy_space;
   Preprocess preprocess;
   LatencyTable table;
   double budget_ms = 0;
-  std::function<std::optional<Latency>(const Architecture&)> price;  // a whole network at deployment size
+  // A whole network at deployment size.
+  std::function<std::optional<Latency>(const Architecture&)> price;
 };
 
 struct CandidateNetwork {
   ScoredChoice scored;
-  std::optional<Latency> latency;   // as a whole
-  double loss = 0, accuracy = 0;    // with inherited weights on held-out images
+  std::optional<Latency> latency;  // as a whole
+  double loss = 0, accuracy = 0;   // with inherited weights on held-out images
 };
 
 struct SearchStep {
@@ -71,8 +79,8 @@ struct SearchStep {
 
 struct SearchResult {
   Choice choice;
-  Latency predicted;     // the delivered network as a whole
-  double table_ms = 0;   // by the table
+  Latency predicted;    // the delivered network as a whole
+  double table_ms = 0;  // by the table
   PerCandidate preference, probability;
   double mu = 0, expected_ms = 0;
   double entropy = 0;     // mean over slots, 1: uniform
@@ -84,16 +92,20 @@ struct SearchResult {
   double seconds = 0, core_seconds = 0;
 };
 
-// 1. Shared weights: single-path steps in which every candidate of a slot is drawn equally often (FairNAS,
+// 1. Shared weights: single-path steps in which every candidate of a slot is drawn equally often
+// (FairNAS,
 //    arXiv:1907.01845, strict fairness over every window of steps), to the end of their schedule.
-// 2. Preferences u on frozen weights and held-out images: two paths a step, with p = softmax(u - mu * cost) and mu solved so
+// 2. Preferences u on frozen weights and held-out images: two paths a step, with p = softmax(u - mu
+// * cost) and mu solved so
 //    that E[latency] meets the budget; Adam with betas (0, 0.999) as ProxylessNAS.
-// 3. Choice: best_choices() on u alone (mu has already acted through the gradient), priced as whole networks; the best that
+// 3. Choice: best_choices() on u alone (mu has already acted through the gradient), priced as whole
+// networks; the best that
 //    fits the budget is delivered.
-// Saves a checkpoint every ten seconds and when stopped, and continues from one; a resumed search equals an unbroken one.
-// Throws Error with ExitCode::budget where nothing in the space fits, before any training where the table tells.
-SearchResult search(const SearchProblem& problem, const Dataset& data, const Augmentation& augmentation,
-                    const SearchConfig& config, uint64_t seed, int workers, const std::filesystem::path& checkpoint,
-                    const Work& work);
+// Saves a checkpoint every ten seconds and when stopped, and continues from one; a resumed search
+// equals an unbroken one. Throws Error with ExitCode::budget where nothing in the space fits,
+// before any training where the table tells.
+SearchResult search(const SearchProblem& problem, const Dataset& data,
+                    const Augmentation& augmentation, const SearchConfig& config, uint64_t seed,
+                    int workers, const std::filesystem::path& checkpoint, const Work& work);
 
 }  // namespace vpunas

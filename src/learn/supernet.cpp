@@ -41,7 +41,9 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
           behind.insert(shape);
           continue;
         }
-        const Graph graph = part(shape, [&](Graph& g) { lower(candidates[candidate], feature(slot), 0, space.bn_eps, g); });
+        const Graph graph = part(shape, [&](Graph& g) {
+          lower(candidates[candidate], feature(slot), 0, space.bn_eps, g);
+        });
         behind.insert(graph.output_shape());
         const uint64_t own_seed = seed * 1000003 + static_cast<uint64_t>(candidate) + 1;
         blocks_.try_emplace({slot, candidate, shape}, graph, own_seed);
@@ -57,17 +59,22 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
   }
 }
 
-torch::Tensor Supernet::run(size_t slot, int candidate, const torch::Tensor& x, Statistics statistics) const {
-  return is_skip(space_, slot, candidate) ? x : blocks_.at({slot, candidate, shape_of(x)}).forward(x, statistics);
+torch::Tensor Supernet::run(size_t slot, int candidate, const torch::Tensor& x,
+                            Statistics statistics) const {
+  return is_skip(space_, slot, candidate)
+             ? x
+             : blocks_.at({slot, candidate, shape_of(x)}).forward(x, statistics);
 }
 
-torch::Tensor Supernet::forward(const torch::Tensor& images, const Choice& choice, Statistics statistics) const {
+torch::Tensor Supernet::forward(const torch::Tensor& images, const Choice& choice,
+                                Statistics statistics) const {
   auto x = stem_.forward(images, statistics);
   for (size_t slot = 0; slot < choice.size(); ++slot) x = run(slot, choice[slot], x, statistics);
   return heads_.at(shape_of(x)).forward(x, statistics, space_.head.dropout).flatten(1);
 }
 
-torch::Tensor Supernet::forward(const torch::Tensor& images, const std::vector<TwoPaths>& paths) const {
+torch::Tensor Supernet::forward(const torch::Tensor& images,
+                                const std::vector<TwoPaths>& paths) const {
   constexpr auto statistics = Statistics::batch;
   auto x = stem_.forward(images, statistics);
   for (size_t slot = 0; slot < paths.size(); ++slot) {
@@ -83,7 +90,8 @@ torch::Tensor Supernet::forward(const torch::Tensor& images, const std::vector<T
       other = run(slot, two.other, x, statistics);
     }
     // Candidates of different widths cannot be added; then only the active one has a gradient.
-    x = active.sizes() == other.sizes() ? two.gates[0] * active + two.gates[1] * other : two.gates[0] * active;
+    x = active.sizes() == other.sizes() ? two.gates[0] * active + two.gates[1] * other
+                                        : two.gates[0] * active;
   }
   return heads_.at(shape_of(x)).forward(x, statistics).flatten(1);
 }

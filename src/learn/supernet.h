@@ -1,5 +1,5 @@
-// All networks of a search space with shared weights, one path in memory at a time (ProxylessNAS's reason, arXiv:1812.00332:
-// time and memory of an ordinary network).
+// All networks of a search space with shared weights, one path in memory at a time (ProxylessNAS's
+// reason, arXiv:1812.00332: time and memory of an ordinary network).
 #pragma once
 
 #include <map>
@@ -11,11 +11,12 @@
 
 namespace vpunas {
 
-// Which two candidates run in a slot of an architecture step, and the weights that their gradient goes through.
+// Which two candidates run in a slot of an architecture step, and the weights that their gradient
+// goes through.
 struct TwoPaths {
-  int active = 0;           // its output is what the next slot sees
-  int other = 0;            // equal to `active` where only one candidate has any probability
-  torch::Tensor gates;      // [2] for (active, other): 1 and 0 in value, with the gradient of a softmax
+  int active = 0;       // its output is what the next slot sees
+  int other = 0;        // equal to `active` where only one candidate has any probability
+  torch::Tensor gates;  // [2] for (active, other): 1 and 0 in value, with the gradient of a softmax
 };
 
 class Supernet {
@@ -23,11 +24,13 @@ class Supernet {
   Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed);
 
   // One network's logits.
-  torch::Tensor forward(const torch::Tensor& images, const Choice& choice, Statistics statistics) const;
+  torch::Tensor forward(const torch::Tensor& images, const Choice& choice,
+                        Statistics statistics) const;
 
-  // Logits where every slot's output is gates[0] * active(x) + gates[1] * other(x): the value of the active path, and for
-  // each gate the gradient <dL/dy, candidate(x)> of binarised paths (ProxylessNAS, section 3.2 and equation 4). `other`
-  // runs outside of autograd, because its own gradient would be multiplied by 0.
+  // Logits where every slot's output is gates[0] * active(x) + gates[1] * other(x): the value of
+  // the active path, and for each gate the gradient <dL/dy, candidate(x)> of binarised paths
+  // (ProxylessNAS, section 3.2 and equation 4). `other` runs outside of autograd, because its own
+  // gradient would be multiplied by 0.
   torch::Tensor forward(const torch::Tensor& images, const std::vector<TwoPaths>& paths) const;
 
   // The trained tensors that a choice uses.
@@ -36,14 +39,16 @@ class Supernet {
 
   // The weights of one network, named as lower(architecture) names them.
   Weights weights(const Choice& choice) const;
-  // The shared tensors behind all choices, named SLOT.CANDIDATE.INPUT_CHANNELS/NODE.PARAMETER; for checkpoints.
+  // The shared tensors behind all choices, named SLOT.CANDIDATE.INPUT_CHANNELS/NODE.PARAMETER; for
+  // checkpoints.
   std::vector<std::pair<std::string, torch::Tensor>> tensors() const;
 
   const SearchSpace& space() const { return space_; }
 
  private:
   using Key = std::tuple<size_t, int, Shape>;  // slot, candidate, input shape
-  torch::Tensor run(size_t slot, int candidate, const torch::Tensor& x, Statistics statistics) const;
+  torch::Tensor run(size_t slot, int candidate, const torch::Tensor& x,
+                    Statistics statistics) const;
   template <class Visit>
   void visit(const Choice& choice, Visit&& visit) const;  // every part that a choice uses, in order
 

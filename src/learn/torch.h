@@ -1,4 +1,5 @@
-// libtorch, for files of src/learn only: never included by a public header. Precompiled (it takes half a minute).
+// libtorch, for files of src/learn only: never included by a public header. Precompiled (it takes
+// half a minute).
 #pragma once
 
 #include <torch/torch.h>

@@ -13,24 +13,27 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-std::string work_key(const Graph& graph, const Dataset& data, const Augmentation& augmentation, const TrainConfig& config,
-                     uint64_t seed) {
+std::string work_key(const Graph& graph, const Dataset& data, const Augmentation& augmentation,
+                     const TrainConfig& config, uint64_t seed) {
   TrainConfig copy = config;
   ConfigWriter writer;
   writer.write("train", copy);
-  return content_hash(cat(writer.text(), graph.name, count_parameters(graph), count_macs(graph), data.name,
-                          data.train.size(), augmentation.crop_padding, augmentation.flip, seed));
+  return content_hash(cat(writer.text(), graph.name, count_parameters(graph), count_macs(graph),
+                          data.name, data.train.size(), augmentation.crop_padding,
+                          augmentation.flip, seed));
 }
 
 Json to_json(const std::vector<CurvePoint>& curve) {
   Json json = Json::array();
-  for (const auto& point : curve) json.push_back({point.epoch, point.train_loss, point.validation_accuracy, point.lr});
+  for (const auto& point : curve)
+    json.push_back({point.epoch, point.train_loss, point.validation_accuracy, point.lr});
   return json;
 }
 
 std::vector<CurvePoint> curve_from(const Json& json) {
   std::vector<CurvePoint> curve = {};
-  for (const auto& point : json) curve.push_back({point.at(0), point.at(1), point.at(2), point.at(3)});
+  for (const auto& point : json)
+    curve.push_back({point.at(0), point.at(1), point.at(2), point.at(3)});
   return curve;
 }
 
@@ -47,17 +50,23 @@ struct Training {
   void save(const fs::path& path, const std::string& key, double seconds) const {
     Checkpoint checkpoint{.key = key, .state = {}, .tensors = network.weights()};
     sgd.save(network.tensors(), checkpoint.tensors);
-    for (auto& [name, value] : average.weights()) checkpoint.tensors.emplace("average/" + name, value);
-    checkpoint.state = {{"step", step},       {"loss_sum", loss_sum}, {"loss_steps", loss_steps},
-                        {"curve", to_json(curve)}, {"seconds", seconds}};
+    for (auto& [name, value] : average.weights())
+      checkpoint.tensors.emplace("average/" + name, value);
+    checkpoint.state = {{"step", step},
+                        {"loss_sum", loss_sum},
+                        {"loss_steps", loss_steps},
+                        {"curve", to_json(curve)},
+                        {"seconds", seconds}};
     write_checkpoint(path, checkpoint);
   }
 
   void load(const Checkpoint& checkpoint) {
     Weights weights, averaged;
     for (const auto& [name, value] : checkpoint.tensors) {
-      if (name.starts_with("average/")) averaged.emplace(name.substr(8), value);
-      else if (!name.starts_with("momentum/")) weights.emplace(name, value);
+      if (name.starts_with("average/"))
+        averaged.emplace(name.substr(8), value);
+      else if (!name.starts_with("momentum/"))
+        weights.emplace(name, value);
     }
     network.load(weights);
     check_weights(network.graph(), averaged);
@@ -73,8 +82,9 @@ struct Training {
 
 }  // namespace
 
-TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& augmentation, const TrainConfig& config,
-                  uint64_t seed, int workers, const fs::path& checkpoint, const Work& work) {
+TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& augmentation,
+                  const TrainConfig& config, uint64_t seed, int workers, const fs::path& checkpoint,
+                  const Work& work) {
   const std::string key = work_key(graph, data, augmentation, config, seed);
   Network fresh(graph, seed);
   Average start(fresh, config.ema_decay);
@@ -83,30 +93,46 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
 
   const auto images = static_cast<double>(data.train.size());
   const auto total = std::max<int64_t>(1, std::llround(config.epochs * images / config.batch_size));
-  const int64_t points = std::clamp<int64_t>(static_cast<int64_t>(std::ceil(config.epochs)), 8, 200);
-  const auto epoch = [&](int64_t step) { return static_cast<double>(step) * config.batch_size / images; };
-  // Curves are drawn from a part of the validation images, so that watching does not cost more than learning.
+  const int64_t points =
+      std::clamp<int64_t>(static_cast<int64_t>(std::ceil(config.epochs)), 8, 200);
+  const auto epoch = [&](int64_t step) {
+    return static_cast<double>(step) * config.batch_size / images;
+  };
+  // Curves are drawn from a part of the validation images, so that watching does not cost more than
+  // learning.
   const ImageSet watched = subset(data.validation, [&] {
-    std::vector<int64_t> indices(static_cast<size_t>(std::min<int64_t>(1000, data.validation.size())));
+    std::vector<int64_t> indices(
+        static_cast<size_t>(std::min<int64_t>(1000, data.validation.size())));
     for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<int64_t>(i);
     return indices;
   }());
-  const auto averaged = [&] { return config.ema_decay > 0 ? training.average.weights() : training.network.weights(); };
+  const auto averaged = [&] {
+    return config.ema_decay > 0 ? training.average.weights() : training.network.weights();
+  };
 
-  Loader loader(data.train, augmentation, config.batch_size, seed, training.step, std::max(1, workers));
+  Loader loader(data.train, augmentation, config.batch_size, seed, training.step,
+                std::max(1, workers));
   CheckpointClock clock;
   Stopwatch watch(training.earlier_seconds);
-  work.report({.kind = Event::Kind::begin, .stage = "train", .what = "train " + graph.name, .total = total});
+  work.report({.kind = Event::Kind::begin,
+               .stage = "train",
+               .what = "train " + graph.name,
+               .total = total});
   while (training.step < total) {
     if (work.stop.stop_requested()) {
       training.save(checkpoint, key, watch.seconds());
-      throw Interrupted(cat("training of ", graph.name, " stopped at step ", training.step, " of ", total));
+      throw Interrupted(
+          cat("training of ", graph.name, " stopped at step ", training.step, " of ", total));
     }
     const Batch batch = loader.next();
-    const double lr = cosine_rate(config.lr, config.warmup, static_cast<double>(training.step + 1) / static_cast<double>(total));
-    const auto outputs = training.network.forward(to_tensor(batch, data.train.shape), Statistics::train).flatten(1);
-    const auto loss = F::cross_entropy(outputs, labels_tensor(batch),
-                                       F::CrossEntropyFuncOptions().label_smoothing(config.label_smoothing));
+    const double lr =
+        cosine_rate(config.lr, config.warmup,
+                    static_cast<double>(training.step + 1) / static_cast<double>(total));
+    const auto outputs =
+        training.network.forward(to_tensor(batch, data.train.shape), Statistics::train).flatten(1);
+    const auto loss =
+        F::cross_entropy(outputs, labels_tensor(batch),
+                         F::CrossEntropyFuncOptions().label_smoothing(config.label_smoothing));
     loss.backward();
     training.sgd.step(training.network.parameters(), lr);
     if (config.ema_decay > 0) training.average.update(training.network, training.step);
@@ -120,7 +146,9 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
     ++training.loss_steps;
     if (training.step * points / total != (training.step - 1) * points / total) {
       const double accuracy = evaluate(graph, averaged(), watched).accuracy;
-      training.curve.push_back({epoch(training.step), training.loss_sum / static_cast<double>(training.loss_steps), accuracy, lr});
+      training.curve.push_back({epoch(training.step),
+                                training.loss_sum / static_cast<double>(training.loss_steps),
+                                accuracy, lr});
       training.loss_sum = 0;
       training.loss_steps = 0;
       const CurvePoint& point = training.curve.back();

@@ -27,10 +27,14 @@ void fields(Fields& f, TrainConfig& c) {
   f("batch_size", c.batch_size, "images a step", between(1, 65536));
   f("lr", c.lr, "peak learning rate of SGD", between(0, 100));
   f("momentum", c.momentum, "Nesterov momentum", between(0, 0.9999));
-  f("weight_decay", c.weight_decay, "of convolution and linear weights; not of batch norm and biases", between(0, 1));
-  f("warmup", c.warmup, "share of the steps with a rising learning rate, before the cosine", between(0, 0.9));
-  f("label_smoothing", c.label_smoothing, "share of the target spread over all classes", between(0, 0.9));
-  f("ema_decay", c.ema_decay, "decay a step of the averaged weights that are delivered; 0: none", between(0, 0.99999));
+  f("weight_decay", c.weight_decay,
+    "of convolution and linear weights; not of batch norm and biases", between(0, 1));
+  f("warmup", c.warmup, "share of the steps with a rising learning rate, before the cosine",
+    between(0, 0.9));
+  f("label_smoothing", c.label_smoothing, "share of the target spread over all classes",
+    between(0, 0.9));
+  f("ema_decay", c.ema_decay, "decay a step of the averaged weights that are delivered; 0: none",
+    between(0, 0.99999));
 }
 
 struct CurvePoint {
@@ -44,11 +48,12 @@ struct TrainResult {
   double seconds = 0;  // over all sittings
 };
 
-// SGD with cosine rate, warm-up, label smoothing and weight averaging, from random weights of `seed`.
-// Saves a checkpoint every ten seconds and when stopped, and continues from one that is there: a resumed training gives the
-// weights of an unbroken one bit for bit (same machine and threads). Throws Interrupted when `work.stop` is requested,
-// Error where the loss is not finite.
-TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& augmentation, const TrainConfig& config,
-                  uint64_t seed, int workers, const std::filesystem::path& checkpoint, const Work& work);
+// SGD with cosine rate, warm-up, label smoothing and weight averaging, from random weights of
+// `seed`. Saves a checkpoint every ten seconds and when stopped, and continues from one that is
+// there: a resumed training gives the weights of an unbroken one bit for bit (same machine and
+// threads). Throws Interrupted when `work.stop` is requested, Error where the loss is not finite.
+TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& augmentation,
+                  const TrainConfig& config, uint64_t seed, int workers,
+                  const std::filesystem::path& checkpoint, const Work& work);
 
 }  // namespace vpunas

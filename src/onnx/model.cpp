@@ -219,9 +219,8 @@ int64_t parse_dimension(const data_view& bytes) {
 
 ValueInfo parse_value_info(const data_view& bytes) {
   ValueInfo info;
-  for_each_field(bytes, ValueInfoField::name, [&](const data_view& name) {
-    info.name = {name.data(), name.size()};
-  });
+  for_each_field(bytes, ValueInfoField::name,
+                 [&](const data_view& name) { info.name = {name.data(), name.size()}; });
   for_each_field(bytes, ValueInfoField::type, [&](const data_view& type) {
     for_each_field(type, TypeField::tensor_type, [&](const data_view& tensor) {
       for_each_field(tensor, TensorTypeField::shape, [&](const data_view& shape) {

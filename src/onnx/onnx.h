@@ -9,19 +9,22 @@
 
 namespace vpunas {
 
-// Spellings that differ by reader. myriadx: h-swish as Mul(x, Div(Clip(Add(x, 3), 0, 6), 6)), swish as Mul(x, Sigmoid(x)),
-// because Intel's compiler knows no HardSwish and refuses HardSigmoid.
+// Spellings that differ by reader. myriadx: h-swish as Mul(x, Div(Clip(Add(x, 3), 0, 6), 6)), swish
+// as Mul(x, Sigmoid(x)), because Intel's compiler knows no HardSwish and refuses HardSigmoid.
 enum class OnnxDialect { standard, myriadx };
 
-// Input "image" [1, c, h, w] float32 holding 0..255 values, output "logits" [1, classes]. The preprocessing and labels of
-// the graph go into the model's metadata. Operators carry the names of the nodes. Two things come back in another spelling
-// of the same meaning: Activation none is left out, and a pooling that rounds up but whose last window is dropped rounds down.
-std::string to_onnx(const Graph& graph, const Weights& weights, OnnxDialect dialect = OnnxDialect::standard);
+// Input "image" [1, c, h, w] float32 holding 0..255 values, output "logits" [1, classes]. The
+// preprocessing and labels of the graph go into the model's metadata. Operators carry the names of
+// the nodes. Two things come back in another spelling of the same meaning: Activation none is left
+// out, and a pooling that rounds up but whose last window is dropped rounds down.
+std::string to_onnx(const Graph& graph, const Weights& weights,
+                    OnnxDialect dialect = OnnxDialect::standard);
 void write_onnx(const std::filesystem::path& path, const Graph& graph, const Weights& weights,
                 OnnxDialect dialect = OnnxDialect::standard);
 
-// Reads what to_onnx writes (both dialects) and plain classification networks in the same operators. Throws Error naming
-// the node for what it does not know, and for truncated, foreign or hostile files.
+// Reads what to_onnx writes (both dialects) and plain classification networks in the same
+// operators. Throws Error naming the node for what it does not know, and for truncated, foreign or
+// hostile files.
 FoldedNetwork from_onnx(std::string_view bytes, const std::string& where);
 FoldedNetwork read_onnx(const std::filesystem::path& path);
 

@@ -22,7 +22,8 @@ std::map<std::string, std::string> values_of(const std::string& text) {
     }
     const size_t equals = plain.find('=');
     if (equals == std::string_view::npos) continue;
-    values[section + "." + std::string(trim(plain.substr(0, equals)))] = trim(plain.substr(equals + 1));
+    values[section + "." + std::string(trim(plain.substr(0, equals)))] =
+        trim(plain.substr(equals + 1));
   }
   return values;
 }

@@ -1,4 +1,5 @@
-// The configuration of a run: one struct a section, each with its fields named where the section belongs.
+// The configuration of a run: one struct a section, each with its fields named where the section
+// belongs.
 #pragma once
 
 #include <filesystem>
@@ -34,8 +35,10 @@ struct SpaceConfig {
 template <class Fields>
 void fields(Fields& f, SpaceConfig& c) {
   f("name", c.name, "a space of data/spaces, or a file");
-  f("deploy_size", c.deploy_size, "input side at which networks are priced and exported (0: the space's)", between(0, 4096));
-  f("train_size", c.train_size, "input side of search and training (0: deploy_size)", between(0, 4096));
+  f("deploy_size", c.deploy_size,
+    "input side at which networks are priced and exported (0: the space's)", between(0, 4096));
+  f("train_size", c.train_size, "input side of search and training (0: deploy_size)",
+    between(0, 4096));
 }
 
 struct LatencyConfig {
@@ -58,7 +61,8 @@ struct ExportConfig {
 template <class Fields>
 void fields(Fields& f, ExportConfig& c) {
   f("blob", c.blob, "also a MyriadX .blob by Intel's compiler (make blob-compiler)");
-  f("verify_images", c.verify_images, "test images on which ONNX and IR must agree with libtorch", between(1, 1e6));
+  f("verify_images", c.verify_images, "test images on which ONNX and IR must agree with libtorch",
+    between(1, 1e6));
 }
 
 struct BenchmarkConfig {

@@ -22,16 +22,19 @@ struct Agreement {
 };
 
 Agreement compare(const std::vector<float>& a, const std::vector<float>& b, int64_t count) {
-  if (a.size() != b.size() || count == 0) fail("export: OpenVINO gave ", b.size(), " logits where libtorch gave ", a.size());
+  if (a.size() != b.size() || count == 0)
+    fail("export: OpenVINO gave ", b.size(), " logits where libtorch gave ", a.size());
   const auto classes = static_cast<int64_t>(a.size()) / count;
   Agreement result;
   int64_t same = 0;
   for (int64_t i = 0; i < count; ++i) {
     const float* row_a = a.data() + i * classes;
     const float* row_b = b.data() + i * classes;
-    same += std::max_element(row_a, row_a + classes) - row_a == std::max_element(row_b, row_b + classes) - row_b;
+    same += std::max_element(row_a, row_a + classes) - row_a ==
+            std::max_element(row_b, row_b + classes) - row_b;
     for (int64_t c = 0; c < classes; ++c) {
-      result.largest_difference = std::max(result.largest_difference, std::abs(double{row_a[c]} - double{row_b[c]}));
+      result.largest_difference =
+          std::max(result.largest_difference, std::abs(double{row_a[c]} - double{row_b[c]}));
     }
   }
   result.top1 = static_cast<double>(same) / static_cast<double>(count);
@@ -56,30 +59,36 @@ Json compile_blob(const FoldedNetwork& network, const fs::path& folder) {
   write_onnx(onnx, network.graph, network.weights, OnnxDialect::myriadx);
   const fs::path root = data_folder().parent_path();
   const myriadx::CompiledNetwork compiled = myriadx::compile(root, onnx, folder / "model.blob");
-  const auto nce = std::count_if(compiled.stages.begin(), compiled.stages.end(), [](const myriadx::CompiledStage& s) {
-    return s.type.find("HwOp") != std::string::npos;
-  });
+  const auto nce = std::count_if(
+      compiled.stages.begin(), compiled.stages.end(),
+      [](const myriadx::CompiledStage& s) { return s.type.find("HwOp") != std::string::npos; });
   const Shape& in = compiled.input;
   const Shape& out = compiled.output;
-  if (in != network.graph.input_shape() || out.elements() != network.graph.output_shape().elements()) {
-    fail("export: the blob's input is ", in, " and its output ", out, ", the network's ", network.graph.input_shape(),
-         " and ", network.graph.output_shape());
+  if (in != network.graph.input_shape() ||
+      out.elements() != network.graph.output_shape().elements()) {
+    fail("export: the blob's input is ", in, " and its output ", out, ", the network's ",
+         network.graph.input_shape(), " and ", network.graph.output_shape());
   }
-  return {{"shaves", myriadx::resources(2).shaves}, {"input", {in.c, in.h, in.w}}, {"output", {out.c, out.h, out.w}},
-          {"stages", compiled.stages.size()},       {"nce_stages", nce}};
+  return {{"shaves", myriadx::resources(2).shaves},
+          {"input", {in.c, in.h, in.w}},
+          {"output", {out.c, out.h, out.w}},
+          {"stages", compiled.stages.size()},
+          {"nce_stages", nce}};
 }
 
 }  // namespace
 
-void deliver(const Architecture& architecture, const Graph& graph, const Weights& weights, const ImageSet& images,
-             const ExportConfig& config, DeviceClient& device, const fs::path& folder, const Work& work) {
+void deliver(const Architecture& architecture, const Graph& graph, const Weights& weights,
+             const ImageSet& images, const ExportConfig& config, DeviceClient& device,
+             const fs::path& folder, const Work& work) {
   const fs::path partial = folder.string() + ".partial";
   fs::remove_all(partial);
   fs::create_directories(partial);
   const FoldedNetwork folded = fold(graph, weights);
   write_onnx(partial / "model.onnx", folded.graph, folded.weights);
   device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);
-  write_safetensors(partial / "weights.safetensors", weights, {{"network", graph.name}, {"format", "pt"}});
+  write_safetensors(partial / "weights.safetensors", weights,
+                    {{"network", graph.name}, {"format", "pt"}});
   write_architecture(partial / "architecture.json", architecture);
   write_file(partial / "labels.txt", join(graph.preprocess.labels, "\n") + "\n");
 
@@ -95,11 +104,14 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
   for (const auto& [name, file] : {std::pair{"onnx", "model.onnx"}, std::pair{"ir", "model.xml"}}) {
     const auto given = device.infer(partial / file, "CPU", "f32", pixels, static_cast<int>(count));
     const Agreement agreement = compare(expected, given, count);
-    work.note(stage, cat(graph.name, ": ", file, " agrees with libtorch on ", fixed(100 * agreement.top1, 2), " % of ", count,
-                         " images (largest difference ", fixed(agreement.largest_difference, 5), ")"));
+    work.note(stage,
+              cat(graph.name, ": ", file, " agrees with libtorch on ",
+                  fixed(100 * agreement.top1, 2), " % of ", count, " images (largest difference ",
+                  fixed(agreement.largest_difference, 5), ")"));
     if (agreement.top1 < least_agreement) {
-      fail("export of ", graph.name, ": ", file, " agrees with libtorch on only ", fixed(100 * agreement.top1, 2),
-           " % of images; the files are kept in ", partial.string());
+      fail("export of ", graph.name, ": ", file, " agrees with libtorch on only ",
+           fixed(100 * agreement.top1, 2), " % of images; the files are kept in ",
+           partial.string());
     }
     agreements[name] = to_json(agreement);
   }
@@ -107,7 +119,8 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
   if (config.blob) blob = compile_blob(folded, partial);
 
   Json files = Json::array();
-  for (const auto& entry : fs::directory_iterator(partial)) files.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(partial))
+    files.push_back(entry.path().filename().string());
   std::sort(files.begin(), files.end());
   const Shape& in = graph.input_shape();
   write_json(partial / "export.json", "vpunas.export/1",

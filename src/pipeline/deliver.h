@@ -11,11 +11,13 @@
 
 namespace vpunas {
 
-// Writes model.onnx, model.xml/.bin (FP16, by OpenVINO), weights.safetensors, architecture.json, labels.txt, with
-// `config.blob` model.blob, and export.json into `folder`, after OpenVINO (float32) has given what libtorch gives on
-// the first images of `images` from raw U8 on. The folder appears only when all of it is there and agrees; what was there
-// before is replaced. Throws Error where top-1 agreement of ONNX or IR is below 99 %.
-void deliver(const Architecture& architecture, const Graph& graph, const Weights& weights, const ImageSet& images,
-             const ExportConfig& config, DeviceClient& device, const std::filesystem::path& folder, const Work& work);
+// Writes model.onnx, model.xml/.bin (FP16, by OpenVINO), weights.safetensors, architecture.json,
+// labels.txt, with `config.blob` model.blob, and export.json into `folder`, after OpenVINO
+// (float32) has given what libtorch gives on the first images of `images` from raw U8 on. The
+// folder appears only when all of it is there and agrees; what was there before is replaced. Throws
+// Error where top-1 agreement of ONNX or IR is below 99 %.
+void deliver(const Architecture& architecture, const Graph& graph, const Weights& weights,
+             const ImageSet& images, const ExportConfig& config, DeviceClient& device,
+             const std::filesystem::path& folder, const Work& work);
 
 }  // namespace vpunas

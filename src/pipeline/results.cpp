@@ -9,14 +9,21 @@ Json to_json(const Latency& latency) {
 Json to_json(const SearchResult& result) {
   Json candidates = Json::array(), history = Json::array();
   for (const CandidateNetwork& c : result.candidates) {
-    Json candidate = {{"choice", c.scored.choice}, {"preference", c.scored.preference}, {"table_ms", c.scored.ms},
-                      {"loss", c.loss},            {"accuracy", c.accuracy}};
+    Json candidate = {{"choice", c.scored.choice},
+                      {"preference", c.scored.preference},
+                      {"table_ms", c.scored.ms},
+                      {"loss", c.loss},
+                      {"accuracy", c.accuracy}};
     if (c.latency) candidate.update(to_json(*c.latency));
     candidates.push_back(std::move(candidate));
   }
   for (const SearchStep& s : result.history) {
-    history.push_back({{"step", s.step}, {"entropy", s.entropy}, {"expected_ms", s.expected_ms}, {"mu", s.mu},
-                       {"loss", s.loss}, {"probability", s.probability}});
+    history.push_back({{"step", s.step},
+                       {"entropy", s.entropy},
+                       {"expected_ms", s.expected_ms},
+                       {"mu", s.mu},
+                       {"loss", s.loss},
+                       {"probability", s.probability}});
   }
   return {{"choice", result.choice},
           {"predicted_table_ms", result.table_ms},
@@ -47,8 +54,14 @@ Json to_json(const std::vector<CurvePoint>& curve) {
 }
 
 Json to_json(const Measurement& m) {
-  return {{"median_ms", m.median_ms}, {"mean_ms", m.mean_ms},   {"least_ms", m.least_ms}, {"greatest_ms", m.greatest_ms},
-          {"p5_ms", m.p5_ms},         {"p95_ms", m.p95_ms},     {"fps", m.fps},           {"iterations", m.samples_us.size()}};
+  return {{"median_ms", m.median_ms},
+          {"mean_ms", m.mean_ms},
+          {"least_ms", m.least_ms},
+          {"greatest_ms", m.greatest_ms},
+          {"p5_ms", m.p5_ms},
+          {"p95_ms", m.p95_ms},
+          {"fps", m.fps},
+          {"iterations", m.samples_us.size()}};
 }
 
 Json to_json(const std::vector<myriadx::NodeCost>& nodes) {

@@ -23,10 +23,13 @@ int lock_folder(const fs::path& folder) {
   fs::create_directories(folder, error);
   const fs::path path = folder / ".lock";
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor < 0) fail(folder.string(), ": cannot write there (", std::strerror(errno), "); choose another -o folder");
+  if (descriptor < 0)
+    fail(folder.string(), ": cannot write there (", std::strerror(errno),
+         "); choose another -o folder");
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     ::close(descriptor);
-    fail(folder.string(), ": another vpunas works in this run folder; wait for it or choose another -o folder");
+    fail(folder.string(),
+         ": another vpunas works in this run folder; wait for it or choose another -o folder");
   }
   return descriptor;
 }
@@ -35,7 +38,8 @@ int lock_folder(const fs::path& folder) {
 void clear(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!fs::exists(folder / "run.json") && entry.path().filename() != ".lock") {
-      fail(folder.string(), ": not a run folder, so --restart does not clear it; choose another -o folder");
+      fail(folder.string(),
+           ": not a run folder, so --restart does not clear it; choose another -o folder");
     }
   }
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -49,18 +53,27 @@ std::string section_of(const std::string& key) { return key.substr(0, key.find('
 
 const char* stage_name(Stage stage) {
   switch (stage) {
-    case Stage::profile: return "profile";
-    case Stage::search: return "search";
-    case Stage::train: return "train";
-    case Stage::exporting: return "export";
-    case Stage::benchmark: return "benchmark";
-    case Stage::report: return "report";
+    case Stage::profile:
+      return "profile";
+    case Stage::search:
+      return "search";
+    case Stage::train:
+      return "train";
+    case Stage::exporting:
+      return "export";
+    case Stage::benchmark:
+      return "benchmark";
+    case Stage::report:
+      return "report";
   }
   return "";
 }
 
 Run::Run(Config config, fs::path folder, Existing existing)
-    : config_(std::move(config)), folder_(std::move(folder)), lock_(lock_folder(folder_)), created_(timestamp()) {
+    : config_(std::move(config)),
+      folder_(std::move(folder)),
+      lock_(lock_folder(folder_)),
+      created_(timestamp()) {
   try {
     const fs::path config_path = folder_ / "config.toml", state_path = folder_ / "run.json";
     if (existing == Existing::restart) clear(folder_);
@@ -70,8 +83,11 @@ Run::Run(Config config, fs::path folder, Existing existing)
       std::vector<std::string> refused;
       for (const std::string& key : differing_keys(read_file(config_path), text)) {
         if (key == "run.workers") continue;
-        if (const std::string section = section_of(key); section == "export" || section == "benchmark") measure_again = true;
-        else refused.push_back(key);
+        if (const std::string section = section_of(key);
+            section == "export" || section == "benchmark")
+          measure_again = true;
+        else
+          refused.push_back(key);
       }
       if (!refused.empty()) {
         fail(folder_.string(), ": holds a run with other settings (", join(refused),
@@ -84,9 +100,11 @@ Run::Run(Config config, fs::path folder, Existing existing)
       created_ = json_get<std::string>(state, "created", where);
       const Json stages = json_get<Json>(state, "stages", where);
       for (const Stage stage : all_stages) {
-        if (!stages.contains(stage_name(stage)) || (measure_again && stage >= Stage::exporting)) continue;
+        if (!stages.contains(stage_name(stage)) || (measure_again && stage >= Stage::exporting))
+          continue;
         const Json& record = stages.at(stage_name(stage));
-        done_[stage] = {json_get<double>(record, "seconds", where), json_get<std::string>(record, "finished", where)};
+        done_[stage] = {json_get<double>(record, "seconds", where),
+                        json_get<std::string>(record, "finished", where)};
       }
     }
     write_file(config_path, text);
@@ -153,17 +171,21 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
   return spaces;
 }
 
-Architecture network_of(const fs::path& run_folder, const std::string& name, const SearchSpace& space) {
-  if (name != "found") return with_input(find_network(name, data_folder()), space.input, space.classes);
+Architecture network_of(const fs::path& run_folder, const std::string& name,
+                        const SearchSpace& space) {
+  if (name != "found")
+    return with_input(find_network(name, data_folder()), space.input, space.classes);
   const fs::path path = run_folder / "architectures" / "found.json";
-  if (!fs::exists(path)) fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
+  if (!fs::exists(path))
+    fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
   return with_input(read_architecture(path), space.input, space.classes);
 }
 
 Pricing pricing(const std::string& device, Mode mode) {
   if (device == "MYRIADX") {
     const myriadx::TimeModel model = myriadx::read_time_model(data_folder() / "myriadx.json");
-    return {myriadx::latency_fn(model, mode), device, "vpunas model " + model.version, "FP16", mode, 0};
+    return {
+        myriadx::latency_fn(model, mode), device, "vpunas model " + model.version, "FP16", mode, 0};
   }
   auto client = std::make_shared<DeviceClient>(default_runner());
   MeasureOptions options;
@@ -176,10 +198,17 @@ Pricing pricing(const std::string& device, Mode mode) {
     std::vector<std::string> names{"MYRIADX (the built-in model)"};
     for (const DeviceInfo& info : devices) names.push_back(info.name);
     fail("device ", device, " is not here; there are: ", join(names),
-         device.starts_with("MYRIAD") ? ". MYRIAD is the stick under OpenVINO 2022.3, MYRIADX the model that needs none" : "");
+         device.starts_with("MYRIAD")
+             ? ". MYRIAD is the stick under OpenVINO 2022.3, MYRIADX the model that needs none"
+             : "");
   }
   const std::string runtime = client->runtime();
-  return {latency_fn(client, device, options), device, runtime, "device default", mode, options.iterations};
+  return {latency_fn(client, device, options),
+          device,
+          runtime,
+          "device default",
+          mode,
+          options.iterations};
 }
 
 }  // namespace vpunas

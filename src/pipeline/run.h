@@ -23,8 +23,9 @@ enum class Existing { resume, restart };
 // A run folder opened for writing. Only one process at a time may hold it.
 class Run {
  public:
-  // Creates the folder or opens a run whose settings are the same; settings of export and benchmark may change and make
-  // these stages due again. Throws Error with the keys that differ otherwise. Existing::restart clears what is there.
+  // Creates the folder or opens a run whose settings are the same; settings of export and benchmark
+  // may change and make these stages due again. Throws Error with the keys that differ otherwise.
+  // Existing::restart clears what is there.
   Run(Config config, std::filesystem::path folder, Existing existing);
   ~Run();
   Run(const Run&) = delete;
@@ -63,8 +64,10 @@ struct Spaces {
 };
 Spaces spaces_of(const Config& config, int channels, const std::vector<std::string>& classes);
 
-// "found" from the run's folder, or a network of the zoo or a file, with the input and classes of `space`.
-Architecture network_of(const std::filesystem::path& run_folder, const std::string& name, const SearchSpace& space);
+// "found" from the run's folder, or a network of the zoo or a file, with the input and classes of
+// `space`.
+Architecture network_of(const std::filesystem::path& run_folder, const std::string& name,
+                        const SearchSpace& space);
 
 // The configured device as a price.
 struct Pricing {

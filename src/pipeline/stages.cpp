@@ -27,12 +27,18 @@ class Sitting {
 
   void do_stage(Stage stage) {
     switch (stage) {
-      case Stage::profile: return profile();
-      case Stage::search: return search_network();
-      case Stage::train: return train_networks();
-      case Stage::exporting: return export_networks();
-      case Stage::benchmark: return benchmark();
-      case Stage::report: return report();
+      case Stage::profile:
+        return profile();
+      case Stage::search:
+        return search_network();
+      case Stage::train:
+        return train_networks();
+      case Stage::exporting:
+        return export_networks();
+      case Stage::benchmark:
+        return benchmark();
+      case Stage::report:
+        return report();
     }
   }
 
@@ -59,8 +65,8 @@ class Sitting {
   const Dataset& data(int side) {
     auto& dataset = datasets_[side];
     if (!dataset) {
-      dataset = std::make_unique<Dataset>(
-          read_dataset(config_.data, {.channels = channels(), .height = side, .width = side}, seed(), work_));
+      dataset = std::make_unique<Dataset>(read_dataset(
+          config_.data, {.channels = channels(), .height = side, .width = side}, seed(), work_));
     }
     return *dataset;
   }
@@ -75,22 +81,31 @@ class Sitting {
     }
     return *spaces_;
   }
-  Augmentation augmentation() const { return {.crop_padding = config_.data.crop_padding, .flip = config_.data.flip}; }
+  Augmentation augmentation() const {
+    return {.crop_padding = config_.data.crop_padding, .flip = config_.data.flip};
+  }
 
-  Architecture network(const std::string& name) { return network_of(run_.folder(), name, spaces().deploy); }
-  Graph deployed(const Architecture& architecture) { return lower(architecture, spaces().preprocess); }
+  Architecture network(const std::string& name) {
+    return network_of(run_.folder(), name, spaces().deploy);
+  }
+  Graph deployed(const Architecture& architecture) {
+    return lower(architecture, spaces().preprocess);
+  }
   Graph trained(const Architecture& architecture) {
-    return lower(with_input(architecture, spaces().train.input, spaces().train.classes), spaces().preprocess);
+    return lower(with_input(architecture, spaces().train.input, spaces().train.classes),
+                 spaces().preprocess);
   }
 
   Latency price(const LatencyFn& latency, const Architecture& architecture) {
     const auto priced = latency(deployed(architecture));
-    if (!priced) fail("network ", architecture.name, ": ", config_.latency.device, " cannot run it");
+    if (!priced)
+      fail("network ", architecture.name, ": ", config_.latency.device, " cannot run it");
     return *priced;
   }
 
   LatencyFn myriadx() const {
-    return myriadx::latency_fn(myriadx::read_time_model(data_folder() / "myriadx.json"), Mode::throughput);
+    return myriadx::latency_fn(myriadx::read_time_model(data_folder() / "myriadx.json"),
+                               Mode::throughput);
   }
 
   DeviceClient& device() {
@@ -124,10 +139,12 @@ void Sitting::profile() {
                               .precision = device.precision,
                               .repeats = device.repeats,
                               .date = timestamp()};
-  const LatencyTable table = build_table(spaces().deploy, spaces().preprocess, device.price, provenance, work_);
+  const LatencyTable table =
+      build_table(spaces().deploy, spaces().preprocess, device.price, provenance, work_);
   const LatencyRange range = latency_range(spaces().deploy, table);
-  work_.note("profile", cat("space ", spaces().deploy.name, ": ", count_choices(spaces().deploy), " networks, ",
-                            fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ms on ", device.device, " (",
+  work_.note("profile", cat("space ", spaces().deploy.name, ": ", count_choices(spaces().deploy),
+                            " networks, ", fixed(range.least.ms, 3), " to ",
+                            fixed(range.greatest.ms, 3), " ms on ", device.device, " (",
                             mode_name(device.mode), ", input ", spaces().deploy.input, ")"));
   write_table(file("latency.json"), table);
 }
@@ -137,31 +154,43 @@ void Sitting::search_network() {
   const Budget budget = parse_budget(config_.latency.budget);
   double reference_ms = 0;
   if (!budget.reference.empty()) reference_ms = price(device.price, network(budget.reference)).ms;
-  SearchProblem problem{.train_space = spaces().train,
-                        .deploy_space = spaces().deploy,
-                        .preprocess = spaces().preprocess,
-                        .table = read_table(file("latency.json"), spaces().deploy),
-                        .budget_ms = budget.reference.empty() ? budget.value : budget.value * reference_ms,
-                        .price = [&](const Architecture& a) { return device.price(deployed(a)); }};
+  SearchProblem problem{
+      .train_space = spaces().train,
+      .deploy_space = spaces().deploy,
+      .preprocess = spaces().preprocess,
+      .table = read_table(file("latency.json"), spaces().deploy),
+      .budget_ms = budget.reference.empty() ? budget.value : budget.value * reference_ms,
+      .price = [&](const Architecture& a) { return device.price(deployed(a)); }};
   const LatencyRange range = latency_range(problem.deploy_space, problem.table);
-  work_.note("search", cat("budget ", fixed(problem.budget_ms, 3), " ms (", to_string(budget), ") on ", device.device,
-                           "; the space reaches from ", fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ms"));
-  const SearchResult found = search(problem, train_data(), augmentation(), config_.search, seed(), config_.run.workers,
-                                    file("search/checkpoint.safetensors"), recorded(file("search/history.jsonl")));
+  work_.note("search", cat("budget ", fixed(problem.budget_ms, 3), " ms (", to_string(budget),
+                           ") on ", device.device, "; the space reaches from ",
+                           fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ms"));
+  const SearchResult found =
+      search(problem, train_data(), augmentation(), config_.search, seed(), config_.run.workers,
+             file("search/checkpoint.safetensors"), recorded(file("search/history.jsonl")));
   for (const std::string& warning : found.warnings) work_.warn("search", warning);
-  Json json = {{"algorithm", config_.search.algorithm}, {"space", problem.deploy_space.name},
-               {"space_hash", problem.table.space_hash}, {"seed", config_.run.seed},
-               {"device", device.device},               {"mode", mode_name(device.mode)},
-               {"budget_ms", problem.budget_ms},        {"budget", config_.latency.budget},
-               {"reference_ms", reference_ms},          {"least_ms", range.least.ms},
-               {"greatest_ms", range.greatest.ms},      {"fits_high", found.predicted.high_ms <= problem.budget_ms}};
+  Json json = {{"algorithm", config_.search.algorithm},
+               {"space", problem.deploy_space.name},
+               {"space_hash", problem.table.space_hash},
+               {"seed", config_.run.seed},
+               {"device", device.device},
+               {"mode", mode_name(device.mode)},
+               {"budget_ms", problem.budget_ms},
+               {"budget", config_.latency.budget},
+               {"reference_ms", reference_ms},
+               {"least_ms", range.least.ms},
+               {"greatest_ms", range.greatest.ms},
+               {"fits_high", found.predicted.high_ms <= problem.budget_ms}};
   json.update(to_json(found));
   write_json(file("search.json"), "vpunas.search/1", json);
-  write_architecture(file("architectures/found.json"), choose(problem.deploy_space, found.choice, "found"));
-  for (const std::string& name : config_.run.baselines) write_architecture(file("architectures/" + name + ".json"), network(name));
+  write_architecture(file("architectures/found.json"),
+                     choose(problem.deploy_space, found.choice, "found"));
+  for (const std::string& name : config_.run.baselines)
+    write_architecture(file("architectures/" + name + ".json"), network(name));
   for (const std::string& name : run_.networks()) explain(name);
-  work_.note("search", cat("found a network of ", fixed(found.predicted.ms, 3), " ms, ",
-                           fixed(100 * found.predicted.ms / problem.budget_ms, 1), " % of the budget"));
+  work_.note("search",
+             cat("found a network of ", fixed(found.predicted.ms, 3), " ms, ",
+                 fixed(100 * found.predicted.ms / problem.budget_ms, 1), " % of the budget"));
 }
 
 void Sitting::explain(const std::string& name) {
@@ -181,11 +210,13 @@ void Sitting::train_networks() {
     const Architecture architecture = network(name);
     Graph graph = trained(architecture);
     graph.name = name;
-    const TrainResult result = train(graph, train_data(), augmentation(), config_.train, seed(), config_.run.workers,
-                                     folder / "checkpoint.safetensors", recorded(folder / "history.jsonl"));
+    const TrainResult result =
+        train(graph, train_data(), augmentation(), config_.train, seed(), config_.run.workers,
+              folder / "checkpoint.safetensors", recorded(folder / "history.jsonl"));
     const Evaluation validation = evaluate(graph, result.weights, train_data().validation);
     const Evaluation test = evaluate(graph, result.weights, train_data().test);
-    write_safetensors(folder / "weights.safetensors", result.weights, {{"network", name}, {"format", "pt"}});
+    write_safetensors(folder / "weights.safetensors", result.weights,
+                      {{"network", name}, {"format", "pt"}});
     write_json(folder / "train.json", "vpunas.train/1",
                {{"network", name},
                 {"macs", count_macs(graph)},
@@ -200,8 +231,8 @@ void Sitting::train_networks() {
                 {"test_images", test.images},
                 {"curve", to_json(result.curve)}});
     fs::remove(folder / "checkpoint.safetensors");
-    work_.note("train", cat(name, ": test accuracy ", fixed(100 * test.accuracy, 2), " % after ", result.images_seen,
-                            " images in ", duration(result.seconds)));
+    work_.note("train", cat(name, ": test accuracy ", fixed(100 * test.accuracy, 2), " % after ",
+                            result.images_seen, " images in ", duration(result.seconds)));
   }
 }
 
@@ -211,9 +242,10 @@ void Sitting::export_networks() {
     Graph graph = deployed(architecture);
     graph.name = name;
     const fs::path weights = file("train/" + name + "/weights.safetensors");
-    if (!fs::exists(weights)) fail(weights.string(), ": ", name, " is not trained yet; run `vpunas train` first");
-    deliver(architecture, graph, read_safetensors(weights), data(input_sides(config_).deploy).test, config_.exporting, device(),
-            file("export/" + name), work_);
+    if (!fs::exists(weights))
+      fail(weights.string(), ": ", name, " is not trained yet; run `vpunas train` first");
+    deliver(architecture, graph, read_safetensors(weights), data(input_sides(config_).deploy).test,
+            config_.exporting, device(), file("export/" + name), work_);
   }
 }
 
@@ -226,16 +258,26 @@ void Sitting::benchmark() {
   for (const std::string& name : run_.networks()) {
     const Graph graph = deployed(network(name));
     const fs::path trained_path = file("train/" + name + "/train.json");
-    const Json accuracy = fs::exists(trained_path) ? read_json(trained_path, "vpunas.train/1").at("test_accuracy") : Json();
-    const auto row = [&](const std::string& on, const std::string& runtime, Mode how, const std::string& precision,
-                         const Json& predicted, const Json& measured) {
-      rows.push_back({{"network", name},          {"device", on},          {"runtime", runtime},
-                      {"mode", mode_name(how)},   {"precision", precision}, {"predicted", predicted},
-                      {"measured", measured},     {"macs", count_macs(graph)}, {"parameters", count_parameters(graph)},
+    const Json accuracy = fs::exists(trained_path)
+                              ? read_json(trained_path, "vpunas.train/1").at("test_accuracy")
+                              : Json();
+    const auto row = [&](const std::string& on, const std::string& runtime, Mode how,
+                         const std::string& precision, const Json& predicted,
+                         const Json& measured) {
+      rows.push_back({{"network", name},
+                      {"device", on},
+                      {"runtime", runtime},
+                      {"mode", mode_name(how)},
+                      {"precision", precision},
+                      {"predicted", predicted},
+                      {"measured", measured},
+                      {"macs", count_macs(graph)},
+                      {"parameters", count_parameters(graph)},
                       {"test_accuracy", accuracy}});
     };
     const auto predicted = model(graph);
-    row("MYRIADX", "vpunas model", Mode::throughput, "FP16", predicted ? to_json(*predicted) : Json(), Json());
+    row("MYRIADX", "vpunas model", Mode::throughput, "FP16",
+        predicted ? to_json(*predicted) : Json(), Json());
     for (const std::string& on : config_.benchmark.devices) {
       if (on == "MYRIADX") continue;
       work_.note("benchmark", cat("measuring ", name, " on ", on));
@@ -264,7 +306,8 @@ Json Sitting::result() const {
   };
   Json mobilenet_ms, cpu_ms;
   for (const Json& row : benchmarks.value("rows", Json::array())) {
-    if (row["network"] == "mobilenet_v2" && row["device"] == "MYRIADX" && !row["predicted"].is_null()) {
+    if (row["network"] == "mobilenet_v2" && row["device"] == "MYRIADX" &&
+        !row["predicted"].is_null()) {
       mobilenet_ms = row["predicted"]["ms"];
     }
     if (row["network"] == "found" && row["device"] == "CPU" && !row["measured"].is_null()) {

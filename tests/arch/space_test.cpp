@@ -103,17 +103,11 @@ TEST(StemShape, AgreesWithTheGraph) {
 }
 
 TEST(Choose, RefusesChoicesOfAnotherSpace) {
-  EXPECT_MENTIONS(error_of([] {
-                    choose(small_space(), {0, 0}, "x");
-                  }),
+  EXPECT_MENTIONS(error_of([] { choose(small_space(), {0, 0}, "x"); }),
                   "has 3 slots, the choice 2");
-  EXPECT_MENTIONS(error_of([] {
-                    choose(small_space(), {0, 3, 0}, "x");
-                  }),
+  EXPECT_MENTIONS(error_of([] { choose(small_space(), {0, 3, 0}, "x"); }),
                   "slot 1 has no candidate 3");
-  EXPECT_MENTIONS(error_of([] {
-                    choose(small_space(), {-1, 0, 0}, "x");
-                  }),
+  EXPECT_MENTIONS(error_of([] { choose(small_space(), {-1, 0, 0}, "x"); }),
                   "slot 0 has no candidate");
 }
 

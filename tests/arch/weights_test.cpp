@@ -111,9 +111,7 @@ TEST(CheckWeights, NamesTheFirstTensorThatIsWrong) {
   };
   EXPECT_EQ(error([](Weights&) {}), "");
   EXPECT_MENTIONS(error([](auto& w) { w.erase("layer.1.bias"); }), "tensor layer.1.bias: missing");
-  EXPECT_MENTIONS(error([](auto& w) {
-                    w["layer.0.weight"].dims = {4, 2, 9};
-                  }),
+  EXPECT_MENTIONS(error([](auto& w) { w["layer.0.weight"].dims = {4, 2, 9}; }),
                   "tensor layer.0.weight: has dims [4, 2, 9], the network needs [4, 2, 3, 3]");
   EXPECT_MENTIONS(error([](auto& w) { w["layer.0.weight"].data.pop_back(); }), "layer.0.weight");
   EXPECT_MENTIONS(error([](auto& w) { w["layer.1.weight"].data[2] = NAN; }),

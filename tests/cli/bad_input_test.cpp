@@ -1,4 +1,5 @@
-// Every mistake gets one line that says what, where and what to do, and the exit code of docs/formats.md.
+// Every mistake gets one line that says what, where and what to do, and the exit code of
+// docs/formats.md.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,7 +20,9 @@ void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.name; 
 class BadInput : public testing::TestWithParam<Mistake> {
  protected:
   BadInput() {
-    const auto file = [&](const char* name, const std::string& text) { write_file(folder_.path() / name, text); };
+    const auto file = [&](const char* name, const std::string& text) {
+      write_file(folder_.path() / name, text);
+    };
     file("key.toml", "[search]\nlamda = 1\n");
     file("section.toml", "[serach]\nlr = 0.1\n");
     file("range.toml", "[search]\nlr = -1.0\n");
@@ -33,7 +36,8 @@ class BadInput : public testing::TestWithParam<Mistake> {
   }
   // @ stands for the test's folder.
   std::string expand(std::string text) const {
-    for (size_t at; (at = text.find('@')) != std::string::npos;) text.replace(at, 1, folder_.path().string());
+    for (size_t at; (at = text.find('@')) != std::string::npos;)
+      text.replace(at, 1, folder_.path().string());
     return text;
   }
 
@@ -49,29 +53,40 @@ TEST_P(BadInput, IsOneLineAndAnExitCode) {
   ASSERT_NE(error_at, std::string::npos) << result.errors;
   const std::string line = result.errors.substr(error_at);
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1) << line;
-  for (const std::string& part : GetParam().said) EXPECT_NE(line.find(expand(part)), std::string::npos) << part << "\n" << line;
+  for (const std::string& part : GetParam().said)
+    EXPECT_NE(line.find(expand(part)), std::string::npos) << part << "\n" << line;
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Mistakes, BadInput,
     testing::Values(
-        Mistake{"NoVerb", {}, {"--help"}},
-        Mistake{"UnknownVerb", {"serach"}, {"serach"}},
+        Mistake{"NoVerb", {}, {"--help"}}, Mistake{"UnknownVerb", {"serach"}, {"serach"}},
         Mistake{"UnknownOption", {"run", "--budgt", "1ms"}, {"--budgt"}},
         Mistake{"MissingConfig", {"run", "-c", "@/none.toml", "-o", "@/run"}, {"@/none.toml"}},
         Mistake{"UnknownKey", {"run", "-c", "@/key.toml", "-o", "@/run"}, {"key.toml:2", "lamda"}},
-        Mistake{"UnknownSection", {"run", "-c", "@/section.toml", "-o", "@/run"}, {"section.toml:1", "serach", "search"}},
-        Mistake{"OutOfRange", {"run", "-c", "@/range.toml", "-o", "@/run"}, {"range.toml:2", "search.lr"}},
-        Mistake{"WrongType", {"run", "-c", "@/type.toml", "-o", "@/run"}, {"type.toml:2", "search.lr"}},
+        Mistake{"UnknownSection",
+                {"run", "-c", "@/section.toml", "-o", "@/run"},
+                {"section.toml:1", "serach", "search"}},
+        Mistake{"OutOfRange",
+                {"run", "-c", "@/range.toml", "-o", "@/run"},
+                {"range.toml:2", "search.lr"}},
+        Mistake{
+            "WrongType", {"run", "-c", "@/type.toml", "-o", "@/run"}, {"type.toml:2", "search.lr"}},
         Mistake{"BrokenToml", {"run", "-c", "@/broken.toml", "-o", "@/run"}, {"broken.toml:1"}},
-        Mistake{"UnknownKeyOnTheCommandLine", {"run", "--set", "train.lrr=1", "-o", "@/run"}, {"train.lrr", "lr"}},
+        Mistake{"UnknownKeyOnTheCommandLine",
+                {"run", "--set", "train.lrr=1", "-o", "@/run"},
+                {"train.lrr", "lr"}},
         Mistake{"BrokenSet", {"run", "--set", "nonsense", "-o", "@/run"}, {"nonsense"}},
-        Mistake{"BadBudget", {"search", "--budget", "fast", "--set", "data.format=synthetic", "-o", "@/run"}, {"fast"}},
+        Mistake{"BadBudget",
+                {"search", "--budget", "fast", "--set", "data.format=synthetic", "-o", "@/run"},
+                {"fast"}},
         Mistake{"ImpossibleBudget",
                 {"search", "--budget", "0.001ms", "--set", "data.format=synthetic", "-o", "@/run"},
                 {"cannot be met"},
                 3},
-        Mistake{"UnknownDevice", {"profile", "-d", "TPU", "--set", "data.format=synthetic", "-o", "@/run"}, {"TPU", "MYRIADX"}},
+        Mistake{"UnknownDevice",
+                {"profile", "-d", "TPU", "--set", "data.format=synthetic", "-o", "@/run"},
+                {"TPU", "MYRIADX"}},
         Mistake{"UnknownSpace", {"space", "qiuck"}, {"qiuck", "quick"}},
         Mistake{"BrokenSpace", {"space", "@/broken.json"}, {"broken.json"}},
         Mistake{"ForeignJson", {"space", "@/foreign.json"}, {"foreign.json"}},
@@ -80,12 +95,14 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"MissingData", {"profile", "--data", "@/none", "-o", "@/run"}, {"@/none"}},
         Mistake{"EmptyData", {"profile", "--data", "@/empty", "-o", "@/run"}, {"@/empty"}},
         Mistake{"NotTrained", {"evaluate", "-o", "@/run"}, {"weights.safetensors", "vpunas train"}},
-        Mistake{"OutputIsAFile", {"profile", "--set", "data.format=synthetic", "-o", "@/file.bin/run"}, {"@/file.bin/run"}}),
+        Mistake{"OutputIsAFile",
+                {"profile", "--set", "data.format=synthetic", "-o", "@/file.bin/run"},
+                {"@/file.bin/run"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Help, EveryVerbHasAnExample) {
-  for (const char* verb : {"run", "profile", "search", "train", "export", "benchmark", "report", "evaluate", "devices", "space",
-                           "zoo", "explain"}) {
+  for (const char* verb : {"run", "profile", "search", "train", "export", "benchmark", "report",
+                           "evaluate", "devices", "space", "zoo", "explain"}) {
     const ProcessResult result = test::vpunas({verb, "--help"});
     EXPECT_EQ(result.exit_code, 0) << verb;
     EXPECT_NE(result.output.find("Example"), std::string::npos) << verb;
@@ -100,8 +117,10 @@ TEST(Help, TellsTheVersion) {
 
 TEST(Verbs, ExplainAndZooPrintTables) {
   EXPECT_NE(test::vpunas({"zoo"}).output.find("mobilenet_v2"), std::string::npos);
-  EXPECT_NE(test::vpunas({"zoo", "mobilenet_v2"}).output.find("3504872 parameters"), std::string::npos);
-  EXPECT_NE(test::vpunas({"explain", "mobilenet_v2"}).output.find("features.18.0"), std::string::npos);
+  EXPECT_NE(test::vpunas({"zoo", "mobilenet_v2"}).output.find("3504872 parameters"),
+            std::string::npos);
+  EXPECT_NE(test::vpunas({"explain", "mobilenet_v2"}).output.find("features.18.0"),
+            std::string::npos);
 }
 
 }  // namespace

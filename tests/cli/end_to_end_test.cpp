@@ -22,9 +22,11 @@ TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
   const ProcessResult result = test::vpunas(test::tiny_run(folder.path()), 600);
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   const fs::path run = folder.path() / "run";
-  for (const char* file : {"latency.json", "search.json", "architectures/found.json", "train/found/weights.safetensors",
-                           "export/found/model.onnx", "export/found/model.xml", "export/found/model.bin", "export/found/labels.txt",
-                           "benchmark.json", "result.json", "report.html"}) {
+  for (const char* file :
+       {"latency.json", "search.json", "architectures/found.json",
+        "train/found/weights.safetensors", "export/found/model.onnx", "export/found/model.xml",
+        "export/found/model.bin", "export/found/labels.txt", "benchmark.json", "result.json",
+        "report.html"}) {
     EXPECT_TRUE(fs::exists(run / file)) << file;
   }
   const Json figures = read_json(run / "result.json", "vpunas.result/1");
@@ -33,7 +35,8 @@ TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
   EXPECT_GE(figures.at("ir_top1_agreement").get<double>(), 0.99);
   EXPECT_GT(figures.at("measured_cpu_ms").get<double>(), 0);
 
-  // Everything is done: the second time takes no work, and evaluating gives the accuracy of the first.
+  // Everything is done: the second time takes no work, and evaluating gives the accuracy of the
+  // first.
   const auto before = fs::last_write_time(run / "export/found/model.onnx");
   EXPECT_EQ(test::vpunas(test::tiny_run(folder.path()), 600).exit_code, 0);
   EXPECT_EQ(fs::last_write_time(run / "export/found/model.onnx"), before);
@@ -71,8 +74,10 @@ TEST(EndToEndSlow, InterruptSavesAndSaysHowToResume) {
   const TemporaryFolder folder;
   std::vector<std::string> words = test::tiny_run(folder.path(), "search");
   words.insert(words.end(), {"--set", "search.epochs=50"});
-  words.insert(words.begin(), {"/usr/bin/timeout", "-s", "INT", "8", (program_folder() / "vpunas").string()});
-  const ProcessResult result = run_process(words, {.environment = {}, .folder = {}, .timeout = std::chrono::seconds(120)});
+  words.insert(words.begin(),
+               {"/usr/bin/timeout", "-s", "INT", "8", (program_folder() / "vpunas").string()});
+  const ProcessResult result =
+      run_process(words, {.environment = {}, .folder = {}, .timeout = std::chrono::seconds(120)});
   EXPECT_NE(result.errors.find("to resume: "), std::string::npos) << result.errors;
   EXPECT_TRUE(fs::exists(folder.path() / "run/search/checkpoint.safetensors"));
 }

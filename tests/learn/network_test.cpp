@@ -15,7 +15,9 @@ torch::Tensor random_image(const Shape& shape) {
   return torch::rand({2, shape.c, shape.h, shape.w}) * 255;
 }
 
-double largest_difference(const torch::Tensor& a, const torch::Tensor& b) { return (a - b).abs().max().item<double>(); }
+double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
 
 TEST(Network, GivesTheShapesOfItsGraph) {
   for (const auto& [name, graph] : cases::graph_cases()) {
@@ -39,7 +41,9 @@ TEST(Network, FoldedAgreesWithUnfolded) {
     const auto image = random_image(graph.input_shape());
     const auto expected = plain.forward(image, Statistics::running);
     const double scale = std::max(1.0, expected.abs().max().item<double>());
-    EXPECT_LT(largest_difference(expected, folded.forward(image, Statistics::running)) / scale, 1e-4) << name;
+    EXPECT_LT(largest_difference(expected, folded.forward(image, Statistics::running)) / scale,
+              1e-4)
+        << name;
   }
 }
 
@@ -68,7 +72,8 @@ TEST(Network, GradientsMatchFiniteDifferences) {
   const auto image = random_image(graph.input_shape());
   const auto loss_of = [&] { return network.forward(image, Statistics::batch).square().sum(); };
   loss_of().backward();
-  for (const char* wanted : {"features.1.conv.0.0.weight", "features.2.bn1.weight", "classifier.1.weight"}) {
+  for (const char* wanted :
+       {"features.1.conv.0.0.weight", "features.2.bn1.weight", "classifier.1.weight"}) {
     bool found = false;
     for (auto& parameter : network.parameters()) {
       if (parameter.name != wanted) continue;
@@ -103,8 +108,9 @@ TEST(Supernet, OnePathEqualsTheNetworkItStandsFor) {
   }
 }
 
-// dL/du by the gates against finite differences of the loss of the relaxed network sum_i softmax(u)_i o_i, at the point where
-// the active path has all the weight: there the two agree up to p0 * p1 of the straight-through step, so directions must.
+// dL/du by the gates against finite differences of the loss of the relaxed network sum_i
+// softmax(u)_i o_i, at the point where the active path has all the weight: there the two agree up
+// to p0 * p1 of the straight-through step, so directions must.
 TEST(Supernet, GatesPointToTheBetterCandidate) {
   const SearchSpace space = test::small_space();
   Supernet supernet(space, {}, 1);

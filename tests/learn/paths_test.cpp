@@ -13,7 +13,8 @@ TEST(FairChoice, DrawsEveryCandidateEquallyOften) {
   for (const Slot& slot : space.slots) counts.emplace_back(slot.candidates.size(), 0);
   for (int64_t step = 0; step < 60; ++step) {
     const Choice choice = fair_choice(space, 1, step);
-    for (size_t slot = 0; slot < choice.size(); ++slot) ++counts[slot][static_cast<size_t>(choice[slot])];
+    for (size_t slot = 0; slot < choice.size(); ++slot)
+      ++counts[slot][static_cast<size_t>(choice[slot])];
   }
   for (const auto& slot : counts) {
     for (const int count : slot) EXPECT_EQ(count, 60 / static_cast<int>(slot.size()));
@@ -28,7 +29,8 @@ TEST(SampleGates, DrawsPathsByTheirProbability) {
   const PerCandidate probability{{0.7, 0.2, 0.1}};
   Random random({1});
   std::vector<int> active(3, 0);
-  for (int i = 0; i < 4000; ++i) ++active[static_cast<size_t>(sample_gates(probability, random).paths[0].active)];
+  for (int i = 0; i < 4000; ++i)
+    ++active[static_cast<size_t>(sample_gates(probability, random).paths[0].active)];
   EXPECT_GT(active[0], active[1]);
   EXPECT_GT(active[1], active[2]);
   EXPECT_GT(active[2], 0);
@@ -42,7 +44,8 @@ TEST(SampleGates, TakesOnePathWhereTheOthersHaveNoProbability) {
   EXPECT_EQ(sample.paths[0].other, 1);
 }
 
-// With the two gates g and a loss a*g0 + b*g1, dL/du must be that of the softmax: p0*p1*(a - b) for the active one.
+// With the two gates g and a loss a*g0 + b*g1, dL/du must be that of the softmax: p0*p1*(a - b) for
+// the active one.
 TEST(Gates, GradientIsThatOfTheSoftmaxOfTwo) {
   const PerCandidate probability{{0.6, 0.4}};
   Random random({2});

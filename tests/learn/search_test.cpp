@@ -19,7 +19,8 @@ SearchConfig quick_search(const std::string& algorithm) {
   return config;
 }
 
-SearchResult run(const SearchProblem& problem, const SearchConfig& config, const fs::path& checkpoint, const Work& work = {}) {
+SearchResult run(const SearchProblem& problem, const SearchConfig& config,
+                 const fs::path& checkpoint, const Work& work = {}) {
   return search(problem, test::small_data(), {}, config, 5, 1, checkpoint, work);
 }
 
@@ -31,7 +32,8 @@ TEST_P(SearchByAlgorithm, DeliversANetworkWithinItsBudget) {
     const TemporaryFolder folder;
     const double budget = range.least.ms + share * (range.greatest.ms - range.least.ms);
     const SearchProblem problem = test::small_problem(budget);
-    const SearchResult result = run(problem, quick_search(GetParam()), folder.path() / "checkpoint");
+    const SearchResult result =
+        run(problem, quick_search(GetParam()), folder.path() / "checkpoint");
     const Latency whole = *problem.price(choose(problem.deploy_space, result.choice, "found"));
     EXPECT_LE(whole.ms, budget);
     EXPECT_DOUBLE_EQ(whole.ms, result.predicted.ms);
@@ -71,7 +73,8 @@ TEST(Search, RefusesAnImpossibleBudgetBeforeAnyTraining) {
   EXPECT_EQ(steps, 0);
 }
 
-// The table is half of what whole networks cost: the search must notice and still deliver within the budget.
+// The table is half of what whole networks cost: the search must notice and still deliver within
+// the budget.
 TEST(Search, MeetsTheBudgetAlsoWhereTheTableIsTooLow) {
   const TemporaryFolder folder;
   SearchProblem problem = test::small_problem(12);
@@ -95,8 +98,8 @@ TEST(Search, EndsWithTheBudgetCodeWhereOnlyTheTableFits) {
   }
 }
 
-// A slot offers a block that destroys the image (its weights cannot help: 1x1 stride 4 sees one pixel in 16) and one that
-// keeps it, at equal cost: the search must prefer the latter.
+// A slot offers a block that destroys the image (its weights cannot help: 1x1 stride 4 sees one
+// pixel in 16) and one that keeps it, at equal cost: the search must prefer the latter.
 TEST(Search, FindsTheAccurateBlockWherePriceDoesNotMatter) {
   SearchProblem problem = test::small_problem(1000);
   BlockSpec blind = test::block(BlockKind::conv, 16, 4);

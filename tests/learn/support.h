@@ -11,18 +11,32 @@
 namespace vpunas::test {
 
 inline BlockSpec block(BlockKind kind, int channels, int stride, double expansion = 1) {
-  return {.kind = kind, .kernel = 3, .expansion = expansion, .out_channels = channels, .stride = stride, .se = {}, .act = Act::relu};
+  return {.kind = kind,
+          .kernel = 3,
+          .expansion = expansion,
+          .out_channels = channels,
+          .stride = stride,
+          .se = {},
+          .act = Act::relu};
 }
 
 // Three slots on 16x16 images; the last one can be skipped.
 inline SearchSpace small_space() {
-  SearchSpace space{.name = "small", .input = {3, 16, 16}, .classes = 10, .bn_eps = 1e-5, .stem = {}, .slots = {}, .head = {}};
+  SearchSpace space{.name = "small",
+                    .input = {3, 16, 16},
+                    .classes = 10,
+                    .bn_eps = 1e-5,
+                    .stem = {},
+                    .slots = {},
+                    .head = {}};
   space.stem = {.channels = 8, .kernel = 3, .stride = 1, .act = Act::relu, .pool = false};
   space.head = {.channels = 32, .act = Act::relu, .dropout = 0};
   space.slots = {
       {{block(BlockKind::mbconv, 16, 2, 2), block(BlockKind::fused_mbconv, 16, 2, 2)}},
-      {{block(BlockKind::mbconv, 24, 2, 2), block(BlockKind::residual, 24, 2), block(BlockKind::conv, 24, 2)}},
-      {{block(BlockKind::skip, 0, 1), block(BlockKind::mbconv, 24, 1, 2), block(BlockKind::residual, 24, 1)}},
+      {{block(BlockKind::mbconv, 24, 2, 2), block(BlockKind::residual, 24, 2),
+        block(BlockKind::conv, 24, 2)}},
+      {{block(BlockKind::skip, 0, 1), block(BlockKind::mbconv, 24, 1, 2),
+        block(BlockKind::residual, 24, 1)}},
   };
   return space;
 }
@@ -34,13 +48,15 @@ inline Dataset small_data(int64_t train_images = 512) {
   config.validation = 0.25;
   config.test_limit = 200;
   Dataset data = read_dataset(config, {.channels = 3, .height = 16, .width = 16}, 3);
-  std::vector<int64_t> first(static_cast<size_t>(std::min<int64_t>(train_images, data.train.size())));
+  std::vector<int64_t> first(
+      static_cast<size_t>(std::min<int64_t>(train_images, data.train.size())));
   for (size_t i = 0; i < first.size(); ++i) first[i] = static_cast<int64_t>(i);
   data.train = subset(data.train, first);
   return data;
 }
 
-// Milliseconds that depend on multiply-accumulates alone: exact, additive, and simple to reason about.
+// Milliseconds that depend on multiply-accumulates alone: exact, additive, and simple to reason
+// about.
 inline std::optional<Latency> macs_price(const Graph& graph) {
   const double ms = static_cast<double>(count_macs(graph)) / 1e5;
   return Latency{ms, ms, ms};
@@ -48,7 +64,12 @@ inline std::optional<Latency> macs_price(const Graph& graph) {
 
 inline SearchProblem small_problem(double budget_ms) {
   const SearchSpace space = small_space();
-  const Provenance provenance{.device = "test", .runtime = "macs", .mode = Mode::latency, .precision = "", .repeats = 0, .date = ""};
+  const Provenance provenance{.device = "test",
+                              .runtime = "macs",
+                              .mode = Mode::latency,
+                              .precision = "",
+                              .repeats = 0,
+                              .date = ""};
   return {.train_space = space,
           .deploy_space = space,
           .preprocess = {},

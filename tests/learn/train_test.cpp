@@ -19,15 +19,17 @@ TrainConfig quick_recipe(double epochs) {
   return config;
 }
 
-TrainResult run(const TrainConfig& config, const fs::path& checkpoint, const Work& work = {}, int64_t images = 512) {
-  return train(small_network(), test::small_data(images), {.crop_padding = 2, .flip = true}, config, 7, 1, checkpoint, work);
+TrainResult run(const TrainConfig& config, const fs::path& checkpoint, const Work& work = {},
+                int64_t images = 512) {
+  return train(small_network(), test::small_data(images), {.crop_padding = 2, .flip = true}, config,
+               7, 1, checkpoint, work);
 }
 
 TEST(Train, LearnsTheSyntheticClasses) {
   const TemporaryFolder folder;
   const Dataset data = test::small_data(1500);
-  const TrainResult result =
-      train(small_network(), data, {}, quick_recipe(8), 7, 1, folder.path() / "checkpoint.safetensors", {});
+  const TrainResult result = train(small_network(), data, {}, quick_recipe(8), 7, 1,
+                                   folder.path() / "checkpoint.safetensors", {});
   EXPECT_GT(evaluate(small_network(), result.weights, data.test).accuracy, 0.6);  // chance is 0.1
   ASSERT_FALSE(result.curve.empty());
   EXPECT_LT(result.curve.back().train_loss, result.curve.front().train_loss);
@@ -35,7 +37,8 @@ TEST(Train, LearnsTheSyntheticClasses) {
 
 TEST(Train, SameSeedGivesTheSameWeights) {
   const TemporaryFolder folder;
-  const TrainResult a = run(quick_recipe(1), folder.path() / "a"), b = run(quick_recipe(1), folder.path() / "b");
+  const TrainResult a = run(quick_recipe(1), folder.path() / "a"),
+                    b = run(quick_recipe(1), folder.path() / "b");
   EXPECT_EQ(a.weights, b.weights);
 }
 

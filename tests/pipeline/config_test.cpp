@@ -18,7 +18,8 @@ TEST(Config, EveryCommittedConfigurationLoads) {
 
 TEST(Config, ResolvedTextReadsBackToItself) {
   const TemporaryFolder folder;
-  Config config = read_config({}, {parse_override("search.epochs=2.5"), parse_override("run.name=other")});
+  Config config =
+      read_config({}, {parse_override("search.epochs=2.5"), parse_override("run.name=other")});
   write_file(folder.path() / "config.toml", config_text(config));
   EXPECT_EQ(config_text(read_config(folder.path() / "config.toml", {})), config_text(config));
 }
@@ -26,12 +27,14 @@ TEST(Config, ResolvedTextReadsBackToItself) {
 TEST(Config, TheCommandLineBeatsTheFile) {
   const TemporaryFolder folder;
   write_file(folder.path() / "a.toml", "[train]\nepochs = 3.0\n");
-  EXPECT_EQ(read_config(folder.path() / "a.toml", {parse_override("train.epochs=7")}).train.epochs, 7);
+  EXPECT_EQ(read_config(folder.path() / "a.toml", {parse_override("train.epochs=7")}).train.epochs,
+            7);
 }
 
 TEST(Config, NamesTheKeysThatDiffer) {
   const std::string a = config_text(read_config({}, {}));
-  const std::string b = config_text(read_config({}, {parse_override("train.lr=0.01"), parse_override("run.seed=9")}));
+  const std::string b =
+      config_text(read_config({}, {parse_override("train.lr=0.01"), parse_override("run.seed=9")}));
   EXPECT_EQ(differing_keys(a, b), (std::vector<std::string>{"run.seed", "train.lr"}));
   EXPECT_TRUE(differing_keys(a, a).empty());
 }

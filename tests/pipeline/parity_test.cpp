@@ -1,4 +1,5 @@
-// One table of graphs: what OpenVINO computes from our ONNX must be what libtorch computes from the graph.
+// One table of graphs: what OpenVINO computes from our ONNX must be what libtorch computes from the
+// graph.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -44,10 +45,12 @@ double relative_difference(const std::vector<float>& a, const std::vector<float>
 
 class Parity : public testing::Test {
  protected:
-  std::vector<float> by_openvino(const FoldedNetwork& network, OnnxDialect dialect, const std::string& pixels) {
+  std::vector<float> by_openvino(const FoldedNetwork& network, OnnxDialect dialect,
+                                 const std::string& pixels) {
     write_onnx(folder_.path() / "model.onnx", network.graph, network.weights, dialect);
     write_file(folder_.path() / "pixels", pixels);
-    return device_.infer(folder_.path() / "model.onnx", "CPU", "f32", folder_.path() / "pixels", image_count);
+    return device_.infer(folder_.path() / "model.onnx", "CPU", "f32", folder_.path() / "pixels",
+                         image_count);
   }
 
   TemporaryFolder folder_;
@@ -59,11 +62,16 @@ TEST_F(Parity, OpenVinoComputesWhatLibtorchComputes) {
     const Weights weights = random_weights(graph, 5);
     const std::string pixels = random_pixels(graph.input_shape());
     const auto expected = logits(graph, weights, image_set(pixels, graph.input_shape()));
-    EXPECT_LT(relative_difference(expected, by_openvino({graph, weights}, OnnxDialect::standard, pixels)), 1e-3)
+    EXPECT_LT(
+        relative_difference(expected, by_openvino({graph, weights}, OnnxDialect::standard, pixels)),
+        1e-3)
         << name << ", unfolded";
     const FoldedNetwork folded = fold(graph, weights);
-    EXPECT_LT(relative_difference(expected, by_openvino(folded, OnnxDialect::standard, pixels)), 1e-3) << name << ", folded";
-    EXPECT_LT(relative_difference(expected, by_openvino(folded, OnnxDialect::myriadx, pixels)), 1e-3)
+    EXPECT_LT(relative_difference(expected, by_openvino(folded, OnnxDialect::standard, pixels)),
+              1e-3)
+        << name << ", folded";
+    EXPECT_LT(relative_difference(expected, by_openvino(folded, OnnxDialect::myriadx, pixels)),
+              1e-3)
         << name << ", MyriadX's spellings";
   }
 }

@@ -37,7 +37,9 @@ TEST(Run, RemembersWhatIsDone) {
 
 TEST(Run, RefusesOtherSettingsAndNamesThem) {
   const TemporaryFolder folder;
-  { vpunas::Run run(configured({}), folder.path(), Existing::resume); }
+  {
+    vpunas::Run run(configured({}), folder.path(), Existing::resume);
+  }
   const std::string message = refusal(configured({"search.lr=0.5"}), folder.path());
   EXPECT_NE(message.find("search.lr"), std::string::npos) << message;
   EXPECT_NE(message.find("--restart"), std::string::npos) << message;
@@ -57,7 +59,9 @@ TEST(Run, OtherMeasurementsOnlyMakeMeasuringDueAgain) {
 
 TEST(Run, RestartClearsTheFolder) {
   const TemporaryFolder folder;
-  { vpunas::Run(configured({}), folder.path(), Existing::resume).set_done(Stage::profile, 1); }
+  {
+    vpunas::Run(configured({}), folder.path(), Existing::resume).set_done(Stage::profile, 1);
+  }
   write_file(folder.path() / "search.json", "{}");
   const vpunas::Run again(configured({"search.lr=0.5"}), folder.path(), Existing::restart);
   EXPECT_FALSE(again.is_done(Stage::profile));
@@ -80,7 +84,9 @@ TEST(Run, OneProcessAtATime) {
 
 TEST(Run, RefusesADamagedState) {
   const TemporaryFolder folder;
-  { vpunas::Run run(configured({}), folder.path(), Existing::resume); }
+  {
+    vpunas::Run run(configured({}), folder.path(), Existing::resume);
+  }
   write_file(folder.path() / "run.json", "{\"schema\": \"vpunas.run/1\", \"stag");
   EXPECT_NE(refusal(configured({}), folder.path()).find("run.json"), std::string::npos);
 }
@@ -88,7 +94,8 @@ TEST(Run, RefusesADamagedState) {
 TEST(Run, SaysThatAFolderCannotBeWritten) {
   const TemporaryFolder folder;
   write_file(folder.path() / "file", "x");
-  EXPECT_NE(refusal(configured({}), folder.path() / "file" / "run").find("another -o folder"), std::string::npos);
+  EXPECT_NE(refusal(configured({}), folder.path() / "file" / "run").find("another -o folder"),
+            std::string::npos);
 }
 
 TEST(Pricing, NamesTheDevicesThatThereAre) {
