@@ -28,7 +28,7 @@ test: build-all ## set up, build and run all tests
 test-fast: build-all ## the tests that take seconds
 	@cd build/release && ctest --output-on-failure -j $(JOBS) -L fast
 
-check: ## what CI checks besides the tests: warnings, sanitizers on the core, formatting, clang-tidy
+check: ## what CI checks besides the tests: sanitizers on the core, formatting, clang-tidy
 	@scripts/setup.sh --dev
 	@scripts/check.sh
 

@@ -35,6 +35,23 @@ TEST(Train, LearnsTheSyntheticClasses) {
   EXPECT_LT(result.curve.back().train_loss, result.curve.front().train_loss);
 }
 
+// Ten steps with a fixed seed: any change of initialisation, order of images, loss or optimiser
+// shows here. The tolerance leaves room for other processors' rounding.
+TEST(Train, FollowsItsGoldenCurve) {
+  constexpr double golden[] = {2.3052, 2.2995, 2.2851, 2.2782, 2.2682,
+                               2.2594, 2.2445, 2.2558, 2.2092, 2.2556};
+  const TemporaryFolder folder;
+  std::vector<double> losses;
+  Work work;
+  work.report = [&](const Event& event) {
+    if (event.kind == Event::Kind::step) losses.push_back(event.metrics.at("loss"));
+  };
+  run(quick_recipe(1.25), folder.path() / "checkpoint", work);
+  ASSERT_EQ(losses.size(), std::size(golden));
+  for (size_t i = 0; i < losses.size(); ++i)
+    EXPECT_NEAR(losses[i], golden[i], 0.02) << "step " << i;
+}
+
 TEST(Train, SameSeedGivesTheSameWeights) {
   const TemporaryFolder folder;
   const TrainResult a = run(quick_recipe(1), folder.path() / "a"),
