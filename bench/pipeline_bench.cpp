@@ -57,7 +57,7 @@ void train_mobilenet_v2_at_32(benchmark::State& state) {
   const Graph graph =
       lower(with_input(find_network("mobilenet_v2", data_folder()), {3, 32, 32}, 10), {});
   TrainConfig config;
-  config.batch_size = 64;
+  config.recipe.batch_size = 64;
   config.epochs = 0.5;
   int64_t images = 0;
   for (auto _ : state) {

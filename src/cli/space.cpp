@@ -29,13 +29,7 @@ void add_space(CLI::App& app, Action& action) {
       if (options->size > 0)
         space = with_input(space, {space.input.c, options->size, options->size}, space.classes);
       const Pricing device = pricing(options->device, parse_mode(options->mode));
-      const Provenance provenance{.device = device.device,
-                                  .runtime = device.runtime,
-                                  .mode = device.mode,
-                                  .precision = device.precision,
-                                  .repeats = device.repeats,
-                                  .date = timestamp()};
-      const LatencyTable table = build_table(space, {}, device.price, provenance, work);
+      const LatencyTable table = price_space(space, {}, device, work);
       const LatencyRange range = latency_range(space, table);
       std::cout << "space " << space.name << ": input " << space.input << ", " << space.classes
                 << " classes, " << space.slots.size() << " slots, " << count_choices(space)

@@ -38,6 +38,21 @@ torch::Tensor pad(const torch::Tensor& x, const Padding& p, double value) {
   return F::pad(x, F::PadFuncOptions({p.left, p.right, p.top, p.bottom}).value(value));
 }
 
+torch::Tensor per_channel(const torch::Tensor& v) { return v.view({1, -1, 1, 1}); }
+
+// On a 1x1 map a padded kernel sees padding everywhere but at its centre: the same function by a
+// 1x1 kernel, which oneDNN's depthwise backward does a hundred times faster.
+torch::Tensor convolve_pixel(const Conv& conv, const torch::Tensor& x, const torch::Tensor& weight,
+                             const torch::Tensor& bias) {
+  const auto centre = weight.narrow(2, conv.padding.top, 1).narrow(3, conv.padding.left, 1);
+  if (conv.groups == 1 || weight.size(1) > 1 || weight.size(0) != conv.groups) {
+    return torch::conv2d(x, centre, bias, {1, 1}, at::IntArrayRef{0, 0}, conv.dilation,
+                         conv.groups);
+  }
+  const auto y = x * per_channel(centre.flatten());
+  return bias.defined() ? y + per_channel(bias) : y;
+}
+
 torch::Tensor convolve(const Conv& conv, torch::Tensor x, const torch::Tensor& weight,
                        const torch::Tensor& bias) {
   Padding padding = conv.padding;
@@ -45,8 +60,14 @@ torch::Tensor convolve(const Conv& conv, torch::Tensor x, const torch::Tensor& w
     x = pad(x, padding, 0);
     padding = {};
   }
-  return torch::conv2d(x, weight, bias, {conv.sh, conv.sw}, {padding.top, padding.left},
-                       conv.dilation, conv.groups);
+  if (x.size(2) == 1 && x.size(3) == 1 && conv.dilation == 1 && 2 * padding.top + 1 == conv.kh &&
+      2 * padding.left + 1 == conv.kw) {
+    return convolve_pixel(conv, x, weight, bias);
+  }
+  const auto y = torch::conv2d(x, weight, bias, {conv.sh, conv.sw}, {padding.top, padding.left},
+                               conv.dilation, conv.groups);
+  // An image of one channel has no memory format of its own and would make all behind it NCHW.
+  return y.contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
 torch::Tensor activate(const Activation& activation, const torch::Tensor& x, bool in_place) {
@@ -105,8 +126,6 @@ torch::Tensor resize(const Resize& layer, const torch::Tensor& x) {
     return at::_upsample_nearest_exact2d(x, {layer.h, layer.w});
   return torch::upsample_bilinear2d(x, {layer.h, layer.w}, /*align_corners=*/false);
 }
-
-torch::Tensor per_channel(const torch::Tensor& v) { return v.view({1, -1, 1, 1}); }
 
 bool is_trained(const std::string& parameter) {
   return parameter == "weight" || parameter == "bias";

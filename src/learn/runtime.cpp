@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "learn/torch.h"
@@ -18,7 +19,9 @@ void tune_allocator(char** argv) {
   const char* present = std::getenv(variable);
   if (present == nullptr) {
     setenv(variable, setting, 1);
-    execv("/proc/self/exe", argv);  // returns only on failure: then we run without huge pages
+    std::error_code unknown;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", unknown);
+    execv(program.c_str(), argv);  // returns only on failure: then we run without huge pages
   }
   if (present == nullptr || std::strcmp(present, setting) == 0) unsetenv(variable);
   mallopt(M_MMAP_MAX, 0);

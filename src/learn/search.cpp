@@ -89,7 +89,7 @@ class Search {
         checkpoint_(std::move(checkpoint)),
         work_(work),
         supernet_(problem.train_space, problem.preprocess, seed),
-        sgd_(config.momentum, config.weight_decay),
+        sgd_(config.recipe.momentum, config.recipe.weight_decay),
         preference_(zeros_like(problem.train_space)),
         adam_(config.arch_lr, zeros_like(problem.train_space)),
         key_(work_key()) {
@@ -149,13 +149,13 @@ class Search {
 
   int64_t weight_steps() const {
     const double images = config_.epochs * static_cast<double>(data_.train.size());
-    return std::max<int64_t>(1, std::llround(images / config_.batch_size));
+    return std::max<int64_t>(1, std::llround(images / config_.recipe.batch_size));
   }
 
   void train_weights() {
     const int64_t total = weight_steps();
     if (weight_step_ >= total) return;
-    Loader loader(data_.train, augmentation_, config_.batch_size, seed_, weight_step_,
+    Loader loader(data_.train, augmentation_, config_.recipe.batch_size, seed_, weight_step_,
                   std::max(1, workers_));
     work_.report({.kind = Event::Kind::begin,
                   .stage = stage_name,
@@ -168,12 +168,13 @@ class Search {
       const Choice choice = fair_choice(problem_.train_space, seed_, weight_step_);
       const auto outputs =
           supernet_.forward(to_tensor(batch, data_.train.shape), choice, Statistics::train);
-      const auto loss =
-          F::cross_entropy(outputs, labels_tensor(batch),
-                           F::CrossEntropyFuncOptions().label_smoothing(config_.label_smoothing));
+      const auto loss = F::cross_entropy(
+          outputs, labels_tensor(batch),
+          F::CrossEntropyFuncOptions().label_smoothing(config_.recipe.label_smoothing));
       loss.backward();
       const double progress = static_cast<double>(weight_step_ + 1) / static_cast<double>(total);
-      sgd_.step(supernet_.parameters(choice), cosine_rate(config_.lr, config_.warmup, progress));
+      sgd_.step(supernet_.parameters(choice),
+                cosine_rate(config_.recipe.lr, config_.recipe.warmup, progress));
       ++weight_step_;
       const double value = checked(loss.item<double>(), "shared weights");
       loss_sum += value;
@@ -350,7 +351,8 @@ class Search {
           "the preferences hardly moved (entropy near uniform): more arch_steps or a higher "
           "arch_lr");
     }
-    result.images_seen = weight_step_ * config_.batch_size + arch_step_ * config_.arch_batch_size;
+    result.images_seen =
+        weight_step_ * config_.recipe.batch_size + arch_step_ * config_.arch_batch_size;
     result.seconds = watch_.seconds();
     result.core_seconds = core_seconds();
   }

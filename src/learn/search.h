@@ -7,21 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "base/config.h"
 #include "data/loader.h"
 #include "latency/chain.h"
+#include "learn/recipe.h"
 
 namespace vpunas {
 
 struct SearchConfig {
   std::string algorithm = "gates";
   double epochs = 1;
-  int batch_size = 128;
-  double lr = 0.1;
-  double momentum = 0.9;
-  double weight_decay = 4e-5;
-  double warmup = 0.05;
-  double label_smoothing = 0.1;
+  Recipe recipe;
   int arch_steps = 150;
   int arch_batch_size = 64;
   double arch_lr = 0.05;
@@ -35,13 +30,7 @@ void fields(Fields& f, SearchConfig& c) {
     one_of({"gates", "gumbel"}));
   f("epochs", c.epochs, "passes over the training images for the shared weights",
     between(0.001, 100000));
-  f("batch_size", c.batch_size, "images a step of the shared weights", between(1, 65536));
-  f("lr", c.lr, "peak learning rate of the shared weights", between(0, 100));
-  f("momentum", c.momentum, "Nesterov momentum", between(0, 0.9999));
-  f("weight_decay", c.weight_decay, "of convolution and linear weights", between(0, 1));
-  f("warmup", c.warmup, "share of the weight steps with a rising learning rate", between(0, 0.9));
-  f("label_smoothing", c.label_smoothing, "share of the target spread over all classes",
-    between(0, 0.9));
+  fields(f, c.recipe);
   f("arch_steps", c.arch_steps, "steps of the preferences, on held-out images and frozen weights",
     between(1, 1000000));
   f("arch_batch_size", c.arch_batch_size, "held-out images a step of the preferences",

@@ -88,15 +88,17 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
   const std::string key = work_key(graph, data, augmentation, config, seed);
   Network fresh(graph, seed);
   Average start(fresh, config.ema_decay);
-  Training training{std::move(fresh), Sgd(config.momentum, config.weight_decay), std::move(start)};
+  Training training{std::move(fresh), Sgd(config.recipe.momentum, config.recipe.weight_decay),
+                    std::move(start)};
   if (const auto saved = read_checkpoint(checkpoint, key)) training.load(*saved);
 
   const auto images = static_cast<double>(data.train.size());
-  const auto total = std::max<int64_t>(1, std::llround(config.epochs * images / config.batch_size));
+  const auto total =
+      std::max<int64_t>(1, std::llround(config.epochs * images / config.recipe.batch_size));
   const int64_t points =
       std::clamp<int64_t>(static_cast<int64_t>(std::ceil(config.epochs)), 8, 200);
   const auto epoch = [&](int64_t step) {
-    return static_cast<double>(step) * config.batch_size / images;
+    return static_cast<double>(step) * config.recipe.batch_size / images;
   };
   // Curves are drawn from a part of the validation images, so that watching does not cost more than
   // learning.
@@ -110,7 +112,7 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
     return config.ema_decay > 0 ? training.average.weights() : training.network.weights();
   };
 
-  Loader loader(data.train, augmentation, config.batch_size, seed, training.step,
+  Loader loader(data.train, augmentation, config.recipe.batch_size, seed, training.step,
                 std::max(1, workers));
   CheckpointClock clock;
   Stopwatch watch(training.earlier_seconds);
@@ -126,20 +128,20 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
     }
     const Batch batch = loader.next();
     const double lr =
-        cosine_rate(config.lr, config.warmup,
+        cosine_rate(config.recipe.lr, config.recipe.warmup,
                     static_cast<double>(training.step + 1) / static_cast<double>(total));
     const auto outputs =
         training.network.forward(to_tensor(batch, data.train.shape), Statistics::train).flatten(1);
-    const auto loss =
-        F::cross_entropy(outputs, labels_tensor(batch),
-                         F::CrossEntropyFuncOptions().label_smoothing(config.label_smoothing));
+    const auto loss = F::cross_entropy(
+        outputs, labels_tensor(batch),
+        F::CrossEntropyFuncOptions().label_smoothing(config.recipe.label_smoothing));
     loss.backward();
     training.sgd.step(training.network.parameters(), lr);
     if (config.ema_decay > 0) training.average.update(training.network, training.step);
     const double loss_value = loss.item<double>();
     if (!std::isfinite(loss_value)) {
       fail("training of ", graph.name, ": the loss is not finite at step ", training.step,
-           "; lower the learning rate (--lr, now ", config.lr, ")");
+           "; lower the learning rate (--lr, now ", config.recipe.lr, ")");
     }
     ++training.step;
     training.loss_sum += loss_value;
@@ -168,7 +170,7 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
                  .metrics = {{"loss", loss_value}}});
   }
   work.report({.kind = Event::Kind::end, .stage = "train", .what = "train " + graph.name});
-  return {averaged(), training.curve, training.step * config.batch_size, watch.seconds()};
+  return {averaged(), training.curve, training.step * config.recipe.batch_size, watch.seconds()};
 }
 
 }  // namespace vpunas

@@ -6,33 +6,20 @@
 #include <vector>
 
 #include "arch/weights.h"
-#include "base/config.h"
 #include "data/loader.h"
+#include "learn/recipe.h"
 
 namespace vpunas {
 
 struct TrainConfig {
   double epochs = 2;
-  int batch_size = 128;
-  double lr = 0.1;
-  double momentum = 0.9;
-  double weight_decay = 4e-5;
-  double warmup = 0.05;
-  double label_smoothing = 0.1;
+  Recipe recipe;
   double ema_decay = 0.99;
 };
 template <class Fields>
 void fields(Fields& f, TrainConfig& c) {
   f("epochs", c.epochs, "passes over the training images; fractions count", between(0.001, 100000));
-  f("batch_size", c.batch_size, "images a step", between(1, 65536));
-  f("lr", c.lr, "peak learning rate of SGD", between(0, 100));
-  f("momentum", c.momentum, "Nesterov momentum", between(0, 0.9999));
-  f("weight_decay", c.weight_decay,
-    "of convolution and linear weights; not of batch norm and biases", between(0, 1));
-  f("warmup", c.warmup, "share of the steps with a rising learning rate, before the cosine",
-    between(0, 0.9));
-  f("label_smoothing", c.label_smoothing, "share of the target spread over all classes",
-    between(0, 0.9));
+  fields(f, c.recipe);
   f("ema_decay", c.ema_decay, "decay a step of the averaged weights that are delivered; 0: none",
     between(0, 0.99999));
 }

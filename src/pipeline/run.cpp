@@ -211,4 +211,15 @@ Pricing pricing(const std::string& device, Mode mode) {
           options.iterations};
 }
 
+LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
+                         const Pricing& device, const Work& work) {
+  const Provenance provenance{.device = device.device,
+                              .runtime = device.runtime,
+                              .mode = device.mode,
+                              .precision = device.precision,
+                              .repeats = device.repeats,
+                              .date = timestamp()};
+  return build_table(space, preprocess, device.price, provenance, work);
+}
+
 }  // namespace vpunas

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "arch/space.h"
-#include "latency/latency.h"
+#include "latency/table.h"
 #include "pipeline/config.h"
 
 namespace vpunas {
@@ -77,5 +77,9 @@ struct Pricing {
   int repeats = 0;
 };
 Pricing pricing(const std::string& device, Mode mode);
+
+// The space's table on that device, with its provenance.
+LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
+                         const Pricing& device, const Work& work);
 
 }  // namespace vpunas

@@ -133,14 +133,7 @@ class Sitting {
 
 void Sitting::profile() {
   const Pricing device = pricing(config_.latency.device, mode());
-  const Provenance provenance{.device = device.device,
-                              .runtime = device.runtime,
-                              .mode = device.mode,
-                              .precision = device.precision,
-                              .repeats = device.repeats,
-                              .date = timestamp()};
-  const LatencyTable table =
-      build_table(spaces().deploy, spaces().preprocess, device.price, provenance, work_);
+  const LatencyTable table = price_space(spaces().deploy, spaces().preprocess, device, work_);
   const LatencyRange range = latency_range(spaces().deploy, table);
   work_.note("profile", cat("space ", spaces().deploy.name, ": ", count_choices(spaces().deploy),
                             " networks, ", fixed(range.least.ms, 3), " to ",

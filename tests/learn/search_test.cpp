@@ -13,7 +13,7 @@ SearchConfig quick_search(const std::string& algorithm) {
   SearchConfig config;
   config.algorithm = algorithm;
   config.epochs = 4;
-  config.batch_size = 32;
+  config.recipe.batch_size = 32;
   config.arch_steps = 30;
   config.arch_batch_size = 64;
   return config;

@@ -14,8 +14,8 @@ Graph small_network() { return lower(choose(test::small_space(), {1, 1, 2}, "sma
 TrainConfig quick_recipe(double epochs) {
   TrainConfig config;
   config.epochs = epochs;
-  config.batch_size = 64;
-  config.lr = 0.1;
+  config.recipe.batch_size = 64;
+  config.recipe.lr = 0.1;
   return config;
 }
 
@@ -99,8 +99,8 @@ TEST(Train, RefusesADamagedCheckpoint) {
 TEST(Train, SaysThatTheLossIsNotFinite) {
   const TemporaryFolder folder;
   TrainConfig config = quick_recipe(4);
-  config.lr = 100;
-  config.warmup = 0;
+  config.recipe.lr = 100;
+  config.recipe.warmup = 0;
   Dataset data = test::small_data();
   data.train.load = [](int64_t, uint8_t* pixels) { std::fill(pixels, pixels + 768, uint8_t{255}); };
   Preprocess huge;
