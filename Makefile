@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check bench results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check tidy bench results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -28,9 +28,15 @@ test: build-all ## set up, build and run all tests
 test-fast: build-all ## the tests that take seconds
 	@cd build/release && ctest --output-on-failure -j $(JOBS) -L fast
 
-check: ## what CI checks besides the tests: sanitizers on the core, formatting, clang-tidy
+check: ## what CI checks besides the tests: formatting, sanitizers on the core
 	@scripts/setup.sh --dev
 	@scripts/check.sh
+
+tidy: ## clang-tidy on the core (minutes)
+	@scripts/setup.sh --dev
+	@cmake --preset asan > /dev/null
+	@git ls-files 'src/base/*.cpp' 'src/arch/*.cpp' 'src/onnx/*.cpp' 'src/latency/*.cpp' 'src/myriadx/*.cpp' 'src/data/*.cpp' \
+	  | xargs -P $(JOBS) -n 4 .venv-dev/bin/clang-tidy -p build/asan --quiet
 
 bench: build ## benchmarks (run them on a quiet machine)
 	@cmake --build --preset release -j $(JOBS) --target pipeline_bench
@@ -39,7 +45,7 @@ bench: build ## benchmarks (run them on a quiet machine)
 results: ## copy the figures of the last quick run to docs/results
 	@scripts/results.sh
 
-blob-compiler: ## fetch Intel's MyriadX compiler (its own licence)
+blob-compiler: setup ## fetch Intel's MyriadX compiler (its own licence)
 	@scripts/blob_compiler.sh
 
 format: ## format the sources

@@ -47,7 +47,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 say "downloading openvino $version (27 MB)"
-python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.8 \
+.venv/bin/python -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.8 \
   --implementation cp --platform manylinux2014_x86_64 "openvino==$version" -d "$work" \
   || fail "pip could not download openvino==$version; is the network up?"
 python3 -m zipfile -e "$work"/openvino-*.whl "$work/wheel"

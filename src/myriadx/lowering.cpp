@@ -378,8 +378,8 @@ class Lowering {
   }
   void lower_layer(int i, const Lrn&) { lower_shave(i, "lrn", kAnyStrides, Shaves::all); }
 
-  // clip(x + 3, 0, 6) / 6, as our ONNX spells it for this compiler: behind a convolution the sum goes
-  // into its bias and the clipping into the NCE.
+  // clip(x + 3, 0, 6) / 6, as our ONNX spells it for this compiler: behind a convolution the sum
+  // goes into its bias and the clipping into the NCE.
   void hard_sigmoid(int i) {
     int x = input(i);
     const auto stage = [&](const char* kind, const char* suffix, int output) {

@@ -155,8 +155,7 @@ void merge_activations(Program& program) {
   const std::vector<int> order = program.order();
   for (const int index : order) {
     Step& step = program.steps[size_t(index)];
-    if (step.removed || step.kind != Kind::shave ||
-        !is_one_of(step.stage.kind, {"sum", "prod"}))
+    if (step.removed || step.kind != Kind::shave || !is_one_of(step.stage.kind, {"sum", "prod"}))
       continue;
     const int middle = step.outputs[0];
     if (program.tensors[size_t(middle)].consumers.size() != 1) continue;

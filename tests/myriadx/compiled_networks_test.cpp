@@ -158,7 +158,8 @@ TEST(CompiledNetworks, EveryStageIsTheCompilers) {
     std::map<std::string, std::vector<std::string>> compiled;
     std::string before_min;
     for (Row row : read_csv(folder / ("compiled_stages_" + streams + "stream.csv.gz"))) {
-      // The study's h-sigmoid is ReLU in the NCE, Min and Power; ours, spelled with Clip, has no Min.
+      // The study's h-sigmoid is ReLU in the NCE, Min and Power; ours, spelled with Clip, has no
+      // Min.
       if (row.at("type") == "Min") {
         before_min = row.at("in_loc");
         continue;
