@@ -136,7 +136,7 @@ TEST(Time, APriceIsFast) {
                    .count());
   }
   std::printf("a price of MobileNetV2: %.2f ms\n", least);
-  EXPECT_LT(least, 200);
+  EXPECT_LT(least, 1000);
 }
 
 std::string error_of(const std::string& text) {
