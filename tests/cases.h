@@ -116,6 +116,8 @@ inline std::vector<GraphCase> other_cases() {
   cases.push_back(
       row("act_leaky_slope", image, {Activation{.act = Act::leaky_relu, .slope = 0.1}}));
   for (GraphCase& added : std::vector<GraphCase>{
+           row("prelu", image, {Conv{.out_channels = 4}, PRelu{}}),
+           row("prelu_on_vector", image, {Linear{.out_features = 8}, PRelu{}, Linear{4}}),
            fork("add", Add{}, {1, 2}),
            fork("add_three", Add{}, {1, 2, 1}),
            fork("mul", Mul{}, {1, 2}),

@@ -127,6 +127,14 @@ class Interpreter {
     for (size_t i = 0; i < out.data.size(); ++i) out.data[i] = activate(activation, in[0]->data[i]);
   }
 
+  void apply(const PRelu&, const Inputs& in, Image& out) {
+    const auto& slope = parameter("weight");
+    for_each(out.shape, [&](int c, int y, int x) {
+      const double value_in = in[0]->at(c, y, x);
+      out.at(c, y, x) = value_in < 0 ? value_in * value(slope, c) : value_in;
+    });
+  }
+
   void apply(const Add&, const Inputs& in, Image& out) {
     for (const Image* image : in)
       for (size_t i = 0; i < out.data.size(); ++i) out.data[i] += image->data[i];

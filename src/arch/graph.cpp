@@ -162,6 +162,7 @@ Shape infer_shape(const Layer& layer, const std::vector<Shape>& inputs) {
             if (!std::isfinite(activation.slope)) fail("its slope is not a number");
             return inputs[0];
           },
+          [&](const PRelu&) { return inputs[0]; },
           [&](const Add&) {
             for (const Shape& in : inputs) require_same(inputs[0], in);
             return inputs[0];
@@ -189,9 +190,11 @@ int Graph::add(std::string node_name, Layer layer, std::vector<int> inputs) {
     fail("node ", node_name, " (", layer_name(layer), "): ", problem);
   };
   if (node_name.empty()) fail("a ", layer_name(layer), " node has no name");
-  if (std::holds_alternative<Input>(layer) != nodes.empty())
-    reject(nodes.empty() ? "the first node must be the input"
-                         : "only the first node can be the input");
+  const bool input_expected = nodes.empty() || std::holds_alternative<Input>(nodes.back().layer);
+  if (nodes.empty() && !std::holds_alternative<Input>(layer))
+    reject("the first node must be the input");
+  if (std::holds_alternative<Input>(layer) && !input_expected)
+    reject("inputs stand before all other nodes");
   std::vector<Shape> shapes;
   for (const int input : inputs) {
     if (input < 0 || input >= static_cast<int>(nodes.size()))
@@ -209,15 +212,28 @@ int Graph::add(std::string node_name, Layer layer, std::vector<int> inputs) {
   return static_cast<int>(nodes.size()) - 1;
 }
 
+size_t count_inputs(const Graph& graph) {
+  size_t count = 0;
+  while (count < graph.nodes.size() && std::holds_alternative<Input>(graph.nodes[count].layer))
+    ++count;
+  return count;
+}
+
+void require_one_input(const Graph& graph) {
+  if (const size_t count = count_inputs(graph); count != 1)
+    fail("network ", graph.name, ": has ", count, " inputs, only one image can be served here");
+}
+
 const char* layer_name(const Layer& layer) {
   return std::visit(
       Overload{[](const Input&) { return "Input"; }, [](const Conv&) { return "Conv"; },
                [](const BatchNorm&) { return "BatchNorm"; },
                [](const ScaleShift&) { return "ScaleShift"; },
-               [](const Activation&) { return "Activation"; }, [](const Add&) { return "Add"; },
-               [](const Mul&) { return "Mul"; }, [](const Concat&) { return "Concat"; },
-               [](const Slice&) { return "Slice"; }, [](const Permute&) { return "Permute"; },
-               [](const Pool&) { return "Pool"; }, [](const GlobalPool&) { return "GlobalPool"; },
+               [](const Activation&) { return "Activation"; }, [](const PRelu&) { return "PRelu"; },
+               [](const Add&) { return "Add"; }, [](const Mul&) { return "Mul"; },
+               [](const Concat&) { return "Concat"; }, [](const Slice&) { return "Slice"; },
+               [](const Permute&) { return "Permute"; }, [](const Pool&) { return "Pool"; },
+               [](const GlobalPool&) { return "GlobalPool"; },
                [](const Linear&) { return "Linear"; }, [](const Softmax&) { return "Softmax"; },
                [](const Resize&) { return "Resize"; }, [](const Lrn&) { return "Lrn"; }},
       layer);
@@ -243,6 +259,7 @@ std::vector<std::pair<std::string, std::vector<int64_t>>> layer_parameters(const
                 {"weight", dims}, {"bias", dims}, {"running_mean", dims}, {"running_var", dims}};
           },
           [&](const ScaleShift& scale) { return with_bias({{"weight", {input.c}}}, scale.shift); },
+          [&](const PRelu&) { return Parameters{{"weight", {input.c}}}; },
           [&](const Linear& linear) {
             return with_bias({{"weight", {linear.out_features, input.elements()}}}, linear.bias);
           },

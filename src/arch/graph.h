@@ -35,7 +35,8 @@ enum class Rounding { floor, ceil };
 // --- Layers. Parameters are tensors named NODE.PARAMETER; their dims are in brackets,
 // torchvision's convention. ---
 
-// The image, as 0..255 in the channel order of Graph::preprocess. Always node 0.
+// Node 0 is the image, as 0..255 in the channel order of Graph::preprocess. Further inputs stand
+// right behind it; who serves one image only refuses them (require_one_input).
 struct Input {
   Shape shape;
   bool operator==(const Input&) const = default;
@@ -64,6 +65,10 @@ struct Activation {
   Act act = Act::relu;
   double slope = 0.01;  // of leaky_relu
   bool operator==(const Activation&) const = default;
+};
+// x where positive, else weight * x: weight [channels] (He et al., arXiv:1502.01852).
+struct PRelu {
+  bool operator==(const PRelu&) const = default;
 };
 // Sum of two or more tensors of one shape.
 struct Add {
@@ -129,8 +134,8 @@ struct Lrn {
   bool operator==(const Lrn&) const = default;
 };
 
-using Layer = std::variant<Input, Conv, BatchNorm, ScaleShift, Activation, Add, Mul, Concat, Slice,
-                           Permute, Pool, GlobalPool, Linear, Softmax, Resize, Lrn>;
+using Layer = std::variant<Input, Conv, BatchNorm, ScaleShift, Activation, PRelu, Add, Mul, Concat,
+                           Slice, Permute, Pool, GlobalPool, Linear, Softmax, Resize, Lrn>;
 
 // Visits a Layer: std::visit(Overload{[](const Conv& conv) {...}, ...}, node.layer).
 template <class... Functions>
@@ -178,6 +183,11 @@ struct Graph {
   bool operator==(const Graph&) const = default;
 };
 
+// Nodes that are inputs: the first ones.
+size_t count_inputs(const Graph& graph);
+// Throws Error naming the network where it has more than the image.
+void require_one_input(const Graph& graph);
+
 // The output shape of `layer` on `inputs`. Throws Error where it does not fit, and where a tensor
 // would have more than 2^31 elements or a layer more than 2^45 multiply-accumulates, so that sums
 // over a graph cannot overflow.
@@ -196,7 +206,7 @@ int64_t count_macs(const Graph& graph);
 int64_t node_macs(const Graph& graph, size_t node);
 
 // Trained parameters: weights and biases of convolutions and linear layers, 2 a channel of batch
-// norm and scale-shift; running statistics and the preprocessing node are not counted.
+// norm and scale-shift, 1 of PRelu; running statistics and the preprocessing node are not counted.
 int64_t count_parameters(const Graph& graph);
 
 const char* act_name(Act act);

@@ -274,6 +274,8 @@ Weights random_weights(const Graph& graph, uint64_t seed) {
     double least = -0.1, most = 0.1;
     if (parameter == "running_var" || (parameter == "weight" && is_affine(node.layer))) {
       least = 0.8, most = 1.2;
+    } else if (std::holds_alternative<PRelu>(node.layer)) {
+      least = 0, most = 0.5;
     } else if (parameter == "weight") {
       const double fan_in = static_cast<double>(elements) / static_cast<double>(dims[0]);
       most = std::sqrt(6.0 / fan_in);

@@ -16,6 +16,7 @@ torch::Tensor initial(const Layer& layer, const std::string& parameter,
                       const std::vector<int64_t>& dims, Random random) {
   if (parameter == "running_var") return torch::ones(dims);
   if (parameter != "weight") return torch::zeros(dims);
+  if (std::holds_alternative<PRelu>(layer)) return torch::full(dims, 0.25);
   double deviation = 0;
   if (const auto* conv = std::get_if<Conv>(&layer)) {
     deviation =
@@ -134,6 +135,7 @@ bool is_trained(const std::string& parameter) {
 }  // namespace
 
 Network::Network(Graph graph, uint64_t seed) : graph_(std::move(graph)) {
+  require_one_input(graph_);
   tensors_.resize(graph_.nodes.size());
   last_use_.assign(graph_.nodes.size(), -1);
   std::vector<int> readers(graph_.nodes.size(), 0);
@@ -220,6 +222,7 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
             return l.shift ? scaled + per_channel(tensor("bias")) : scaled;
           },
           [&](const Activation& l) { return activate(l, input(0), may_overwrite_[index]); },
+          [&](const PRelu&) { return torch::prelu(input(0), tensor("weight")); },
           [&](const vpunas::Add&) {
             auto sum = input(0) + input(1);
             for (size_t i = 2; i < node.inputs.size(); ++i) sum = sum + input(i);

@@ -281,6 +281,8 @@ class Lowering {
     }
   }
 
+  void lower_layer(int i, const PRelu&) { lower_shave(i, "prelu", kPlaneStrides, Shaves::two); }
+
   void lower_layer(int i, const Add&) {
     int sum = input(i);
     for (size_t k = 1; k < node(i).inputs.size(); ++k) {

@@ -13,10 +13,11 @@ namespace vpunas {
 // as Mul(x, Sigmoid(x)), because Intel's compiler knows no HardSwish and refuses HardSigmoid.
 enum class OnnxDialect { standard, myriadx };
 
-// Input "image" [1, c, h, w] float32 holding 0..255 values, output "logits" [1, classes]. The
-// preprocessing and labels of the graph go into the model's metadata. Operators carry the names of
-// the nodes. Two things come back in another spelling of the same meaning: Activation none is left
-// out, and a pooling that rounds up but whose last window is dropped rounds down.
+// Input "image" [1, c, h, w] float32 holding 0..255 values (further inputs carry their nodes'
+// names), output "logits" [1, classes]. The preprocessing and labels of the graph go into the
+// model's metadata. Operators carry the names of the nodes. Two things come back in another
+// spelling of the same meaning: Activation none is left out, and a pooling that rounds up but whose
+// last window is dropped rounds down.
 std::string to_onnx(const Graph& graph, const Weights& weights,
                     OnnxDialect dialect = OnnxDialect::standard);
 void write_onnx(const std::filesystem::path& path, const Graph& graph, const Weights& weights,

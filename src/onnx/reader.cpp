@@ -110,7 +110,7 @@ class GraphReader {
     fuse();
     graph_.name = model_.name;
     read_metadata();
-    read_input();
+    read_inputs();
     for (size_t i = 0; i < model_.operators.size(); ++i)
       if (!absorbed_[i]) read_operator(model_.operators[i]);
     check_output();
@@ -165,19 +165,19 @@ class GraphReader {
       graph_.preprocess.labels = parse_labels(found->second);
   }
 
-  void read_input() {
-    std::vector<const ValueInfo*> inputs;  // old exporters list the weights, too
-    for (const ValueInfo& input : model_.inputs)
-      if (!find_constant(input.name)) inputs.push_back(&input);
-    if (inputs.size() != 1) fail("has ", inputs.size(), " inputs, not one image");
-    const auto& [name, dims] = *inputs[0];
-    if (dims.size() != 4 || dims[0] > 1)
-      fail("input ", name, " is not [1, channels, height, width]");
-    const Shape shape = {to_int(dims[1]), to_int(dims[2]), to_int(dims[3])};
-    values_[name] = {graph_.add(name, Input{shape}, {}), false};
+  void read_inputs() {
+    for (const auto& [name, dims] : model_.inputs) {
+      if (find_constant(name)) continue;  // old exporters list the weights, too
+      if (dims.size() != 4 || dims[0] > 1)
+        fail("input ", name, " is not [1, channels, height, width]");
+      const Shape shape = {to_int(dims[1]), to_int(dims[2]), to_int(dims[3])};
+      values_[name] = {graph_.add(name, Input{shape}, {}), false};
+    }
+    if (graph_.nodes.empty()) fail("has no input");
+    const int channels = graph_.input_shape().c;
     if (const auto& mean = graph_.preprocess.mean;
-        !mean.empty() && mean.size() != static_cast<size_t>(shape.c))
-      fail(preprocess_key, ": ", mean.size(), " means for an image of ", shape.c, " channels");
+        !mean.empty() && mean.size() != static_cast<size_t>(channels))
+      fail(preprocess_key, ": ", mean.size(), " means for an image of ", channels, " channels");
   }
 
   void check_output() {
@@ -368,6 +368,7 @@ class GraphReader {
         {"Relu", &GraphReader::read_activation},
         {"Clip", &GraphReader::read_clip},
         {"LeakyRelu", &GraphReader::read_activation},
+        {"PRelu", &GraphReader::read_prelu},
         {"Sigmoid", &GraphReader::read_activation},
         {h_sigmoid, &GraphReader::read_activation},
         {h_swish, &GraphReader::read_activation},
@@ -456,6 +457,15 @@ class GraphReader {
                     : op.type == h_swish   ? Act::hswish
                                            : Act::swish;
     put_activation(op, {.act = act});
+  }
+
+  void read_prelu(const Operator& op) {
+    require_inputs(op, 2, 2);
+    const Value in = channels(op);
+    const Constant& slope = constant(op, 1);
+    spend(slope.floats.size());
+    weights_[name_of(op) + ".weight"] = by_channel(slope, in);
+    put(op, PRelu{}, {in.node}, in.flat);
   }
 
   void read_clip(const Operator& op) {

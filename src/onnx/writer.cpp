@@ -59,8 +59,10 @@ class GraphWriter {
     proto_.add_string(GraphField::name, graph_.name.empty() ? "network" : graph_.name);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) write_node(i);
     write_output();
-    const Shape& in = graph_.input_shape();
-    write_value_info(proto_, GraphField::input, "image", {1, in.c, in.h, in.w});
+    for (size_t i = 0; i < count_inputs(graph_); ++i) {
+      const Shape& in = graph_.nodes[i].shape;
+      write_value_info(proto_, GraphField::input, values_[i].name, {1, in.c, in.h, in.w});
+    }
     return std::move(buffer_);
   }
 
@@ -207,7 +209,12 @@ class GraphWriter {
     std::visit([&](const auto& layer) { write_layer(i, layer); }, graph_.nodes[i].layer);
   }
 
-  void write_layer(size_t, const Input&) { values_.push_back({"image", false}); }
+  // The image has its own name, further inputs have their nodes'.
+  void write_layer(size_t i, const Input&) {
+    const std::string& name = graph_.nodes[i].name;
+    const bool reserved = name == "image" || name == "logits";
+    values_.push_back({i == 0 ? "image" : reserved ? fresh(name) : name, false});
+  }
 
   static Attributes window(int kh, int kw, int sh, int sw, const Padding& pad) {
     return {{"kernel_shape", Ints{kh, kw}},
@@ -282,6 +289,15 @@ class GraphWriter {
         if (!myriadx) return gated("HardSigmoid", {in.name}, hard_sigmoid);
         return gated("Div", {shifted_relu6(i), scalar(6)}, {});
     }
+  }
+
+  void write_layer(size_t i, const PRelu&) {
+    const Value in = source(i);
+    const std::string name = graph_.nodes[i].name + ".weight";
+    const std::vector<float>& data = weights_.at(name).data;
+    const auto channels = static_cast<int64_t>(data.size());
+    const Ints dims = in.flat ? Ints{channels} : Ints{channels, 1, 1};
+    emit(i, "PRelu", {in.name, write_tensor(name, dims, data)}, {}, in.flat);
   }
 
   void write_layer(size_t i, const Add&) {

@@ -92,19 +92,29 @@ TEST(GraphAdd, NamesTheNodeInItsErrors) {
   EXPECT_MENTIONS(error_of([&] { graph.add("x", Softmax{}, {1}); }), "node that is not there");
   EXPECT_MENTIONS(error_of([&] { graph.add("x", Softmax{}, {-1}); }), "node that is not there");
   EXPECT_MENTIONS(error_of([&] { graph.add("", Softmax{}, {0}); }), "no name");
-  EXPECT_MENTIONS(error_of([&] { graph.add("x", Input{{3, 4, 4}}, {}); }), "only the first node");
   EXPECT_EQ(graph.nodes.size(), 1u) << "a refused node is not added";
+}
+
+TEST(GraphAdd, TakesSeveralInputsBeforeAllOtherNodes) {
+  Graph graph{.name = "pair", .preprocess = {}, .nodes = {}};
+  graph.add("image", Input{{3, 4, 4}}, {});
+  EXPECT_NO_THROW(require_one_input(graph));
+  graph.add("other", Input{{3, 4, 4}}, {});
+  graph.add("sum", Add{}, {0, 1});
+  EXPECT_MENTIONS(error_of([&] { graph.add("late", Input{{3, 4, 4}}, {}); }), "node late (Input)");
+  EXPECT_EQ(count_inputs(graph), 2u);
+  EXPECT_MENTIONS(error_of([&] { require_one_input(graph); }), "network pair: has 2 inputs");
 }
 
 TEST(Counts, AreOfConvolutionsAndLinearLayers) {
   const Graph graph =
       cases::row("a", {4, 6, 6},
                  {Conv{.out_channels = 8, .kh = 3, .kw = 3, .groups = 2, .bias = true}, BatchNorm{},
-                  ScaleShift{}, GlobalPool{}, Linear{5}})
+                  ScaleShift{}, PRelu{}, GlobalPool{}, Linear{5}})
           .graph;
   EXPECT_EQ(node_macs(graph, 1), 4 * 4 * 8 * 2 * 9);
   EXPECT_EQ(count_macs(graph), 4 * 4 * 8 * 2 * 9 + 8 * 5);
-  EXPECT_EQ(count_parameters(graph), (8 * 2 * 9 + 8) + 16 + 16 + (8 * 5 + 5));
+  EXPECT_EQ(count_parameters(graph), (8 * 2 * 9 + 8) + 16 + 16 + 8 + (8 * 5 + 5));
 }
 
 TEST(Act, HasANameThatParses) {

@@ -63,6 +63,14 @@ TEST(OnnxWriter, KeepsNamesApartThatClashWithItsOwn) {
   EXPECT_EQ(read.weights, weights);
 }
 
+TEST(OnnxWriter, WritesSeveralInputs) {
+  Graph graph{.name = "pair", .preprocess = {}, .nodes = {}};
+  graph.add("image", Input{{4, 6, 6}}, {});
+  graph.add("gate", Input{{4, 1, 1}}, {});
+  graph.add("product", Mul{}, {0, 1});
+  EXPECT_EQ(from_onnx(to_onnx(graph, {}), "model").graph, graph);
+}
+
 TEST(OnnxWriter, WritesAndReadsFiles) {
   const TemporaryFolder folder;
   const Graph graph = cases::graph_cases().back().graph;
