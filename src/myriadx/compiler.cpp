@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/subprocess.h"
 #include "base/text.h"
-#include "myriadx/mapping.h"
 
 namespace vpunas::myriadx {
 namespace {
@@ -64,6 +65,83 @@ std::map<std::string, std::string> label_attributes(const std::vector<std::strin
     }
   }
   return attributes;
+}
+
+// A statement of the dump that has a label: a node, or an edge where `to` is not empty.
+struct Statement {
+  std::string_view from, to, label;
+};
+
+std::vector<Statement> statements(std::string_view dot, const std::string& where) {
+  constexpr std::string_view opening = "label=\"";
+  std::vector<Statement> all;
+  size_t previous = 0;  // the end of the label before; the graph's own has no semicolon behind it
+  for (size_t at = dot.find(opening); at != dot.npos; at = dot.find(opening, at)) {
+    const size_t begin = at + opening.size(), end = dot.find('"', begin);
+    if (end == dot.npos) fail(where, ": truncated stage graph");
+    std::string_view head = dot.substr(previous, at - previous);
+    head.remove_prefix(head.find_last_of(";{}\"") + 1);  // npos + 1 is 0
+    head = trim(head.substr(0, head.find('[')));
+    const size_t arrow = head.find(" -> ");
+    all.push_back({head.substr(0, arrow), arrow == head.npos ? "" : head.substr(arrow + 4),
+                   dot.substr(begin, end - begin)});
+    at = previous = end;
+  }
+  return all;
+}
+
+struct CompiledTensor {
+  Shape shape;
+  Place place = Place::ddr;
+};
+
+// "dims = [W : 28, H : 28, C : 1, N : 1]" and "dataLocation = CMX".
+CompiledTensor tensor_of(const std::vector<std::string_view>& lines) {
+  CompiledTensor tensor{{1, 1, 1}};
+  auto attributes = label_attributes(lines);
+  if (attributes["dataLocation"] == "CMX") tensor.place = Place::cmx;
+  std::string dims = attributes["desc.dims"];
+  std::erase(dims, '[');
+  for (const std::string& entry : split(dims, ',')) {
+    char axis = 0;
+    int size = 0;
+    if (std::sscanf(entry.c_str(), " %c : %9d", &axis, &size) != 2) continue;
+    if (axis == 'C') tensor.shape.c = size;
+    if (axis == 'H') tensor.shape.h = size;
+    if (axis == 'W') tensor.shape.w = size;
+  }
+  return tensor;
+}
+
+struct PlacedStage {
+  int position = 0, index = 0;
+  CompiledStage stage;
+};
+
+// nullopt for what is no stage, and for a view, which does not execute.
+std::optional<PlacedStage> stage_of(const std::vector<std::string_view>& lines) {
+  const std::string first(lines.empty() ? std::string_view() : lines[0]);
+  int position = 0, index = 0, length = 0;
+  if (std::sscanf(first.c_str(), "[%d / %d] Stage %n", &position, &index, &length) != 2 ||
+      length == 0 || position < 0)
+    return std::nullopt;
+  PlacedStage placed{position, index, {first.substr(size_t(length)), {}, label_attributes(lines)}};
+  placed.stage.type = placed.stage.attributes["type"];
+  return placed;
+}
+
+// An edge between a stage and its first input or output.
+void connect(std::string_view kind, const Statement& edge,
+             const std::map<std::string, CompiledTensor, std::less<>>& tensors,
+             std::map<std::string, PlacedStage, std::less<>>& stages) {
+  const bool reads = kind == "StageInput";
+  if (!reads && kind != "StageOutput") return;
+  const auto tensor = tensors.find(reads ? edge.from : edge.to);
+  const auto stage = stages.find(reads ? edge.to : edge.from);
+  if (tensor == tensors.end() || stage == stages.end()) return;
+  CompiledStage& s = stage->second.stage;
+  (reads ? s.input : s.output) = tensor->second.shape;
+  (reads ? s.input_place : s.output_place) = tensor->second.place;
 }
 
 // A .blob's bytes, little-endian.
@@ -153,62 +231,59 @@ void read_tensor(const Blob& blob, size_t at, Shape& shape, std::string& precisi
 
 bool compiler_present(const fs::path& root) { return fs::is_regular_file(program(root)); }
 
+void require_compiler(const fs::path& root) {
+  if (!compiler_present(root)) {
+    fail(program(root).string(),
+         ": Intel's MyriadX compiler is not there; run `make blob-compiler` (Intel's licence)");
+  }
+}
+
 std::vector<CompiledStage> parse_stage_graph(const std::string& dot, const std::string& where) {
   if (dot.find("digraph") == std::string::npos) fail(where, ": is not the compiler's stage graph");
-  struct Placed {
-    int position, index;
-    CompiledStage stage;
-  };
-  std::vector<Placed> placed;
-  constexpr std::string_view opening = "label=\"[";
-  for (size_t at = dot.find(opening); at != std::string::npos; at = dot.find(opening, at)) {
-    at += opening.size();
-    const size_t end = dot.find('"', at);
-    if (end == std::string::npos) fail(where, ": truncated stage graph");
-    const auto lines = label_lines(std::string_view(dot).substr(at, end - at));
-    const std::string first(lines.empty() ? std::string_view() : lines[0]);
-    int position = 0, index = 0, length = 0;
-    if (std::sscanf(first.c_str(), "%d / %d] Stage %n", &position, &index, &length) != 2 ||
-        length == 0)
-      continue;
-    if (position < 0) continue;  // a view, which does not execute
-    CompiledStage stage{first.substr(size_t(length)), {}, label_attributes(lines), false};
-    stage.type = stage.attributes["type"];
-    placed.push_back({position, index, std::move(stage)});
+  std::map<std::string, PlacedStage, std::less<>> placed;  // by identifier, as the tensors
+  std::map<std::string, CompiledTensor, std::less<>> tensors;
+  for (const Statement& statement : statements(dot, where)) {
+    const auto lines = label_lines(statement.label);
+    const std::string_view first = lines.empty() ? std::string_view() : lines[0];
+    if (statement.to.empty()) {
+      if (first.starts_with("Data ")) tensors[std::string(statement.from)] = tensor_of(lines);
+      if (const auto stage = stage_of(lines)) placed[std::string(statement.from)] = *stage;
+    } else if (lines.size() > 1 && lines[1] == "portInd = 0") {
+      connect(first, statement, tensors, placed);
+    }
   }
   // Of two stages at one position the one that is not the NCE's runs in its shadow.
-  const auto is_nce = [](const Placed& p) { return p.stage.type == "MyriadXHwOp"; };
+  const auto is_nce = [](const PlacedStage& p) { return p.stage.type == "MyriadXHwOp"; };
   std::set<int> nce_positions;
-  for (const Placed& p : placed) {
-    if (is_nce(p)) nce_positions.insert(p.position);
+  std::vector<PlacedStage> ordered;
+  for (auto& [id, stage] : placed) {
+    if (is_nce(stage)) nce_positions.insert(stage.position);
+    ordered.push_back(std::move(stage));
   }
-  for (Placed& p : placed) p.stage.in_shadow = !is_nce(p) && nce_positions.count(p.position) > 0;
-  std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
+  for (PlacedStage& p : ordered) p.stage.in_shadow = !is_nce(p) && nce_positions.count(p.position);
+  std::sort(ordered.begin(), ordered.end(), [](const PlacedStage& a, const PlacedStage& b) {
     return std::tuple(a.position, a.stage.in_shadow, a.index) <
            std::tuple(b.position, b.stage.in_shadow, b.index);
   });
   std::vector<CompiledStage> stages;
-  for (Placed& p : placed) stages.push_back(std::move(p.stage));
+  for (PlacedStage& p : ordered) stages.push_back(std::move(p.stage));
   return stages;
 }
 
 CompiledNetwork compile(const fs::path& root, const fs::path& onnx, const fs::path& blob,
                         const CompilerOptions& options) {
   resources(options.streams);
-  if (!compiler_present(root)) {
-    fail(program(root).string(),
-         ": Intel's MyriadX compiler is not there; run `make blob-compiler` (Intel's licence)");
-  }
+  require_compiler(root);
   const TemporaryFolder folder;
   const fs::path config = folder.path() / "config", dot = folder.path() / "stages.dot",
                  output = folder.path() / "network.blob";
   write_file(config, configuration(dot, options));
-  const ProcessResult result =
-      run_process({program(root).string(), "-m", fs::absolute(onnx).string(), "-o", output.string(),
-                   "-ip", "U8", "-c", config.string()},
-                  {.environment = {{"LD_LIBRARY_PATH", fs::absolute(libraries(root)).string()}},
-                   .folder = folder.path().string(),
-                   .timeout = std::chrono::seconds(600)});
+  const ProcessResult result = run_process(
+      {program(root).string(), "-m", fs::absolute(onnx).string(), "-o", output.string(), "-ip",
+       "U8", "-op", options.output == Precision::fp32 ? "FP32" : "FP16", "-c", config.string()},
+      {.environment = {{"LD_LIBRARY_PATH", fs::absolute(libraries(root)).string()}},
+       .folder = folder.path().string(),
+       .timeout = std::chrono::seconds(600)});
   if (result.timed_out) fail(onnx.string(), ": Intel's compiler did not finish within 10 minutes");
   if (result.exit_code != 0 || !fs::exists(output)) {
     const std::string message = last_line(result.errors.empty() ? result.output : result.errors);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "arch/graph.h"
+#include "myriadx/mapping.h"
 
 namespace vpunas::myriadx {
 
@@ -16,6 +16,8 @@ struct CompiledStage {
   std::string name, type;                         // type as "MyriadXHwOp", "Copy", "Sum"
   std::map<std::string, std::string> attributes;  // "numSHAVEs", "hwOpType", "tiling.mode", ...
   bool in_shadow = false;                         // runs beside an NCE stage
+  Shape input = {}, output = {};                  // of the first input and output
+  Place input_place = Place::ddr, output_place = Place::ddr;
 };
 
 struct CompiledNetwork {
@@ -29,13 +31,16 @@ struct CompilerOptions {
   int streams = 2;
   int shaves = 0;  // 0, for both: the default of the streams
   int cmx_slices = 0;
+  Precision output = Precision::fp16;
 };
 
 // True where `make blob-compiler` has been run in `root`.
 bool compiler_present(const std::filesystem::path& root);
+// Throws Error that says how to get it.
+void require_compiler(const std::filesystem::path& root);
 
-// Compiles ONNX (the myriadx dialect) to a .blob with U8 input and FP16 output, and reads the
-// compiler's dumped stage graph. Throws Error with the compiler's own message.
+// Compiles ONNX (the myriadx dialect) to a .blob with U8 input, and reads the compiler's dumped
+// stage graph. Throws Error with the compiler's own message.
 CompiledNetwork compile(const std::filesystem::path& root, const std::filesystem::path& onnx,
                         const std::filesystem::path& blob, const CompilerOptions& options = {});
 
