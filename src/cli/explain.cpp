@@ -1,51 +1,112 @@
 #include <iostream>
 
-#include "arch/zoo.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "myriadx/time.h"
-#include "output/table.h"
+#include "myriadx/comparison.h"
+#include "myriadx/explanation.h"
+#include "myriadx/what_if.h"
+#include "onnx/onnx.h"
+#include "output/explain_text.h"
+#include "pipeline/networks.h"
+#include "pipeline/run.h"
 
 namespace vpunas::cli {
+namespace {
+
+constexpr const char* schema = "vpunas.explain/2";
+
+struct Options {
+  std::string network, json;
+  int size = 0, streams = 2, shaves = 0, cmx_slices = 0;
+  bool stages = false, compiler = false, what_if = true;
+};
+
+myriadx::Resources chip(const Options& options) {
+  myriadx::Resources chip = myriadx::resources(options.streams);
+  if (options.shaves > 0) chip.shaves = options.shaves;
+  if (options.cmx_slices > 0) chip.cmx_slices = options.cmx_slices;
+  return chip;
+}
+
+void write(const std::string& path, const Json& explanation) {
+  if (path != "-") return write_json(path, schema, explanation);
+  Json whole = {{"schema", schema}};
+  whole.update(explanation);
+  std::cout << whole.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+// The host takes FP32, as OpenVINO gives it: the published measurements have that conversion too.
+constexpr myriadx::Precision output = myriadx::Precision::fp32;
+
+// Intel's compiler on the same network, written in the spelling that it knows best.
+myriadx::CompiledNetwork compiled(const Options& options, const myriadx::Resources& chip) {
+  const fs::path root = data_folder().parent_path();
+  myriadx::require_compiler(root);
+  const LoadedNetwork network = load_network(options.network, options.size);
+  const FoldedNetwork folded = fold(network.graph, network.weights);
+  const TemporaryFolder folder;
+  const fs::path onnx = folder.path() / "network.onnx";
+  write_onnx(onnx, folded.graph, folded.weights, OnnxDialect::myriadx);
+  return myriadx::compile(root, onnx, folder.path() / "network.blob",
+                          {.streams = chip.streams,
+                           .shaves = chip.shaves,
+                           .cmx_slices = chip.cmx_slices,
+                           .output = output});
+}
+
+void explain(const Options& options) {
+  const Graph graph = load_graph(options.network, options.size);
+  const myriadx::TimeModel model = time_model();
+  const myriadx::Mapping mapping = myriadx::map(graph, chip(options), output);
+  Json explanation = myriadx::explanation(mapping, model);
+  if (options.what_if) {
+    explanation["what_if"] = myriadx::to_json(myriadx::what_if(mapping, model, output),
+                                              explanation.at("total_ms").get<double>());
+  }
+  if (options.compiler) {
+    explanation["compiler"] =
+        myriadx::to_json(myriadx::compare(mapping, compiled(options, mapping.resources)));
+  }
+  if (!options.json.empty()) write(options.json, explanation);
+  if (options.json == "-") return;
+  std::vector<std::string> parts;
+  for (const std::string& part :
+       {options.stages ? stages_text(explanation) : layers_text(explanation),
+        shares_text(explanation), what_if_text(explanation), compiler_text(explanation),
+        total_text(explanation)}) {
+    if (!part.empty()) parts.push_back(part);
+  }
+  std::cout << join(parts, "\n");
+}
+
+}  // namespace
 
 void add_explain(CLI::App& app, Action& action) {
-  CLI::App* verb = app.add_subcommand("explain", "what a network costs on MyriadX, node by node");
-  struct Options {
-    std::string network;
-    int size = 0, channels = 0, streams = 2;
-  };
+  CLI::App* verb =
+      app.add_subcommand("explain", "what a network costs on MyriadX, layer by layer, and why");
   auto options = std::make_shared<Options>();
-  verb->add_option("NETWORK", options->network, "a network of the zoo, or an architecture file")
+  verb->add_option("NETWORK", options->network,
+                   "a network of the zoo, an architecture file or an ONNX file")
       ->required();
   verb->add_option("--size", options->size, "input side (default: the network's)")
       ->check(CLI::Range(1, 4096));
   verb->add_option("--streams", options->streams, "1, 2 or 3 streams share the chip (default: 2)");
+  verb->add_option("--shaves", options->shaves, "SHAVEs of one stream (default: the streams')")
+      ->check(CLI::Range(1, 16));
+  verb->add_option("--cmx-slices", options->cmx_slices,
+                   "CMX slices of one stream, 128 KiB each (default: the streams')")
+      ->check(CLI::Range(1, 19));
+  verb->add_flag("--stages", options->stages, "every stage of the compiled network");
+  verb->add_flag("!--no-what-if", options->what_if, "leave out what other layers would cost");
+  verb->add_flag("--compiler", options->compiler,
+                 "compare with Intel's compiler (make blob-compiler), stage by stage");
+  verb->add_option("--json", options->json, "write everything as JSON; - for standard output")
+      ->type_name("FILE");
   verb->footer(
-      "Examples: vpunas explain mobilenet_v2\n          vpunas explain "
-      "runs/quick/architectures/found.json");
-  verb->callback([&action, options] {
-    action = [options](const Work&) {
-      Architecture network = find_network(options->network, data_folder());
-      if (options->size > 0) {
-        network =
-            with_input(network, {network.input.c, options->size, options->size}, network.classes);
-      }
-      const myriadx::TimeModel model = myriadx::read_time_model(data_folder() / "myriadx.json");
-      const myriadx::Mapping mapping =
-          myriadx::map(lower(network, {}), myriadx::resources(options->streams));
-      std::vector<std::vector<std::string>> rows;
-      for (const myriadx::NodeCost& node : myriadx::explain(mapping, model)) {
-        rows.push_back({node.node, cat(node.stages), cat(node.nce_stages), cat(node.shave_stages),
-                        cat(node.dma_stages), fixed(node.nce_mcycles, 3), fixed(node.ms, 3)});
-      }
-      const Latency total = myriadx::total_ms(mapping, model);
-      std::cout << text_table({"node", "stages", "NCE", "SHAVE", "DMA", "Mcycles", "ms"}, rows)
-                << '\n'
-                << network.name << " at " << network.input << ": " << fixed(total.ms, 2) << " ms ("
-                << fixed(total.low_ms, 2) << " to " << fixed(total.high_ms, 2) << ") for one of "
-                << options->streams << " streams on MYRIADX\n";
-    };
-  });
+      "Examples: vpunas explain mobilenet_v2\n"
+      "          vpunas explain model.onnx --streams 1 --stages\n"
+      "          vpunas explain runs/quick/architectures/found.json --json -");
+  verb->callback([&action, options] { action = [options](const Work&) { explain(*options); }; });
 }
 
 }  // namespace vpunas::cli

@@ -104,23 +104,4 @@ LatencyFn latency_fn(const TimeModel& model, Mode mode) {
   };
 }
 
-std::vector<NodeCost> explain(const Mapping& mapping, const TimeModel& model) {
-  const std::vector<double> ms = stage_ms(mapping, model);
-  std::vector<NodeCost> costs(mapping.graph.nodes.size());
-  for (size_t i = 0; i < costs.size(); ++i) costs[i].node = mapping.graph.nodes[i].name;
-  for (size_t i = 0; i < ms.size(); ++i) {
-    const Stage& stage = mapping.stages[i];
-    NodeCost& cost = costs[size_t(stage.node)];
-    ++cost.stages;
-    cost.nce_stages += stage.engine == Engine::nce;
-    cost.shave_stages += stage.engine == Engine::shave;
-    cost.dma_stages += stage.engine == Engine::dma;
-    cost.ms += ms[i];
-    if (stage.engine == Engine::nce) cost.nce_mcycles += double(stage.cycles()) / 1e6;
-  }
-  std::erase_if(costs, [](const NodeCost& cost) { return cost.stages == 0; });
-  costs.push_back({.node = "(network)", .ms = model.host_ms});
-  return costs;
-}
-
 }  // namespace vpunas::myriadx

@@ -39,14 +39,4 @@ Latency total_ms(const Mapping& mapping, const TimeModel& model);
 // with the whole chip, for which the same constants are an extrapolation.
 LatencyFn latency_fn(const TimeModel& model, Mode mode);
 
-// Cost by node of the network, for explain and the report. A convolution's row has what was folded
-// into or fused with it; the last row, "(network)", is the fixed cost. The rows add up to total_ms.
-struct NodeCost {
-  std::string node;
-  int stages = 0, nce_stages = 0, shave_stages = 0, dma_stages = 0;
-  double ms = 0;
-  double nce_mcycles = 0;
-};
-std::vector<NodeCost> explain(const Mapping& mapping, const TimeModel& model);
-
 }  // namespace vpunas::myriadx

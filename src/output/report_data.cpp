@@ -229,11 +229,14 @@ Json network_json(Gatherer& gather, const std::string& name) {
   } else {
     gather.lacks(architecture, "network block by block");
   }
-  const Json explanation = gather.read(explained, "vpunas.explain/1", "MyriadX cost block by block",
+  const Json explanation = gather.read(explained, "vpunas.explain/2", "MyriadX cost block by block",
                                        {{"nodes", Kind::array, "MyriadX cost block by block"}});
   if (explanation.is_object()) {
     out["explain"] = {{"device", text(at(explanation, "device"))},
-                      {"total", at(explanation, "total")}};
+                      {"total",
+                       {{"ms", at(explanation, "total_ms")},
+                        {"low_ms", at(explanation, "low_ms")},
+                        {"high_ms", at(explanation, "high_ms")}}}};
     if (out.contains("blocks") && at(explanation, "nodes").is_array())
       add_costs(out["blocks"], explanation);
   }

@@ -64,18 +64,4 @@ Json to_json(const Measurement& m) {
           {"iterations", m.samples_us.size()}};
 }
 
-Json to_json(const std::vector<myriadx::NodeCost>& nodes) {
-  Json json = Json::array();
-  for (const myriadx::NodeCost& n : nodes) {
-    json.push_back({{"node", n.node},
-                    {"stages", n.stages},
-                    {"nce_stages", n.nce_stages},
-                    {"shave_stages", n.shave_stages},
-                    {"dma_stages", n.dma_stages},
-                    {"ms", n.ms},
-                    {"nce_mcycles", n.nce_mcycles}});
-  }
-  return json;
-}
-
 }  // namespace vpunas

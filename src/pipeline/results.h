@@ -5,7 +5,7 @@
 #include "device/client.h"
 #include "learn/search.h"
 #include "learn/train.h"
-#include "myriadx/time.h"
+#include "latency/latency.h"
 
 namespace vpunas {
 
@@ -13,6 +13,5 @@ Json to_json(const Latency& latency);
 Json to_json(const SearchResult& result);
 Json to_json(const std::vector<CurvePoint>& curve);
 Json to_json(const Measurement& measurement);  // the figures, not the samples
-Json to_json(const std::vector<myriadx::NodeCost>& nodes);
 
 }  // namespace vpunas

@@ -181,9 +181,11 @@ Architecture network_of(const fs::path& run_folder, const std::string& name,
   return with_input(read_architecture(path), space.input, space.classes);
 }
 
+myriadx::TimeModel time_model() { return myriadx::read_time_model(data_folder() / "myriadx.json"); }
+
 Pricing pricing(const std::string& device, Mode mode) {
   if (device == "MYRIADX") {
-    const myriadx::TimeModel model = myriadx::read_time_model(data_folder() / "myriadx.json");
+    const myriadx::TimeModel model = time_model();
     return {
         myriadx::latency_fn(model, mode), device, "vpunas model " + model.version, "FP16", mode, 0};
   }

@@ -8,6 +8,7 @@
 
 #include "arch/space.h"
 #include "latency/table.h"
+#include "myriadx/time.h"
 #include "pipeline/config.h"
 
 namespace vpunas {
@@ -68,6 +69,9 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
 // `space`.
 Architecture network_of(const std::filesystem::path& run_folder, const std::string& name,
                         const SearchSpace& space);
+
+// The built-in MyriadX's constants, of the data folder.
+myriadx::TimeModel time_model();
 
 // The configured device as a price.
 struct Pricing {

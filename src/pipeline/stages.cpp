@@ -10,7 +10,7 @@
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
 #include "learn/runtime.h"
-#include "myriadx/time.h"
+#include "myriadx/explanation.h"
 #include "output/report.h"
 #include "pipeline/deliver.h"
 #include "pipeline/results.h"
@@ -103,11 +103,6 @@ class Sitting {
     return *priced;
   }
 
-  LatencyFn myriadx() const {
-    return myriadx::latency_fn(myriadx::read_time_model(data_folder() / "myriadx.json"),
-                               Mode::throughput);
-  }
-
   DeviceClient& device() {
     if (!device_) device_ = std::make_unique<DeviceClient>(default_runner());
     return *device_;
@@ -187,13 +182,10 @@ void Sitting::search_network() {
 }
 
 void Sitting::explain(const std::string& name) {
-  const myriadx::TimeModel model = myriadx::read_time_model(data_folder() / "myriadx.json");
-  const myriadx::Mapping mapping = myriadx::map(deployed(network(name)), myriadx::resources(2));
-  write_json(file("explain/" + name + ".json"), "vpunas.explain/1",
-             {{"network", name},
-              {"device", "MYRIADX"},
-              {"total", to_json(myriadx::total_ms(mapping, model))},
-              {"nodes", to_json(myriadx::explain(mapping, model))}});
+  Json explanation = myriadx::explanation(
+      myriadx::map(deployed(network(name)), myriadx::resources(2)), time_model());
+  explanation["network"] = name;
+  write_json(file("explain/" + name + ".json"), "vpunas.explain/2", explanation);
 }
 
 void Sitting::train_networks() {
@@ -244,7 +236,7 @@ void Sitting::export_networks() {
 
 void Sitting::benchmark() {
   Json rows = Json::array();
-  const LatencyFn model = myriadx();
+  const LatencyFn model = pricing("MYRIADX", Mode::throughput).price;
   MeasureOptions options;
   options.mode = parse_mode(config_.benchmark.mode);
   options.seconds = config_.benchmark.seconds;

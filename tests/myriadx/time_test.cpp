@@ -91,21 +91,6 @@ TEST(Time, TheTotalHasTheHostAndAnInterval) {
   EXPECT_NEAR(total.high_ms, 1.25 * 4.1, 1e-9);
 }
 
-TEST(Time, ExplanationAddsUp) {
-  const Mapping mapping = map(zoo_network("mobilenet_v2"), resources(2));
-  const std::vector<NodeCost> costs = explain(mapping, model());
-  double ms = 0;
-  int stages = 0;
-  for (const NodeCost& cost : costs) {
-    ms += cost.ms;
-    stages += cost.stages;
-    EXPECT_EQ(cost.stages, cost.nce_stages + cost.shave_stages + cost.dma_stages);
-  }
-  EXPECT_NEAR(ms, total_ms(mapping, model()).ms, 1e-9);
-  EXPECT_EQ(stages, int(mapping.stages.size()));
-  EXPECT_EQ(costs.back().node, "(network)");
-}
-
 TEST(Time, LatencyFunctionPricesOrDeclines) {
   const LatencyFn price = latency_fn(model(), Mode::throughput);
   const auto latency = price(zoo_network("mobilenet_v2"));

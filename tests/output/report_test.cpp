@@ -191,7 +191,7 @@ constexpr std::pair<const char*, const char*> kFiles[] = {
     {"train/found/train.json", "vpunas.train/1"},
     {"result.json", "vpunas.result/1"},
     {"benchmark.json", "vpunas.benchmark/1"},
-    {"explain/found.json", "vpunas.explain/1"},
+    {"explain/found.json", "vpunas.explain/2"},
     {"export/found/export.json", "vpunas.export/1"},
     {"run.json", "vpunas.run/1"},
     {"latency.json", "vpunas.latency/1"}};

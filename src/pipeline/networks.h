@@ -1,0 +1,22 @@
+// Networks outside a run, by name: of the zoo, of an architecture file or of an ONNX file.
+#pragma once
+
+#include <string>
+
+#include "arch/weights.h"
+
+namespace vpunas {
+
+// `size` is the input's side, 0 the network's own. Throws Error where there is no such network or
+// it cannot have that size.
+Graph load_graph(const std::string& name_or_path, int size = 0);
+
+// With the ONNX file's weights; others have none, so theirs are random.
+struct LoadedNetwork {
+  Graph graph;
+  Weights weights;
+  bool random = false;
+};
+LoadedNetwork load_network(const std::string& name_or_path, int size = 0);
+
+}  // namespace vpunas
