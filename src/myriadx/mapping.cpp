@@ -4,7 +4,7 @@
 
 #include "arch/weights.h"
 #include "base/error.h"
-#include "myriadx/program.h"
+#include "myriadx/lowering.h"
 
 namespace vpunas::myriadx {
 namespace {
@@ -40,6 +40,40 @@ std::vector<Stage> executed_stages(Program& program) {
 
 }  // namespace
 
+const char* compiler_type(const Stage& stage) {
+  static constexpr std::pair<const char*, const char*> kTypes[] = {{"bias", "Bias"},
+                                                                   {"bias_relu", "BiasRelu"},
+                                                                   {"clamp", "Clamp"},
+                                                                   {"convert", "Convert"},
+                                                                   {"hswish", "HSwish"},
+                                                                   {"interp", "Interp"},
+                                                                   {"leaky_relu", "LeakyRelu"},
+                                                                   {"lrn", "LRN"},
+                                                                   {"min", "Min"},
+                                                                   {"pad", "Pad"},
+                                                                   {"permute", "Permute"},
+                                                                   {"power", "Power"},
+                                                                   {"prelu", "PRelu"},
+                                                                   {"prod", "Prod"},
+                                                                   {"reduce_mean", "ReduceMean"},
+                                                                   {"relu", "Relu"},
+                                                                   {"resample", "Resample"},
+                                                                   {"scale_shift", "ScaleShift"},
+                                                                   {"shave_avg_pool", "AvgPool"},
+                                                                   {"shave_conv", "Conv"},
+                                                                   {"shave_depthwise", "DepthConv"},
+                                                                   {"shave_max_pool", "MaxPool"},
+                                                                   {"sigmoid", "Sigmoid"},
+                                                                   {"softmax", "SoftMax"},
+                                                                   {"sum", "Sum"},
+                                                                   {"swish", "Swish"}};
+  if (stage.engine == Engine::nce) return "MyriadXHwOp";
+  if (stage.engine == Engine::dma) return "Copy";
+  for (const auto& [kind, type] : kTypes)
+    if (stage.kind == kind) return type;
+  return "";
+}
+
 Resources resources(int streams) {
   switch (streams) {
     case 1:
@@ -58,10 +92,12 @@ Mapping map(const Graph& graph, const Resources& resources, Precision output) {
     fail("network ", graph.name, ": has no layers, so there is nothing to map");
   Mapping mapping{resources, fold(graph), {}};
   try {
-    Program program = lower(mapping.graph, resources, output);
+    const Rewritten rewritten = move_into_branches(mapping.graph);
+    Program program = lower(rewritten.graph, resources, output);
     settle_strides(program);
     place(program, resources);
     mapping.stages = executed_stages(program);
+    for (Stage& stage : mapping.stages) stage.node = rewritten.origin[size_t(stage.node)];
   } catch (const Error& error) {
     fail("network ", graph.name, ": ", error.what());
   }

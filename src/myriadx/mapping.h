@@ -50,6 +50,9 @@ struct Stage {
   int64_t cycles() const { return cycles_per_pixel * output_pixels; }
 };
 
+// The compiler's name for the stage's operation: "MyriadXHwOp", "Copy", "Convert", "Sum", ...
+const char* compiler_type(const Stage& stage);
+
 struct Mapping {
   Resources resources;
   Graph graph;                // folded, the one that Stage::node refers to

@@ -105,7 +105,7 @@ class Placement {
     copy_nce_results();
     for (const Step& s : program_.steps) {
       if (s.kind == Kind::nce && !s.removed)
-        program_.place_all(program_.top(s.outputs[0]), Place::cmx);
+        program_.place_all(program_.top(s.reads_cmx ? s.inputs[0] : s.outputs[0]), Place::cmx);
     }
     program_.mark_cmx_writers();
     make_room();

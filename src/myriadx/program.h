@@ -55,6 +55,7 @@ enum class Phase {
   parse,
   groups,
   linear,
+  branches,
   depthwise,
   padding,
   tiling,
@@ -75,6 +76,7 @@ struct Step {
   int64_t id = 0;
   bool optional = false;     // a copy that goes if its tensor may lie in CMX
   bool spills = false;       // a copy that makes room in CMX
+  bool reads_cmx = false;    // an NCE step whose input lies in CMX and not its output
   bool expects_cmx = false;  // runs behind its siblings that write to DDR
   bool removed = false;
   int injected = -1;               // the step in this NCE step's shadow

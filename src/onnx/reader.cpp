@@ -224,17 +224,27 @@ class GraphReader {
     }
   }
 
-  // HardSigmoid(1/6, 1/2), or Div(Clip(Add(x, 3), 0, 6), 6).
+  // HardSigmoid(1/6, 1/2), or Div(clip, 6) of Clip(Add(x, 3), 0, 6) or Min(Relu(Add(x, 3)), 6).
   void fuse_h_sigmoid(Operator& op) {
     if (op.type == "HardSigmoid" && op.inputs.size() == 1 &&
         std::abs(real_or(op, "alpha", 0.2) - 1.0 / 6) < 1e-6 && real_or(op, "beta", 0.5) == 0.5) {
       op.type = h_sigmoid;
     }
     if (op.type != "Div" || op.inputs.size() != 2 || !is_scalar(op, 1, 6)) return;
+    // The clipping is one operator, or two.
     Operator* clip = only_source(op.inputs[0], "Clip");
-    if (!clip || !is_relu6(*clip)) return;
-    Operator* add = only_source(clip->inputs[0], "Add");
+    Operator* relu = nullptr;
+    if (!clip) {
+      clip = only_source(op.inputs[0], "Min");
+      if (!clip || clip->inputs.size() != 2 || !is_scalar(*clip, 1, 6)) return;
+      relu = only_source(clip->inputs[0], "Relu");
+      if (!relu) return;
+    } else if (!is_relu6(*clip)) {
+      return;
+    }
+    Operator* add = only_source((relu ? relu : clip)->inputs[0], "Add");
     if (!add || add->inputs.size() != 2 || !is_scalar(*add, 1, 3)) return;
+    if (relu) absorb(*relu);
     absorb(*clip);
     absorb(*add);
     op.type = h_sigmoid;

@@ -255,6 +255,16 @@ class GraphWriter {
     return clipped;
   }
 
+  // The same as Min(Relu(x + 3), 6), as Intel's compiler spells its own h-sigmoid.
+  std::string shifted_min_relu(size_t i) {
+    const std::string shifted = aux(i, "shifted"), positive = aux(i, "positive"),
+                      clipped = aux(i, "clipped");
+    write_op("Add", shifted, {source(i).name, scalar(3)}, shifted);
+    write_op("Relu", positive, {shifted}, positive);
+    write_op("Min", clipped, {positive, scalar(6)}, clipped);
+    return clipped;
+  }
+
   void write_layer(size_t i, const Activation& activation) {
     const Value in = source(i);
     const bool myriadx = dialect_ == OnnxDialect::myriadx;
@@ -284,7 +294,7 @@ class GraphWriter {
         return gated("Sigmoid", {in.name}, {});
       case Act::hsigmoid:
         if (!myriadx) return put("HardSigmoid", {in.name}, hard_sigmoid);
-        return put("Div", {shifted_relu6(i), scalar(6)});
+        return put("Div", {shifted_min_relu(i), scalar(6)});
       case Act::hswish:
         if (!myriadx) return gated("HardSigmoid", {in.name}, hard_sigmoid);
         return gated("Div", {shifted_relu6(i), scalar(6)}, {});
@@ -371,7 +381,8 @@ class GraphWriter {
   }
 
   void write_layer(size_t i, const Softmax&) {
-    emit(i, "Softmax", {source(i).name}, {integer("axis", 1)}, source(i).flat);
+    const bool flat = graph_.nodes[i].shape == Shape{graph_.nodes[i].shape.c, 1, 1};
+    emit(i, "Softmax", {flat ? vector(i) : image(i)}, {integer("axis", 1)}, flat);
   }
 
   void write_layer(size_t i, const Resize& resize) {

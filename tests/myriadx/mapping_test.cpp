@@ -82,7 +82,7 @@ TEST(Mapping, ReluAndRelu6AreFreeBehindAConvolutionAndOthersAreNot) {
   EXPECT_EQ(with(Act::hswish), 1);
   EXPECT_EQ(with(Act::swish), 1);
   EXPECT_EQ(with(Act::sigmoid), 1);
-  EXPECT_EQ(with(Act::hsigmoid), 1);
+  EXPECT_EQ(with(Act::hsigmoid), 2);
 }
 
 // Rows of 28 elements are padded before the NCE, rows of 56 are not.
