@@ -14,6 +14,7 @@ namespace vpunas {
 namespace {
 
 constexpr int max_channels = 8192;  // of a block's output in JSON
+constexpr int max_times = 1024;     // of a repeated block
 constexpr int max_inner = 1 << 20;  // of a block's inner width, whatever the input
 
 constexpr std::array<std::pair<BlockKind, const char*>, 6> kind_names = {
@@ -178,6 +179,15 @@ Se se_from_json(const Json& json, const std::string& where) {
   return se;
 }
 
+// "expanded 0.25 hsigmoid relu", or "" for the defaults.
+Json se_json(const std::string& text) {
+  const std::vector<std::string> parts = split(text, ' ');
+  if (parts.empty()) return Json::object();
+  const auto ratio = parts.size() == 4 ? parse_number(parts[1]) : std::nullopt;
+  if (!ratio) fail("se(", excerpt(text), "): must be se or se(BASE RATIO GATE ACTIVATION)");
+  return {{"base", parts[0]}, {"ratio", *ratio}, {"gate", parts[2]}, {"act", parts[3]}};
+}
+
 BlockKind parse_kind(const std::string& name, const std::string& where) {
   std::vector<std::string> known;
   for (const auto& [kind, text] : kind_names) {
@@ -302,6 +312,37 @@ Json to_json(const BlockSpec& block) {
   json["act"] = act_name(block.act);
   if (block.se) json["se"] = to_json(*block.se);
   return json;
+}
+
+BlockSpec parse_block(Words words) {
+  Json json = {{"kind", words.kind()}};
+  const auto option = [&](char letter, const char* key) {
+    if (const auto value = words.number(letter)) json[key] = json_number(*value);
+  };
+  option('k', "kernel");
+  option('e', "expansion");
+  option('c', "out_channels");
+  option('s', "stride");
+  if (const auto se = words.parameters("se")) json["se"] = se_json(*se);
+  if (words.kind() != kind_name(BlockKind::skip)) {
+    const auto activation = words.activation();
+    if (!activation) fail("names no activation; none is one");
+    json["act"] = act_name(activation->act);
+  }
+  words.finish();
+  return block_from_json(json, words.kind());
+}
+
+std::pair<BlockSpec, int> repeated_block_from_json(const Json& json, const std::string& where) {
+  if (!json.is_string()) return {block_from_json(json, where), 1};
+  const auto& text = json.get_ref<const std::string&>();
+  try {
+    Words words(text);
+    const int times = words.integer('x', 1, 1, max_times);
+    return {parse_block(std::move(words)), times};
+  } catch (const Error& error) {
+    fail(where, " (", excerpt(text), "): ", error.what());
+  }
 }
 
 BlockSpec block_from_json(const Json& json, const std::string& where) {

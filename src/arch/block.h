@@ -5,8 +5,10 @@
 #include <compare>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "arch/graph.h"
+#include "arch/words.h"
 #include "base/files.h"
 
 namespace vpunas {
@@ -62,6 +64,10 @@ Shape output_shape(const BlockSpec& block, const Shape& input);
 // "mbconv k3 e6 c32 s2 se relu6": for people, and unique.
 std::string describe(const BlockSpec& block);
 
+// What describe() wrote; the order of the options is free, and what is left out takes its default
+// but for the width and the activation. Throws Error.
+BlockSpec parse_block(Words words);
+
 // timm's block string, as "ir_r1_k5_s2_e3_c32" (timm/models/_efficientnet_builder.py documents the
 // fields); empty for the kinds that timm has no string for (residual, bottleneck, skip).
 std::string timm_string(const BlockSpec& block);
@@ -70,6 +76,8 @@ const char* kind_name(BlockKind kind);
 
 Json to_json(const BlockSpec& block);
 BlockSpec block_from_json(const Json& json, const std::string& where);
+// An object, or a text for parse_block() with "x3" for three in a row: the block and how many.
+std::pair<BlockSpec, int> repeated_block_from_json(const Json& json, const std::string& where);
 
 // `value` rounded to a multiple of 8, not under 90 % of itself (MobileNet's rule, Slim's
 // make_divisible).

@@ -304,12 +304,16 @@ const char* act_name(Act act) {
   return found->second;
 }
 
+std::optional<Act> find_act(std::string_view name) {
+  for (const auto& [act, text] : act_names)
+    if (name == text) return act;
+  return std::nullopt;
+}
+
 Act parse_act(const std::string& name) {
+  if (const auto act = find_act(name)) return *act;
   std::vector<std::string> known;
-  for (const auto& [act, act_text] : act_names) {
-    if (name == act_text) return act;
-    known.push_back(act_text);
-  }
+  for (const auto& [act, text] : act_names) known.push_back(text);
   fail("activation ", name, " is unknown", did_you_mean(name, known), "; known are ", join(known));
 }
 

@@ -6,7 +6,9 @@
 #include <compare>
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -210,6 +212,7 @@ int64_t node_macs(const Graph& graph, size_t node);
 int64_t count_parameters(const Graph& graph);
 
 const char* act_name(Act act);
+std::optional<Act> find_act(std::string_view name);
 Act parse_act(const std::string& name);  // throws Error
 
 }  // namespace vpunas

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cctype>
 #include <set>
 #include <system_error>
 
@@ -13,10 +12,8 @@
 namespace vpunas {
 namespace {
 
-constexpr const char* architecture_schema = "vpunas.architecture/1";
 constexpr const char* space_schema = "vpunas.space/1";
 constexpr int max_channels = 8192;
-constexpr int max_pixels = 4096;
 constexpr int max_blocks = 1024;
 constexpr int max_slots = 128;
 constexpr int max_candidates = 128;
@@ -83,19 +80,6 @@ Graph input_graph(const Shape& shape) {
 
 Json shape_json(const Shape& shape) { return Json::array({shape.c, shape.h, shape.w}); }
 
-Shape read_shape(StrictObject& object, const char* key, const Shape& fallback) {
-  const Json* found = object.find(key);
-  if (!found) return fallback;
-  const auto is_extent = [](const Json& value, int most) {
-    return value.is_number_integer() && value >= 1 && value <= most;
-  };
-  if (!found->is_array() || found->size() != 3 || !is_extent((*found)[0], max_channels) ||
-      !is_extent((*found)[1], max_pixels) || !is_extent((*found)[2], max_pixels))
-    fail(object.path(key), ": must be [channels, height, width] within ", max_channels, ", ",
-         max_pixels, ", ", max_pixels);
-  return {(*found)[0].get<int>(), (*found)[1].get<int>(), (*found)[2].get<int>()};
-}
-
 Json to_json(const Stem& stem) {
   return {{"channels", stem.channels},
           {"kernel", stem.kernel},
@@ -118,15 +102,18 @@ Stem stem_from_json(const Json& json, const std::string& where) {
 }
 
 Json to_json(const Head& head) {
-  return {{"channels", head.channels},
-          {"act", act_name(head.act)},
-          {"dropout", json_number(head.dropout)}};
+  Json json = {{"channels", head.channels}};
+  if (head.hidden > 0) json.update({{"hidden", head.hidden}, {"hidden_bias", head.hidden_bias}});
+  json.update({{"act", act_name(head.act)}, {"dropout", json_number(head.dropout)}});
+  return json;
 }
 
 Head head_from_json(const Json& json, const std::string& where) {
   StrictObject object(json, where);
   Head head;
   head.channels = object.integer("channels", head.channels, 0, max_channels);
+  head.hidden = object.integer("hidden", head.hidden, 0, max_channels);
+  head.hidden_bias = object.boolean("hidden_bias", head.hidden_bias);
   head.act = object.activation("act", head.act);
   head.dropout = object.number("dropout", head.dropout, 0, 0.99);
   object.finish();
@@ -142,25 +129,11 @@ Json network_json(const Network& network, const char* key, Json members) {
           {"head", to_json(network.head)}};
 }
 
-// Names become those of folders and files.
-std::string read_name(StrictObject& object) {
-  object.require("name");
-  const std::string name = object.text("name", "");
-  const auto is_allowed = [](unsigned char c) {
-    return std::isalnum(c) || c == '_' || c == '-' || c == '.';
-  };
-  if (name.empty() || name.size() > 100 || name[0] == '.' ||
-      !std::all_of(name.begin(), name.end(), is_allowed))
-    fail(object.path("name"),
-         ": must be 1 to 100 letters, digits, '_', '-' or '.', not first a '.'");
-  return name;
-}
-
 template <class Network>
 Network read_network(StrictObject& object) {
   Network network;
-  network.name = read_name(object);
-  network.input = read_shape(object, "input", network.input);
+  network.name = object.name();
+  network.input = object.shape("input", network.input);
   network.classes = object.integer("classes", network.classes, 1, 1'000'000);
   network.bn_eps = object.number("bn_eps", network.bn_eps, 1e-12, 0.1);
   if (const Json* stem = object.find("stem"))
@@ -175,8 +148,12 @@ std::vector<BlockSpec> read_blocks(StrictObject& object, const char* key, size_t
   if (list.empty() || list.size() > most)
     fail(object.path(key), ": must have 1 to ", most, " blocks, has ", list.size());
   std::vector<BlockSpec> blocks;
-  for (size_t i = 0; i < list.size(); ++i)
-    blocks.push_back(block_from_json(list[i], object.path(cat(key, "[", i, "]"))));
+  for (size_t i = 0; i < list.size(); ++i) {
+    const std::string where = object.path(cat(key, "[", i, "]"));
+    const auto [block, times] = repeated_block_from_json(list[i], where);
+    if (blocks.size() + times > most) fail(where, ": more than ", most, " blocks");
+    blocks.insert(blocks.end(), times, block);
+  }
   return blocks;
 }
 
@@ -230,19 +207,24 @@ Graph lower(const Architecture& architecture, const Preprocess& preprocess) {
   }
 }
 
-Graph lower_stem(const Stem& stem, const Shape& input, double bn_eps,
-                 const Preprocess& preprocess) {
+Graph image_graph(const Shape& input, const Preprocess& preprocess) {
   if (!preprocess.mean.empty() && preprocess.mean.size() != static_cast<size_t>(input.c))
     fail(preprocess.mean.size(), " means for an image of ", input.c, " channels");
   Graph graph{.name = {}, .preprocess = preprocess, .nodes = {}};
-  int at = graph.add("image", Input{input}, {});
-  at = graph.add("preprocess", ScaleShift{.shift = !preprocess.mean.empty()}, {at});
+  graph.add("image", Input{input}, {});
+  graph.add("preprocess", ScaleShift{.shift = !preprocess.mean.empty()}, {0});
+  return graph;
+}
+
+Graph lower_stem(const Stem& stem, const Shape& input, double bn_eps,
+                 const Preprocess& preprocess) {
+  Graph graph = image_graph(input, preprocess);
   const BlockSpec conv = {.kind = BlockKind::conv,
                           .kernel = stem.kernel,
                           .out_channels = stem.channels,
                           .stride = stem.stride,
                           .act = stem.act};
-  at = lower(conv, "features.0", at, bn_eps, graph);
+  const int at = lower(conv, "features.0", 1, bn_eps, graph);
   const Pool pool = {.kh = 3, .kw = 3, .sh = 2, .sw = 2, .padding = Padding::all(1)};
   if (stem.pool) graph.add("features.0.3", pool, {at});
   return graph;
@@ -257,6 +239,12 @@ int lower_head(const Head& head, const std::string& prefix, int classes, int inp
     at = lower(conv, prefix, at, bn_eps, graph);
   }
   at = graph.add("avgpool", GlobalPool{}, {at});
+  if (head.hidden > 0) {
+    at = graph.add("classifier.hidden", Conv{.out_channels = head.hidden, .bias = head.hidden_bias},
+                   {at});
+    if (head.act != Act::none)
+      at = graph.add("classifier.hidden_act", Activation{.act = head.act}, {at});
+  }
   return graph.add("classifier.1", Linear{.out_features = classes}, {at});
 }
 

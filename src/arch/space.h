@@ -11,6 +11,8 @@
 
 namespace vpunas {
 
+inline constexpr const char* architecture_schema = "vpunas.architecture/1";
+
 // kxk convolution, batch norm, activation; then a max pooling 3x3 stride 2 where `pool`.
 struct Stem {
   int channels = 32;
@@ -21,10 +23,13 @@ struct Stem {
   bool operator==(const Stem&) const = default;
 };
 
-// 1x1 convolution to `channels` (0: none), batch norm, activation, global pooling, dropout in
-// training, linear.
+// 1x1 convolution to `channels` (0: none), batch norm, activation, global pooling; 1x1 convolution
+// to `hidden` (0: none), activation (MobileNetV3, arXiv:1905.02244, figure 5); dropout in training,
+// linear.
 struct Head {
   int channels = 1280;
+  int hidden = 0;
+  bool hidden_bias = true;
   Act act = Act::relu6;
   double dropout = 0.0;
   bool operator==(const Head&) const = default;
@@ -75,6 +80,9 @@ SearchSpace with_input(SearchSpace space, const Shape& input, int classes);
 // convolution, pooling, linear
 // ("classifier.1"). Throws Error naming the block that does not fit.
 Graph lower(const Architecture& architecture, const Preprocess& preprocess);
+
+// What every graph starts with: Input and preprocessing, nodes 0 and 1.
+Graph image_graph(const Shape& input, const Preprocess& preprocess);
 
 // The ends of a network, for consumers that build it piece by piece (the supernet). lower_stem
 // starts a graph (Input, preprocessing, "features.0"); lower_head adds PREFIX.0, PREFIX.1 (the head

@@ -1,6 +1,7 @@
 #include "arch/strict_json.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "base/error.h"
@@ -82,6 +83,41 @@ Act StrictObject::activation(const char* key, Act fallback) {
   } catch (const Error& error) {
     fail(path(key), ": ", error.what());
   }
+}
+
+std::vector<std::string> StrictObject::texts(const char* key) {
+  const Json* found = find(key);
+  if (!found) return {};
+  const auto is_text = [](const Json& value) { return value.is_string(); };
+  if (!found->is_array() || !std::all_of(found->begin(), found->end(), is_text))
+    fail(path(key), ": must be a list of texts");
+  return found->get<std::vector<std::string>>();
+}
+
+Shape StrictObject::shape(const char* key, const Shape& fallback) {
+  constexpr int max_channels = 8192, max_pixels = 4096;
+  const Json* found = find(key);
+  if (!found) return fallback;
+  const auto is_extent = [](const Json& value, int most) {
+    return value.is_number_integer() && value >= 1 && value <= most;
+  };
+  if (!found->is_array() || found->size() != 3 || !is_extent((*found)[0], max_channels) ||
+      !is_extent((*found)[1], max_pixels) || !is_extent((*found)[2], max_pixels))
+    fail(path(key), ": must be [channels, height, width] within ", max_channels, ", ", max_pixels,
+         ", ", max_pixels);
+  return {(*found)[0].get<int>(), (*found)[1].get<int>(), (*found)[2].get<int>()};
+}
+
+std::string StrictObject::name() {
+  require("name");
+  const std::string name = text("name", "");
+  const auto is_allowed = [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-' || c == '.';
+  };
+  if (name.empty() || name.size() > 100 || name[0] == '.' ||
+      !std::all_of(name.begin(), name.end(), is_allowed))
+    fail(path("name"), ": must be 1 to 100 letters, digits, '_', '-' or '.', not first a '.'");
+  return name;
 }
 
 void StrictObject::finish() const {

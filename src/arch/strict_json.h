@@ -24,6 +24,12 @@ class StrictObject {
   bool boolean(const char* key, bool fallback);
   Act activation(const char* key, Act fallback);
 
+  std::vector<std::string> texts(const char* key);  // empty where the key is absent
+  // [channels, height, width]
+  Shape shape(const char* key, const Shape& fallback);
+  // "name", required: it becomes that of folders and files.
+  std::string name();
+
   // Null where the key is absent.
   const Json* find(const char* key);
   // Throws Error where the key is absent or no array.

@@ -205,17 +205,23 @@ void append_line(const fs::path& path, std::string_view line) {
 }
 
 Json read_json(const fs::path& path, std::string_view schema) {
+  const std::string only(schema);
+  return read_json(path, std::span(&only, 1));
+}
+
+Json read_json(const fs::path& path, std::span<const std::string> schemas) {
   const std::string text = read_file(path);
   const std::string where = path.string();
-  const Json json = detail::parse_json(text, where);
+  Json json = detail::parse_json(text, where);
   const auto found = json.is_object() ? json.find("schema") : json.end();
   const bool ours = json.is_object() && found != json.end() && found->is_string() &&
                     found->get_ref<const std::string&>().starts_with("vpunas.");
+  const std::string expected = join(schemas, " or ");
   if (!ours)
-    fail(where, ": not a vpunas file: its \"schema\" should be ", schema, "; check the path");
+    fail(where, ": not a vpunas file: its \"schema\" should be ", expected, "; check the path");
   const auto& is = found->get_ref<const std::string&>();
-  if (is != schema) {
-    fail(where, ": is ", excerpt(is), ", this program reads ", schema,
+  if (std::find(schemas.begin(), schemas.end(), is) == schemas.end()) {
+    fail(where, ": is ", excerpt(is), ", this program reads ", expected,
          "; check the path, or make the file again with this version");
   }
   return json;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -31,6 +32,8 @@ void append_line(const fs::path& path, std::string_view line);
 // errors name line and column. Members given twice, nesting deeper than 100 and numbers that no
 // double holds are errors.
 Json read_json(const fs::path& path, std::string_view schema);
+// The same for a file of one of several kinds.
+Json read_json(const fs::path& path, std::span<const std::string> schemas);
 
 // Writes the object `json` with `schema` as its first key. An Error names the place of a number
 // that is not finite.

@@ -9,39 +9,87 @@
 namespace vpunas::cli {
 namespace {
 
-std::vector<std::string> row_of(const Architecture& network) {
-  const Graph graph = lower(network, {});
-  return {network.name, cat(network.input), fixed(static_cast<double>(count_macs(graph)) / 1e6, 1),
-          fixed(static_cast<double>(count_parameters(graph)) / 1e6, 3)};
+std::string millions(int64_t count, int digits) {
+  return fixed(static_cast<double>(count) / 1e6, digits);
 }
 
-void print_layers(const Architecture& network) {
-  const Graph graph = lower(network, {});
+// A published figure, "-" where there is none.
+std::string published(double figure, int digits) {
+  return figure > 0 ? fixed(figure, digits) : "-";
+}
+
+const char* checked(const ZooEntry& entry) {
+  return entry.top1 > 0 && !entry.verified ? "from memory" : "";
+}
+
+void print_list(const std::string& family) {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::string> families;
+  for (const ZooEntry& entry : zoo_entries(data_folder())) {
+    if (families.empty() || families.back() != entry.family) families.push_back(entry.family);
+    if (!family.empty() && entry.family != family) continue;
+    const Graph graph = find_graph(entry.name, data_folder());
+    rows.push_back({entry.name, entry.family, entry.has_blocks ? "blocks" : "layers",
+                    cat(graph.input_shape()), millions(count_macs(graph), 1),
+                    millions(count_parameters(graph), 2), published(entry.top1, 1),
+                    checked(entry)});
+  }
+  if (rows.empty())
+    fail("--family ", family, ": no such family", did_you_mean(family, families), "; there are ",
+         join(families));
+  std::cout << text_table(
+                   {"network", "family", "form", "input", "M MACs", "M params", "top-1 %", ""},
+                   rows)
+            << "\nOnly networks of blocks can be trained. Top-1 as published, on ImageNet.\n";
+}
+
+void print_published(const ZooEntry& entry) {
+  std::cout << "published: top-1 " << published(entry.top1, 2) << " %, "
+            << published(entry.macs_m, 1) << " M MACs, " << published(entry.parameters_m, 2)
+            << " M parameters (" << entry.source
+            << (entry.verified || entry.source.empty() ? "" : "; from memory") << ")\n";
+  for (const std::string& text : {entry.note, entry.deviation})
+    if (!text.empty()) std::cout << text << '\n';
+}
+
+void print_network(const std::string& name, int size) {
+  const Graph graph = find_graph(name, data_folder(), size);
   std::vector<std::vector<std::string>> rows;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    rows.push_back({node.name, layer_name(node.layer), cat(node.shape),
-                    fixed(static_cast<double>(node_macs(graph, i)) / 1e6, 3)});
+    rows.push_back(
+        {node.name, layer_name(node.layer), cat(node.shape), millions(node_macs(graph, i), 3)});
   }
   std::cout << text_table({"node", "layer", "output", "M MACs"}, rows) << '\n'
-            << network.name << ": " << fixed(static_cast<double>(count_macs(graph)) / 1e6, 1)
-            << " M MACs, " << count_parameters(graph) << " parameters\n";
+            << graph.name << ": " << millions(count_macs(graph), 1) << " M MACs, "
+            << count_parameters(graph) << " parameters, counted by us\n";
+  for (const ZooEntry& entry : zoo_entries(data_folder()))
+    if (entry.name == name) print_published(entry);
 }
 
 }  // namespace
 
 void add_zoo(CLI::App& app, Action& action) {
+  struct Options {
+    std::string family, network;
+    int size = 0;
+  };
+  auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("zoo", "published networks, or one of them layer by layer");
-  auto name = std::make_shared<std::string>();
-  verb->add_option("NAME", *name, "a network of the zoo, or an architecture file");
-  verb->footer("Examples: vpunas zoo\n          vpunas zoo mobilenet_v2-0.5");
-  verb->callback([&action, name] {
-    action = [name](const Work&) {
-      if (!name->empty()) return print_layers(find_network(*name, data_folder()));
-      std::vector<std::vector<std::string>> rows;
-      for (const std::string& each : zoo_names(data_folder()))
-        rows.push_back(row_of(find_network(each, data_folder())));
-      std::cout << text_table({"network", "input", "M MACs", "M parameters"}, rows);
+  verb->footer(
+      "Examples: vpunas zoo list --family MobileNet\n          vpunas zoo show vgg16 --size 112");
+  CLI::App* list = verb->add_subcommand("list", "the networks (the default)");
+  list->add_option("--family", options->family, "only those of this family");
+  CLI::App* show = verb->add_subcommand("show", "a network layer by layer, and its source");
+  show->add_option("NETWORK", options->network,
+                   "a network of the zoo, or an architecture or graph file")
+      ->required();
+  show->add_option("--size", options->size, "input side (default: the network's)")
+      ->check(CLI::Range(1, 4096));
+  verb->callback([&action, options, show] {
+    const bool one = show->parsed();
+    action = [options, one](const Work&) {
+      one ? print_network(options->network, options->size) : print_list(options->family);
     };
   });
 }

@@ -139,10 +139,11 @@ Json block_list(const Architecture& architecture) {
                        {"se", block.se.has_value()},
                        {"act", act_name(block.act)}});
   }
+  const auto conv = [](int channels) {
+    return channels > 0 ? cat("conv k1 c", channels, ", ") : "";
+  };
   add("head", "head",
-      architecture.head.channels > 0
-          ? cat("conv k1 c", architecture.head.channels, ", pool, linear")
-          : "pool, linear");
+      conv(architecture.head.channels) + "pool, " + conv(architecture.head.hidden) + "linear");
 
   size_t group = 0;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {

@@ -145,6 +145,24 @@ TEST(BlockJson, NamesWhatIsWrong) {
   EXPECT_MENTIONS(error(R"({"kind": "skip", "kernel": 3})"), "unknown key kernel");
 }
 
+TEST(ParseBlock, ReadsWhatDescribeWrites) {
+  for (const BlockSpec& block : blocks()) EXPECT_EQ(parse_block(Words(describe(block))), block);
+  EXPECT_EQ(parse_block(Words("skip")).kind, K::skip);
+}
+
+TEST(ParseBlock, NamesWhatIsWrong) {
+  const auto error = [](const char* text) {
+    return error_of([&] { repeated_block_from_json(Json(text), "f: blocks[1]"); });
+  };
+  EXPECT_MENTIONS(error("mbconv k3 e6 c8"), "f: blocks[1] (mbconv k3 e6 c8): names no activation");
+  EXPECT_MENTIONS(error("mbcon k3 c8 relu"), "did you mean mbconv?");
+  EXPECT_MENTIONS(error("mbconv k3 relu"), "out_channels: missing");
+  EXPECT_MENTIONS(error("residual k3 e6 c8 relu"), "unknown key expansion");
+  EXPECT_MENTIONS(error("mbconv k3 c8 relu relu6"), "unknown word relu6");
+  EXPECT_MENTIONS(error("mbconv k3 c8 se(input 0.25) relu"), "must be se or se(BASE RATIO");
+  EXPECT_MENTIONS(error("mbconv k3 c8 relu x0"), "x: must be a whole number within 1..");
+}
+
 TEST(RoundTo8, NeverLosesMoreThanATenth) {
   EXPECT_EQ(round_to_8(16), 16);
   EXPECT_EQ(round_to_8(11.9), 16) << "8 would be a third less";

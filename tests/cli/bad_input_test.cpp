@@ -117,7 +117,10 @@ TEST(Help, TellsTheVersion) {
 
 TEST(Verbs, ExplainAndZooPrintTables) {
   EXPECT_NE(test::vpunas({"zoo"}).output.find("mobilenet_v2"), std::string::npos);
-  EXPECT_NE(test::vpunas({"zoo", "mobilenet_v2"}).output.find("3504872 parameters"),
+  EXPECT_EQ(test::vpunas({"zoo", "list"}).output, test::vpunas({"zoo"}).output);
+  EXPECT_EQ(test::vpunas({"zoo", "list", "--family", "VGG"}).output.find("mobilenet_v2"),
+            std::string::npos);
+  EXPECT_NE(test::vpunas({"zoo", "show", "mobilenet_v2"}).output.find("3504872 parameters"),
             std::string::npos);
   EXPECT_NE(test::vpunas({"explain", "mobilenet_v2"}).output.find("features.18.0"),
             std::string::npos);
