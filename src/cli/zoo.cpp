@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "output/table.h"
+#include "pipeline/networks.h"
 
 namespace vpunas::cli {
 namespace {
@@ -53,7 +54,7 @@ void print_published(const ZooEntry& entry) {
 }
 
 void print_network(const std::string& name, int size) {
-  const Graph graph = find_graph(name, data_folder(), size);
+  const Graph graph = load_graph(name, size);
   std::vector<std::vector<std::string>> rows;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
@@ -82,7 +83,7 @@ void add_zoo(CLI::App& app, Action& action) {
   list->add_option("--family", options->family, "only those of this family");
   CLI::App* show = verb->add_subcommand("show", "a network layer by layer, and its source");
   show->add_option("NETWORK", options->network,
-                   "a network of the zoo, or an architecture or graph file")
+                   "a network of the zoo, or an architecture, graph or ONNX file")
       ->required();
   show->add_option("--size", options->size, "input side (default: the network's)")
       ->check(CLI::Range(1, 4096));

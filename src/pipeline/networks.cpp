@@ -32,9 +32,7 @@ FoldedNetwork read(const fs::path& path, int size) {
 
 Graph load_graph(const std::string& name_or_path, int size) {
   if (is_onnx(name_or_path)) return read(name_or_path, size).graph;
-  Architecture network = find_network(name_or_path, data_folder());
-  if (size > 0) network = with_input(network, {network.input.c, size, size}, network.classes);
-  return lower(network, {});
+  return find_graph(name_or_path, data_folder(), size);
 }
 
 LoadedNetwork load_network(const std::string& name_or_path, int size) {

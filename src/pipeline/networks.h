@@ -1,4 +1,4 @@
-// Networks outside a run, by name: of the zoo, of an architecture file or of an ONNX file.
+// Networks outside a run, by name: of the zoo, of an architecture, graph or ONNX file.
 #pragma once
 
 #include <string>

@@ -15,9 +15,9 @@ struct Counted {
   int64_t parameters, macs;
 };
 
-class Zoo : public testing::TestWithParam<Counted> {};
+class ZooCounts : public testing::TestWithParam<Counted> {};
 
-TEST_P(Zoo, HasThePublishedParametersAndMacs) {
+TEST_P(ZooCounts, HasThePublishedParametersAndMacs) {
   const Graph graph = find_graph(GetParam().name, data_folder());
   EXPECT_EQ(graph.name, GetParam().name);
   EXPECT_EQ(count_parameters(graph), GetParam().parameters);
@@ -26,7 +26,7 @@ TEST_P(Zoo, HasThePublishedParametersAndMacs) {
 
 // Parameters as torchvision's (resnet18, resnet50, mobilenet_v2, vgg19) and, at other widths, as
 // timm's.
-INSTANTIATE_TEST_SUITE_P(Published, Zoo,
+INSTANTIATE_TEST_SUITE_P(Published, ZooCounts,
                          testing::Values(Counted{"mobilenet_v2", 3'504'872, 300'774'272},
                                          Counted{"mobilenet_v2-0.5", 1'968'680, 97'131'840},
                                          Counted{"mobilenet_v2-1.4", 6'108'776, 582'195'824},
