@@ -86,7 +86,7 @@ void add_explain(CLI::App& app, Action& action) {
       app.add_subcommand("explain", "what a network costs on MyriadX, layer by layer, and why");
   auto options = std::make_shared<Options>();
   verb->add_option("NETWORK", options->network,
-                   "a network of the zoo, an architecture file or an ONNX file")
+                   "a network of the zoo, an architecture, graph or ONNX file")
       ->required();
   verb->add_option("--size", options->size, "input side (default: the network's)")
       ->check(CLI::Range(1, 4096));
