@@ -16,6 +16,8 @@ namespace {
 
 constexpr int max_depth = 32;    // of lists and modules within each other
 constexpr int max_items = 4096;  // of a network, repetitions counted
+constexpr size_t max_line =
+    1000;  // bytes of an item with its parameters, which may double in each call
 
 // A list of layers with parameters: "fire s e".
 struct Module {
@@ -46,6 +48,12 @@ auto placed(const std::string& where, const Function& function) {
   }
 }
 
+bool is_word(const std::string& text) {
+  return text.size() <= 40 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalnum(c) || c == '_';
+         });
+}
+
 // `text` with each "$NAME" replaced by the argument of that name.
 std::string substitute(const std::string& text, const Arguments& arguments) {
   std::string out;
@@ -55,11 +63,12 @@ std::string substitute(const std::string& text, const Arguments& arguments) {
       continue;
     }
     const size_t begin = ++i;
-    while (i < text.size() && std::isalnum(static_cast<unsigned char>(text[i]))) ++i;
+    while (i < text.size() && is_word({text[i]})) ++i;
     const std::string name = text.substr(begin, i - begin);
     const auto found = arguments.find(name);
     if (found == arguments.end()) fail("$", excerpt(name), " is no parameter of this module");
     out += found->second;
+    if (out.size() > max_line) fail("longer than ", max_line, " bytes with its parameters");
   }
   return out;
 }
@@ -182,6 +191,8 @@ void read_modules(const Json& json, const std::string& where, Modules& modules) 
   if (!json.is_object()) fail(where, ": must be an object");
   for (const auto& [key, layers] : json.items()) {
     const Words words = placed(where, [&key = key] { return Words(key); });
+    if (!is_word(words.kind()) || !std::all_of(words.rest().begin(), words.rest().end(), is_word))
+      fail(where, ": ", excerpt(key), ": must be words of at most 40 letters, digits and '_'");
     modules[words.kind()] = {words.rest(), layers};
   }
 }

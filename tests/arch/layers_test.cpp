@@ -145,6 +145,10 @@ TEST(Layers, ModuleErrorsNameTheModuleToo) {
   EXPECT_MENTIONS(error(R"(["again"])", modules), "does a module call itself?");
   EXPECT_MENTIONS(error(R"(["twice"])", modules), "does a module call itself?");
   EXPECT_MENTIONS(error(R"(["bomb x4096"])", modules), "more than 4096 items");
+  EXPECT_MENTIONS(error(R"(["double conv"])", R"({"modules": {"double a": ["double $a$a"]}})"),
+                  "longer than 1000 bytes with its parameters");
+  EXPECT_MENTIONS(error(R"(["relu"])", R"({"modules": {"a\nb": []}})"),
+                  "must be words of at most 40");
   EXPECT_MENTIONS(error(R"(["relu"])", R"({"modules": []})"), "modules: must be an object");
   EXPECT_MENTIONS(error(R"(["relu"])", R"({"modules": {"": []}})"), "must not be empty");
 }

@@ -18,7 +18,7 @@ Graph with_softmax(Graph graph) {
   return graph;
 }
 
-TEST(ZooNetworksSlow, HaveTheCompilersNceStages) {
+TEST(ZooNetworks, HaveTheCompilersNceStages) {
   VPUNAS_SHARED_OR_SKIP(folder);
   std::map<std::string, Row> compiled;
   for (const Row& row : read_csv(folder / "measured_networks_features.csv"))
