@@ -212,33 +212,7 @@ std::string operation(const Stage& stage) {
     if (stage.weight_bytes == 0) return "POOL";
     return stage.kind.ends_with("_pool") ? "CONV_POOL" : "CONV";
   }
-  static const std::map<std::string, std::string> names = {{"bias", "Bias"},
-                                                           {"bias_relu", "BiasRelu"},
-                                                           {"clamp", "Clamp"},
-                                                           {"convert", "Convert"},
-                                                           {"copy", "Copy"},
-                                                           {"hswish", "HSwish"},
-                                                           {"interp", "Interp"},
-                                                           {"leaky_relu", "LeakyRelu"},
-                                                           {"lrn", "LRN"},
-                                                           {"pad", "Pad"},
-                                                           {"permute", "Permute"},
-                                                           {"power", "Power"},
-                                                           {"prod", "Prod"},
-                                                           {"reduce_mean", "ReduceMean"},
-                                                           {"relu", "Relu"},
-                                                           {"resample", "Resample"},
-                                                           {"scale_shift", "ScaleShift"},
-                                                           {"shave_avg_pool", "AvgPool"},
-                                                           {"shave_conv", "Conv"},
-                                                           {"shave_depthwise", "DepthConv"},
-                                                           {"shave_max_pool", "MaxPool"},
-                                                           {"sigmoid", "Sigmoid"},
-                                                           {"softmax", "SoftMax"},
-                                                           {"sum", "Sum"},
-                                                           {"swish", "Swish"}};
-  const auto found = names.find(stage.kind);
-  return found == names.end() ? stage.kind : found->second;
+  return compiler_type(stage);
 }
 
 Json explanation(const Mapping& mapping, const TimeModel& model) {

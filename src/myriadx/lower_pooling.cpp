@@ -1,4 +1,6 @@
 // Poolings as steps, and the tensors of tiles.
+#include <algorithm>
+
 #include "base/error.h"
 #include "myriadx/lowering.h"
 
@@ -60,15 +62,9 @@ void Lowering::lower_layer(int i, const Pool& layer) {
 void Lowering::lower_layer(int i, const GlobalPool&) {
   const int from = image(i);
   const Shape& in = shape(from);
-  const Window window{in.w, in.h, 1, {}};
-  const bool small = in.w <= kMaxKernel && in.h <= kMaxKernel;
-  const auto tiling =
-      small ? tile_pooling(in, node(i).shape, window, resources_.tile_limit()) : std::nullopt;
-  if (tiling) {
-    pool_tiles(i, node(i).name, "avg_pool", from, new_value(i), window, *tiling);
-  } else {
-    lower_shave(i, "reduce_mean", kAnyStrides, Shaves::limited);
-  }
+  const Pool whole{.kind = PoolKind::average, .kh = in.h, .kw = in.w, .sh = 1, .sw = 1};
+  const bool on_nce = runs_on_nce(whole, in, node(i).shape);
+  pool(i, node(i).name, from, new_value(i), whole, on_nce);
 }
 
 void Lowering::pool(int i, const std::string& name, int in, int out, const Pool& layer,
@@ -83,6 +79,8 @@ void Lowering::pool(int i, const std::string& name, int in, int out, const Pool&
     if (odd_w && p.right == 0) p.right = 1;
     if (odd_h && p.bottom == 0) p.bottom = 1;
     if (odd_w || odd_h || !pads_on_nce(window, from, to)) {
+      p.right = std::max(p.right, (to.w - 1) * window.stride + window.kx - from.w - p.left);
+      p.bottom = std::max(p.bottom, (to.h - 1) * window.stride + window.ky - from.h - p.top);
       in = padded(name, i, in, p);
       p = {};
     }
@@ -92,11 +90,11 @@ void Lowering::pool(int i, const std::string& name, int in, int out, const Pool&
     }
   }
   if (!max && shape(in) == Shape{shape(in).c, layer.kh, layer.kw} && layer.padding == Padding{}) {
-    add_shave(Phase::pooling, name, i, "reduce_mean", {in}, out, kAnyStrides, Shaves::limited);
+    add_shave(Phase::software, name, i, "reduce_mean", {in}, out, kAnyStrides, Shaves::limited);
     return;
   }
-  add_shave(Phase::pooling, name, i, max ? "shave_max_pool" : "shave_avg_pool", {in}, out, kCompact,
-            Shaves::all);
+  add_shave(Phase::software, name, i, max ? "shave_max_pool" : "shave_avg_pool", {in}, out,
+            kAnyStrides, Shaves::all);
 }
 
 void Lowering::pool_tiles(int i, const std::string& name, const char* kind, int in, int out,

@@ -70,10 +70,42 @@ Program Lowering::run(Precision output) {
     std::visit([&](const auto& layer) { lower_layer(i, layer); }, node(i).layer);
   }
   set_output(output);
+  // Tensors know their readers in order of creation.
+  for (Tensor& tensor : program_.tensors)
+    std::sort(tensor.consumers.begin(), tensor.consumers.end(), [&](int a, int b) {
+      return program_.steps[size_t(a)].id < program_.steps[size_t(b)].id;
+    });
   return std::move(program_);
 }
 
 // --- The graph ---
+
+// The slices of a tensor, in order of their channels, where they do not overlap, else node `i`
+// alone. The compiler makes one split of them.
+std::vector<int> Lowering::sliced_together(int i) const {
+  std::vector<int> slices;
+  for (const int reader : readers_[size_t(node(i).inputs[0])])
+    if (std::holds_alternative<Slice>(node(reader).layer)) slices.push_back(reader);
+  const auto slice = [&](int s) { return std::get<Slice>(node(s).layer); };
+  std::sort(slices.begin(), slices.end(),
+            [&](int a, int b) { return slice(a).begin < slice(b).begin; });
+  for (size_t s = 1; s < slices.size(); ++s)
+    if (slice(slices[s]).begin < slice(slices[s - 1]).end) return {i};
+  return slices;
+}
+
+// The compiler's name of a node, as far as its order needs it: what is folded into a convolution
+// gives that its name, and slices of one tensor have one name and their channels.
+std::string Lowering::compiler_name(int i) const {
+  const Activation* next = activation_behind(i);
+  const bool folds =
+      std::holds_alternative<Conv>(node(i).layer) && next != nullptr && next->act == Act::hsigmoid;
+  if (folds) return "Add_" + node(i).name;
+  const auto* slice = std::get_if<Slice>(&node(i).layer);
+  if (slice == nullptr || sliced_together(i).size() < 2) return node(i).name;
+  const std::string begin = std::to_string(slice->begin);
+  return "VariadicSplit_" + std::string(10 - begin.size(), '0') + begin;
+}
 
 // The order in which the compiler reads layers: depth first from the inputs, of several readers of
 // a layer the last by name first. It decides which of two branches runs first.
@@ -88,7 +120,7 @@ std::vector<int> Lowering::parse_order() const {
     seen[size_t(i)] = 1;
     Frame frame{i, readers_[size_t(i)]};
     std::sort(frame.readers.begin(), frame.readers.end(),
-              [&](int a, int b) { return node(a).name > node(b).name; });
+              [&](int a, int b) { return compiler_name(a) > compiler_name(b); });
     return frame;
   };
   std::vector<int> inputs;
@@ -169,6 +201,7 @@ void Lowering::set_output(Precision precision) {
     fail("its output is its input, so there is nothing to map");
   if (precision == Precision::fp16) {
     program_.tensors[size_t(result)].role = Role::output;
+    program_.tensors[size_t(result)].required = kCompact;
     return;
   }
   const int output = program_.add_tensor(shape(result), Role::output);
@@ -226,7 +259,7 @@ void Lowering::lower_layer(int i, const BatchNorm&) {
   fail("node ", node(i).name, ": batch norm must be folded before mapping (see fold())");
 }
 void Lowering::lower_layer(int i, const ScaleShift&) {
-  lower_shave(i, "scale_shift", kPlaneStrides, Shaves::two);
+  lower_shave(i, node(i).shape.c == 1 ? "power" : "scale_shift", kPlaneStrides, Shaves::two);
 }
 void Lowering::lower_layer(int i, const PRelu&) {
   lower_shave(i, "prelu", kPlaneStrides, Shaves::two);
@@ -279,7 +312,12 @@ void Lowering::lower_layer(int i, const Concat&) {
   add_special(Phase::parse, Step::Kind::concat, node(i).name, i, parts, {new_value(i)});
 }
 void Lowering::lower_layer(int i, const Slice&) {
-  add_special(Phase::parse, Step::Kind::crop, node(i).name, i, {input(i)}, {new_value(i)});
+  const std::vector<int> slices = sliced_together(i);
+  const bool alone = slices.size() < 2;
+  std::vector<int> outputs;
+  for (const int slice : slices) outputs.push_back(finish(slice, {}));
+  add_special(Phase::parse, alone ? Step::Kind::crop : Step::Kind::split, node(i).name, i,
+              {input(i)}, std::move(outputs));
 }
 
 void Lowering::lower_layer(int i, const Permute& layer) {
@@ -287,7 +325,7 @@ void Lowering::lower_layer(int i, const Permute& layer) {
   const int in = program_.add_tensor({layer.groups, s.c / layer.groups, s.h * s.w});
   const int out = program_.add_tensor({s.c / layer.groups, layer.groups, s.h * s.w});
   reshape(Phase::parse, node(i).name + "@in", i, image(i), in);
-  add_shave(Phase::parse, node(i).name, i, "permute", {in}, out, kAnyStrides, Shaves::all);
+  add_shave(Phase::parse, node(i).name, i, "permute", {in}, out, kAnyStrides, Shaves::limited);
   reshape(Phase::parse, node(i).name + "@out", i, out, new_value(i));
 }
 
@@ -300,7 +338,7 @@ void Lowering::lower_layer(int i, const Resize& layer) {
   lower_shave(i, layer.kind == ResizeKind::nearest ? "resample" : "interp", kAnyStrides,
               Shaves::all);
 }
-void Lowering::lower_layer(int i, const Lrn&) { lower_shave(i, "lrn", kAnyStrides, Shaves::all); }
+void Lowering::lower_layer(int i, const Lrn&) { lower_shave(i, "lrn", kLrnStrides, Shaves::all); }
 
 Program lower(const Graph& graph, const Resources& resources, Precision output) {
   return Lowering(graph, resources).run(output);

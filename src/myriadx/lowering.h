@@ -64,6 +64,8 @@ class Lowering {
   int image(int i, size_t which = 0);
   int vector(int i);
   std::vector<int> inputs(int i);
+  std::string compiler_name(int i) const;
+  std::vector<int> sliced_together(int i) const;
   std::vector<int> parse_order() const;
   int sole_reader(int i) const;  // -1 where there is not exactly one
   const Activation* activation_behind(int i) const;

@@ -21,6 +21,7 @@ struct Strides {
 inline constexpr Strides kAnyStrides{};
 inline constexpr Strides kNceStrides{Strides::Rows::aligned, false, false};
 inline constexpr Strides kPlaneStrides{Strides::Rows::any, true, false};
+inline constexpr Strides kLrnStrides{Strides::Rows::aligned, true, true};
 inline constexpr Strides kConvertStrides{Strides::Rows::any, true, true};
 inline constexpr Strides kCompact{Strides::Rows::compact, true, true};
 
@@ -60,6 +61,7 @@ enum class Phase {
   padding,
   tiling,
   pooling,
+  software,
   layout,
   views,
   spill,
