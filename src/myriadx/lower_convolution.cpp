@@ -262,17 +262,13 @@ void Lowering::convolve(Work work) {
     work.input = padded(work.name, work.node, work.input, work.window.padding);
     work.window.padding = {};
   }
-  const auto tile = [&] {
-    return tile_convolution(shape(work.input), shape(work.output), work.window, work.pooled,
-                            resources_.tile_limit(), resources_.cmx_slices);
-  };
-  auto tiling = tile();
+  std::optional<Tiling> tiling = tile(work);
   if (!tiling && work.pooled) {
     const Shape pooled = shape(work.output);
     const int output = work.output;
     work.output = program_.add_tensor({pooled.c, pooled.h * 2, pooled.w * 2});
     work.pooled = false;
-    tiling = tile();
+    tiling = tile(work);
     pool(work.node, work.name + "@pool", work.output, output, Pool{}, true);
   }
   if (tiling) {
@@ -280,6 +276,17 @@ void Lowering::convolve(Work work) {
   } else {
     convolve_on_shaves(work);
   }
+}
+
+// Groups are tiled alike, so the last tiling is remembered.
+const std::optional<Tiling>& Lowering::tile(const Work& work) {
+  const Tiled key{shape(work.input), shape(work.output), work.window, work.pooled};
+  if (tiled_ != key) {
+    tiled_ = key;
+    tiling_ = tile_convolution(key.input, key.output, key.window, key.pooled,
+                               resources_.tile_limit(), resources_.cmx_slices);
+  }
+  return tiling_;
 }
 
 void Lowering::convolve_on_shaves(const Work& work) {

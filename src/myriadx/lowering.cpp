@@ -53,7 +53,9 @@ std::vector<char> flat_values(const Graph& graph) {
 }  // namespace
 
 std::string part(const char* axis, size_t index, size_t count) {
-  return count == 1 ? std::string() : cat("@", axis, "=", index + 1, "/", count);
+  if (count == 1) return {};
+  std::string text = "@";
+  return text.append(axis) + "=" + std::to_string(index + 1) + "/" + std::to_string(count);
 }
 
 Lowering::Lowering(const Graph& graph, const Resources& resources)

@@ -110,6 +110,7 @@ class Lowering {
   void convolve_groups(const Work& work, const Conv& conv, std::span<const int> behind);
   void convolve_depthwise(const Work& work, int group);
   void convolve(Work work);
+  const std::optional<Tiling>& tile(const Work& work);
   void convolve_on_shaves(const Work& work);
   void convolve_tiles(Work& work, const Tiling& tiling);
   void convolve_tile(const Work& work, const Tiling& tiling, const Strip& column, const Strip& row,
@@ -133,6 +134,13 @@ class Lowering {
                  std::vector<int>& inputs);
   int with_junk(const Work& work, Phase phase, int tile, const Strip& column, const Strip& row);
 
+  struct Tiled {
+    Shape input = {}, output = {};
+    Window window = {};
+    bool pooled = false;
+    bool operator==(const Tiled&) const = default;
+  };
+
   const Graph& graph_;
   const Resources& resources_;
   Program program_;
@@ -140,6 +148,8 @@ class Lowering {
   std::vector<char> done_;                 // by node
   std::vector<char> flat_;                 // by node: a vector rather than an image of one pixel
   std::vector<int> values_;                // tensor by node
+  Tiled tiled_;                            // what tiling_ is of
+  std::optional<Tiling> tiling_;
 };
 
 }  // namespace vpunas::myriadx

@@ -10,8 +10,8 @@ namespace vpunas::myriadx {
 namespace {
 
 // Fills what only the finished program knows: shapes, bytes, places.
-Stage finish_stage(const Program& program, const Step& step) {
-  Stage stage = step.stage;
+Stage finish_stage(const Program& program, Step& step) {
+  Stage stage = std::move(step.stage);
   const Tensor& input = program.tensors[size_t(step.inputs[0])];
   const Tensor& output = program.tensors[size_t(step.outputs[0])];
   stage.input = input.shape;
@@ -26,7 +26,7 @@ Stage finish_stage(const Program& program, const Step& step) {
 std::vector<Stage> executed_stages(Program& program) {
   std::vector<Stage> stages;
   for (const int index : program.order()) {
-    const Step& step = program.steps[size_t(index)];
+    Step& step = program.steps[size_t(index)];
     if (!step.executes()) continue;
     stages.push_back(finish_stage(program, step));
     if (step.injected < 0) continue;
@@ -74,17 +74,20 @@ const char* compiler_type(const Stage& stage) {
   return "";
 }
 
-Resources resources(int streams) {
-  switch (streams) {
-    case 1:
-      return {1, 16, 19};
-    case 2:
-      return {2, 7, 9};
-    case 3:
-      return {3, 4, 6};
-    default:
-      fail("MyriadX streams must be 1, 2 or 3, not ", streams);
-  }
+Resources resources(int streams, int shaves, int cmx_slices) {
+  constexpr int kShaves = 16, kSlices = 19;
+  static constexpr Resources kDefaults[] = {{1, 16, 19}, {2, 7, 9}, {3, 4, 6}};
+  if (streams < 1 || streams > 3) fail("MyriadX streams must be 1, 2 or 3, not ", streams);
+  if (shaves == 0 && cmx_slices == 0) return kDefaults[streams - 1];
+  if (shaves == 0 || cmx_slices == 0) fail("MyriadX SHAVEs and CMX slices must be given together");
+  const int most_shaves = kShaves / streams, most_slices = kSlices / streams;
+  if (shaves < 1 || shaves > most_shaves)
+    fail("MyriadX SHAVEs for each of ", streams, " streams must be 1 to ", most_shaves, ", not ",
+         shaves);
+  if (cmx_slices < shaves || cmx_slices > most_slices)
+    fail("MyriadX CMX slices for each of ", streams, " streams must be ", shaves,
+         " (one for each SHAVE) to ", most_slices, ", not ", cmx_slices);
+  return {streams, shaves, cmx_slices};
 }
 
 Mapping map(const Graph& graph, const Resources& resources, Precision output) {

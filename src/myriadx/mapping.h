@@ -13,15 +13,17 @@ namespace vpunas::myriadx {
 // What one inference has of the chip (16 SHAVEs, 19 CMX slices of 128 KiB, two NCEs).
 struct Resources {
   int streams = 2;
-  int shaves = 7;
+  int shaves = 7;  // of each stream, as the slices
   int cmx_slices = 9;
   int64_t cmx_bytes() const { return int64_t{cmx_slices} * 131072; }
   int64_t tile_limit() const {
     return int64_t{cmx_slices / 2} * 131072 + 65536;
   }  // bytes of one output tile
 };
-// streams 1, 2 or 3 as the compiler divides the chip. Throws Error for others.
-Resources resources(int streams);
+// streams 1, 2 or 3 as the compiler divides the chip, or with a chosen number of SHAVEs and CMX
+// slices for each stream (both, as MYRIAD_NUMBER_OF_SHAVES and _CMX_SLICES). Throws Error for what
+// the compiler refuses: more SHAVEs than slices, and more than the chip has.
+Resources resources(int streams, int shaves = 0, int cmx_slices = 0);
 
 enum class Engine { nce, shave, dma };
 enum class Place { ddr, cmx };

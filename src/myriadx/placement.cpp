@@ -2,6 +2,7 @@
 // of the NCE. The compiler decides by trial: it changes one thing, allocates the whole network's
 // CMX, and keeps the change where all fits.
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "myriadx/cmx.h"
@@ -24,6 +25,16 @@ struct Range {
     }
   }
 };
+
+size_t common_prefix(const std::vector<int>& a, const std::vector<int>& b) {
+  const size_t most = std::min(a.size(), b.size());
+  size_t prefix = 0;
+  constexpr size_t block = 16;
+  while (prefix + block <= most && std::memcmp(&a[prefix], &b[prefix], block * sizeof(int)) == 0)
+    prefix += block;
+  while (prefix < most && a[prefix] == b[prefix]) ++prefix;
+  return prefix;
+}
 
 // CMX before every step of the accepted program. A trial runs only the steps from the first one
 // that a change concerns to the first one behind which CMX is as it was, which makes it cheap:
@@ -48,13 +59,18 @@ class Timeline {
     return -1;
   }
 
+  // A step of the accepted program that has another number now, at the same place.
+  void rename(int from, int to) { std::replace(order_.begin(), order_.end(), from, to); }
+
+  // The order of the accepted program.
+  const std::vector<int>& order() const { return order_; }
+
   // True, and the program accepted, where it still fits after a change that concerns steps in
   // `range` of the new order.
   bool accept(const Range& range) {
     const std::vector<int>& order = program_.order();
     const size_t n = order.size(), before = order_.size();
-    size_t prefix = 0, suffix = 0;
-    while (prefix < std::min(n, before) && order[prefix] == order_[prefix]) ++prefix;
+    size_t prefix = common_prefix(order, order_), suffix = 0;
     while (suffix < std::min(n, before) - prefix &&
            order[n - 1 - suffix] == order_[before - 1 - suffix])
       ++suffix;
@@ -62,13 +78,14 @@ class Timeline {
     suffix = std::min(suffix, n - 1 - size_t(std::max(range.last, -1)));
 
     if (prefix >= states_.size()) return true;
-    CmxState state = states_[prefix];
-    fresh_.clear();
+    state_ = states_[prefix];
+    fresh_count_ = 0;
     size_t i = prefix;
     for (; i < n; ++i) {
-      if (n - i <= suffix && state == states_[i + before - n]) break;
-      fresh_.push_back(state);
-      if (run_step(program_, resources_, order[i], state) < 0) return false;
+      if (n - i <= suffix && state_ == states_[i + before - n]) break;
+      if (fresh_count_ == fresh_.size()) fresh_.emplace_back();
+      fresh_[fresh_count_++] = state_;
+      if (run_step(program_, resources_, order[i], state_) < 0) return false;
     }
     splice(prefix, i + before - n);
     order_ = order;
@@ -79,12 +96,13 @@ class Timeline {
   // Replaces the states of [first, last) by the fresh ones.
   void splice(size_t first, size_t last) {
     const auto begin = states_.begin() + std::ptrdiff_t(first);
-    const size_t same = std::min(last - first, fresh_.size());
-    std::move(fresh_.begin(), fresh_.begin() + std::ptrdiff_t(same), begin);
-    if (fresh_.size() > same) {
-      states_.insert(begin + std::ptrdiff_t(same),
-                     std::make_move_iterator(fresh_.begin() + std::ptrdiff_t(same)),
-                     std::make_move_iterator(fresh_.end()));
+    const size_t same = std::min(last - first, fresh_count_);
+    const auto from = fresh_.begin() + std::ptrdiff_t(same),
+               to = fresh_.begin() + std::ptrdiff_t(fresh_count_);
+    std::swap_ranges(fresh_.begin(), from, begin);
+    if (fresh_count_ > same) {
+      states_.insert(begin + std::ptrdiff_t(same), std::make_move_iterator(from),
+                     std::make_move_iterator(to));
     } else {
       states_.erase(begin + std::ptrdiff_t(same), states_.begin() + std::ptrdiff_t(last));
     }
@@ -93,7 +111,11 @@ class Timeline {
   Program& program_;
   const Resources& resources_;
   std::vector<int> order_;  // of the accepted program
-  std::vector<CmxState> states_, fresh_;
+  std::vector<CmxState> states_;
+  // Of the trial at work; kept, because states allocate.
+  CmxState state_;
+  std::vector<CmxState> fresh_;
+  size_t fresh_count_ = 0;
 };
 
 class Placement {
@@ -251,8 +273,12 @@ class Placement {
     program_.bypass(copy);
     if (before == Place::cmx ? fits_at(producer) : fits_around(top)) return;
     program_.place_all(top, before);
-    program_.restore(copy);
-    fits_at(producer);  // as before, so it does
+    const int restored = program_.restore(copy);
+    if (program_.is_ordered()) {
+      timeline_.rename(copy, restored);
+    } else {
+      fits_at(producer);  // as before, so it does
+    }
   }
 
   // One copy or SHAVE step that does not want all SHAVEs may run beside each NCE step that it does
@@ -289,6 +315,7 @@ class Placement {
     program_.inject(host, guest);
     if (fits_at(host)) return true;
     program_.eject(host);
+    program_.set_order(timeline_.order());
     return false;
   }
 

@@ -258,30 +258,24 @@ void Program::sort_next(int index) {
 
 // Depth-first post-order from the last sibling to the first. Recursion would overflow the stack in
 // deep networks, so the stack is explicit.
-void Program::visit(int first, std::vector<char>& state) {
-  enum : char { unseen, open, done };
-  struct Frame {
-    int step;
-    size_t left;  // of its next steps, taken from the back
-  };
-  const auto open_frame = [&](int index) {
+void Program::visit(int first) {
+  const auto open = [&](int index) {
     if (stale_[size_t(index)]) sort_next(index);
-    state[size_t(index)] = open;
-    return Frame{index, next_[size_t(index)].size()};
+    seen_[size_t(index)] = Seen::open;
+    stack_.push_back({index, next_[size_t(index)].size()});
   };
-  std::vector<Frame> stack;
-  stack.push_back(open_frame(first));
-  while (!stack.empty()) {
-    Frame& frame = stack.back();
+  open(first);
+  while (!stack_.empty()) {
+    Frame& frame = stack_.back();
     if (frame.left == 0) {
-      state[size_t(frame.step)] = done;
+      seen_[size_t(frame.step)] = Seen::done;
       order_.push_back(frame.step);
-      stack.pop_back();
+      stack_.pop_back();
       continue;
     }
     const int next = next_[size_t(frame.step)][--frame.left];
-    assert(state[size_t(next)] != open);
-    if (state[size_t(next)] == unseen) stack.push_back(open_frame(next));
+    assert(seen_[size_t(next)] != Seen::open);
+    if (seen_[size_t(next)] == Seen::no) open(next);
   }
 }
 
@@ -290,7 +284,7 @@ const std::vector<int>& Program::order() {
   order_.clear();
   next_.resize(steps.size());
   stale_.resize(steps.size(), 1);
-  std::vector<char> state(steps.size(), 0);
+  seen_.assign(steps.size(), Seen::no);
   std::vector<int> initial;
   for (const Tensor& tensor : tensors) {
     if (tensor.role == Role::input)
@@ -298,12 +292,19 @@ const std::vector<int>& Program::order() {
   }
   std::sort(initial.begin(), initial.end(),
             [&](int a, int b) { return steps[size_t(a)].id < steps[size_t(b)].id; });
-  for (const int step : initial) visit(step, state);
+  for (const int step : initial) visit(step);
   std::reverse(order_.begin(), order_.end());
   positions_.assign(steps.size(), -1);
-  for (size_t i = 0; i < order_.size(); ++i) positions_[size_t(order_[i])] = int(i);
+  number_from(0);
   ordered_ = true;
   return order_;
+}
+
+void Program::set_order(const std::vector<int>& order) {
+  order_ = order;
+  positions_.assign(steps.size(), -1);
+  number_from(0);
+  ordered_ = true;
 }
 
 }  // namespace vpunas::myriadx

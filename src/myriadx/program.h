@@ -115,6 +115,9 @@ class Program {
   // Steps by dependencies, depth first; siblings that write to DDR come before those that write to
   // CMX. A step in the shadow of another is not listed.
   const std::vector<int>& order();
+  bool is_ordered() const { return ordered_; }  // order() has nothing to do
+  // The order that order() would find, where the caller knows it.
+  void set_order(const std::vector<int>& order);
   int position(int step) const { return positions_[static_cast<size_t>(step)]; }  // after order()
 
   // Runs `guest` in the shadow of `host`, or takes it back.
@@ -137,11 +140,19 @@ class Program {
   void touch(int step);  // its readers changed
   void touch_producer(int tensor);
   void sort_next(int step);
-  void visit(int step, std::vector<char>& state);
+  void visit(int step);
 
   std::vector<int> order_, positions_;
   std::vector<std::vector<int>> next_;  // by step, in order of execution, where not stale
   std::vector<char> stale_;
+  enum class Seen : char { no, open, done };
+  struct Frame {
+    int step;
+    size_t left;  // of its next steps, taken from the back
+  };
+  // Of the search at work.
+  std::vector<Seen> seen_;
+  std::vector<Frame> stack_;
   bool ordered_ = false;
 };
 

@@ -250,15 +250,17 @@ void make_views(Program& program) {
                            outputs = program.steps[size_t(index)].outputs;
     if (kind == Kind::concat) {
       for (size_t i = 0; i < inputs.size(); ++i) {
-        program.set_parent(writable_view(program, index, inputs[i], outputs[0], cat("@copy-", i)),
-                           outputs[0]);
+        program.set_parent(
+            writable_view(program, index, inputs[i], outputs[0], "@copy-" + std::to_string(i)),
+            outputs[0]);
       }
     } else if (kind == Kind::expand) {
       program.set_parent(writable_view(program, index, inputs[0], outputs[0], "@copy"), outputs[0]);
     } else if (kind == Kind::split || kind == Kind::crop) {
       for (size_t i = 0; i < outputs.size(); ++i) {
-        program.set_parent(readable_view(program, index, outputs[i], inputs[0], cat("@copy-", i)),
-                           inputs[0]);
+        program.set_parent(
+            readable_view(program, index, outputs[i], inputs[0], "@copy-" + std::to_string(i)),
+            inputs[0]);
       }
     } else if (kind == Kind::reshape) {
       make_reshape(program, index);

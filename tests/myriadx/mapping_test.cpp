@@ -35,6 +35,18 @@ TEST(Mapping, ResourcesOfTheStreams) {
   EXPECT_EQ(resources(2).tile_limit(), 589824);
   EXPECT_EQ(resources(1).tile_limit(), 1245184);
   EXPECT_EQ(resources(3).tile_limit(), 458752);
+  EXPECT_EQ(resources(2, 8, 8).tile_limit(), 589824);
+  EXPECT_EQ(resources(2, 5, 6).tile_limit(), 458752);
+  EXPECT_EQ(resources(1, 1, 19).shaves, 1);
+  // What Intel's compiler refuses.
+  EXPECT_THROW(resources(2, 8, 0), Error);
+  EXPECT_THROW(resources(2, 0, 8), Error);
+  EXPECT_THROW(resources(2, 9, 7), Error);
+  EXPECT_THROW(resources(2, 10, 10), Error);
+  EXPECT_THROW(resources(2, 7, 10), Error);
+  EXPECT_THROW(resources(1, 4, 2), Error);
+  EXPECT_THROW(resources(1, 17, 19), Error);
+  EXPECT_THROW(resources(1, -1, 19), Error);
   EXPECT_THROW(resources(0), Error);
   EXPECT_THROW(resources(4), Error);
 }
