@@ -2,6 +2,7 @@
 // round trips, libtorch, OpenVINO).
 #pragma once
 
+#include <algorithm>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -27,14 +28,16 @@ inline GraphCase row(const std::string& name, const Shape& input, std::vector<La
   return {name, graph};
 }
 
-// Two convolutions of the image, joined by `join`.
+// Two convolutions of the image, 1 and 2, and a gate, 4, where that is wanted; joined by `join`.
 inline GraphCase fork(const std::string& name, Layer join, std::vector<int> inputs) {
   Graph graph{.name = name, .preprocess = {}, .nodes = {}};
   graph.add("image", Input{{3, 6, 7}}, {});
   graph.add("left", Conv{.out_channels = 4, .kh = 3, .kw = 3, .padding = Padding::all(1)}, {0});
   graph.add("right", Conv{.out_channels = 4, .bias = true}, {0});
-  graph.add("pooled", GlobalPool{}, {1});
-  graph.add("gate", Activation{.act = Act::sigmoid}, {3});
+  if (std::ranges::count(inputs, 4)) {
+    graph.add("pooled", GlobalPool{}, {1});
+    graph.add("gate", Activation{.act = Act::sigmoid}, {3});
+  }
   graph.add("join", std::move(join), std::move(inputs));
   return {name, graph};
 }

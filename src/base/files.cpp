@@ -108,14 +108,14 @@ class JsonGuard {
   explicit JsonGuard(std::string where) : where_(std::move(where)) {}
 
   bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
-    using enum Json::parse_event_t;
+    using Event = Json::parse_event_t;
     constexpr int deepest = 100;
     constexpr size_t most_members = 10000;
     if (depth > deepest)
       fail(where_, ": is nested deeper than ", deepest, " levels; it is no file of vpunas");
-    if (event == object_start) keys_.emplace_back();
-    if (event == object_end) keys_.pop_back();
-    if (event == key) {
+    if (event == Event::object_start) keys_.emplace_back();
+    if (event == Event::object_end) keys_.pop_back();
+    if (event == Event::key) {
       const auto& name = parsed.get_ref<const std::string&>();
       if (!keys_.back().insert(name).second) {
         fail(where_, ": has the member \"", excerpt(name), "\" twice; remove one of them");

@@ -4,13 +4,13 @@
 #include <array>
 #include <bit>
 #include <cassert>
-#include <cmath>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/half.h"
 #include "base/text.h"
 
 namespace vpunas {
@@ -21,23 +21,6 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 constexpr size_t prefix_size = sizeof(uint64_t);        // of the header's length
 constexpr uint64_t longest_header = 100 * 1000 * 1000;  // the reference implementation's
 constexpr const char* metadata_key = "__metadata__";
-
-struct Half {
-  uint16_t bits;
-  operator float() const {
-    const uint32_t sign = uint32_t{bits & 0x8000u} << 16;
-    const uint32_t exponent = (bits >> 10) & 31u;
-    const uint32_t mantissa = bits & 1023u;
-    if (exponent == 0) return (sign ? -1.0f : 1.0f) * std::ldexp(static_cast<float>(mantissa), -24);
-    const uint32_t wide_exponent = exponent == 31 ? 255 : exponent + (127 - 15);
-    return std::bit_cast<float>(sign | wide_exponent << 23 | mantissa << 13);
-  }
-};
-
-struct BrainFloat {
-  uint16_t bits;
-  operator float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
-};
 
 struct Boolean {
   uint8_t byte;
