@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check tidy bench results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check fuzz tidy bench results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -31,6 +31,10 @@ test-fast: build-all ## the tests that take seconds
 check: ## what CI checks besides the tests: formatting, sanitizers on the core
 	@scripts/setup.sh --dev
 	@scripts/check.sh
+
+fuzz: ## feed damaged files to the readers (SECONDS=60 for each)
+	@scripts/setup.sh --dev
+	@scripts/fuzz.sh $(or $(SECONDS),60)
 
 tidy: ## clang-tidy on the core (minutes)
 	@scripts/setup.sh --dev

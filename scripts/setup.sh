@@ -3,7 +3,7 @@
 # libraries; no Python of theirs is run). Safe to call again: it only does what is missing.
 #
 #   scripts/setup.sh          what the program and its tests need
-#   scripts/setup.sh --dev    also .venv-dev with the tools of `make check`
+#   scripts/setup.sh --dev    also clang and .venv-dev with the tools of `make check` and `make fuzz`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,11 +12,13 @@ readonly openvino_version=2026.4.1
 readonly clang_format_version=19.1.7
 readonly clang_tidy_version=19.1.0.1
 
-readonly packages=(
+packages=(
   ca-certificates g++ make cmake ninja-build python3 python3-venv
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libprotozero-dev zlib1g-dev
   libjpeg62-turbo-dev libpng-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
 )
+[ "${1:-}" = --dev ] && packages+=(clang libclang-rt-14-dev)
+readonly packages
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }

@@ -15,17 +15,20 @@ enum class OnnxDialect { standard, myriadx };
 
 // Input "image" [1, c, h, w] float32 holding 0..255 values (further inputs carry their nodes'
 // names), output "logits" [1, classes]. The preprocessing and labels of the graph go into the
-// model's metadata. Operators carry the names of the nodes. Two things come back in another
-// spelling of the same meaning: Activation none is left out, and a pooling that rounds up but whose
-// last window is dropped rounds down.
+// model's metadata. Operators carry the names of the nodes. Some things come back in another
+// spelling of the same meaning: Activation none and nodes that do not lead to the output are left
+// out, a mean over the whole plane is a global pooling, and a pooling that rounds up but whose last
+// window is dropped rounds down.
 std::string to_onnx(const Graph& graph, const Weights& weights,
                     OnnxDialect dialect = OnnxDialect::standard);
 void write_onnx(const std::filesystem::path& path, const Graph& graph, const Weights& weights,
                 OnnxDialect dialect = OnnxDialect::standard);
 
-// Reads what to_onnx writes (both dialects) and plain classification networks in the same
-// operators. Throws Error naming the node for what it does not know, and for truncated, foreign or
-// hostile files.
+// Reads what to_onnx writes (both dialects) and what exporters write: convolutional classifiers and
+// backbones of opset 7 to 25 (docs/formats.md). Batch norm that the file has stays; channels-last
+// networks come out channels-first. Throws Error naming the node for what it does not know, and for
+// truncated, foreign or hostile files. Only read_onnx() follows external data, and only into files
+// in the model's folder.
 FoldedNetwork from_onnx(std::string_view bytes, const std::string& where);
 FoldedNetwork read_onnx(const std::filesystem::path& path);
 

@@ -1,0 +1,12 @@
+// Readers of files under test: any bytes must be read, or refused with an Error.
+#pragma once
+
+#include <string_view>
+
+namespace vpunas::fuzz {
+
+// An ONNX file, and how the MyriadX would run it.
+void onnx(std::string_view bytes);
+void safetensors(std::string_view bytes);
+
+}  // namespace vpunas::fuzz
