@@ -6,6 +6,7 @@
 #include "myriadx/explanation.h"
 #include "myriadx/what_if.h"
 #include "onnx/onnx.h"
+#include "output/explain_page.h"
 #include "output/explain_text.h"
 #include "pipeline/networks.h"
 #include "pipeline/run.h"
@@ -16,7 +17,7 @@ namespace {
 constexpr const char* schema = "vpunas.explain/2";
 
 struct Options {
-  std::string network, json;
+  std::string network, json, html;
   int size = 0, streams = 2, shaves = 0, cmx_slices = 0;
   bool stages = false, compiler = false, what_if = true;
 };
@@ -68,6 +69,7 @@ void explain(const Options& options) {
         myriadx::to_json(myriadx::compare(mapping, compiled(options, mapping.resources)));
   }
   if (!options.json.empty()) write(options.json, explanation);
+  if (!options.html.empty()) write_file(options.html, explain_page(explanation));
   if (options.json == "-") return;
   std::vector<std::string> parts;
   for (const std::string& part :
@@ -102,9 +104,11 @@ void add_explain(CLI::App& app, Action& action) {
                  "compare with Intel's compiler (make blob-compiler), stage by stage");
   verb->add_option("--json", options->json, "write everything as JSON; - for standard output")
       ->type_name("FILE");
+  verb->add_option("--html", options->html, "draw it: a page for a browser")->type_name("FILE");
   verb->footer(
       "Examples: vpunas explain mobilenet_v2\n"
       "          vpunas explain model.onnx --streams 1 --stages\n"
+      "          vpunas explain resnet18 --html resnet18.html\n"
       "          vpunas explain runs/quick/architectures/found.json --json -");
   verb->callback([&action, options] { action = [options](const Work&) { explain(*options); }; });
 }

@@ -54,17 +54,17 @@ void keep_differences(StageFacts& a, StageFacts& b) {
   }
 }
 
-int integer(const CompiledStage& stage, const char* key) {
+int64_t integer(const CompiledStage& stage, const char* key) {
   const auto found = stage.attributes.find(key);
-  return found == stage.attributes.end()
-             ? 0
-             : static_cast<int>(parse_number(found->second).value_or(0));
+  const double value =
+      found == stage.attributes.end() ? 0 : parse_number(found->second).value_or(0);
+  return static_cast<int64_t>(std::clamp(value, 0.0, 1e9));
 }
 
 // Cycles a pixel, where a pooling reads kx ky pixels a descriptor.
 int64_t cycles_per_pixel(const CompiledStage& stage, const std::string& op) {
   if (op != "POOL") return integer(stage, "tiling.cost");
-  return int64_t{integer(stage, "tiling.numDescr")} * integer(stage, "kernelSizeX") *
+  return integer(stage, "tiling.numDescr") * integer(stage, "kernelSizeX") *
          integer(stage, "kernelSizeY");
 }
 

@@ -116,9 +116,10 @@ std::string compiler_text(const Json& explanation) {
 }
 
 std::string total_text(const Json& explanation) {
-  const int streams = static_cast<int>(value(explanation, "streams"));
+  const double streams = value(explanation, "streams");
   const auto ms = [&](const char* key) { return fixed(value(explanation, key), 2); };
-  const std::string whose = streams > 1 ? cat("one of ", streams, " streams") : "a single stream";
+  const std::string whose =
+      streams > 1 ? cat("one of ", fixed(streams, 0), " streams") : "a single stream";
   return cat(text(at(explanation, "network")), " at ", plain_shape(at(explanation, "input")), ": ",
              ms("total_ms"), " ms (", ms("low_ms"), " to ", ms("high_ms"), ") for ", whose,
              " on MYRIADX, ", fixed(value(explanation, "fps"), 1), " fps; ",

@@ -1,6 +1,8 @@
 #include "output/html.h"
 
 #include "base/error.h"
+#include "base/text.h"
+#include "output/report_style.h"
 #include "output/width.h"
 
 namespace vpunas {
@@ -36,6 +38,15 @@ std::string cell_html(const char* tag, const Cell& cell) {
   return cat("<", tag, cell.number ? " class=\"n\">" : ">", cell.html, "</", tag, ">");
 }
 
+// JSON that may stand in a script element: "</script>" and "<!--" cannot occur.
+std::string embedded(const Json& data) {
+  std::string out;
+  for (const char c : data.dump(-1, ' ', false, Json::error_handler_t::replace)) {
+    out += c == '<' ? std::string("\\u003c") : std::string(1, c);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string escape(std::string_view text) {
@@ -64,6 +75,35 @@ std::string to_html(const HtmlTable& table) {
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";
+}
+
+std::string tile(const std::string& name, const std::string& value, const std::string& note) {
+  if (value.empty()) return "";
+  const size_t unit = value.find("\u00a0");  // set smaller
+  std::string shown = escape(value.substr(0, unit));
+  if (unit != std::string::npos) shown += cat("<small>", escape(value.substr(unit)), "</small>");
+  return cat("<div class=\"tile\"><dt>", escape(name), "</dt><dd><b>", shown, "</b><span>", note,
+             "</span></dd></div>\n");
+}
+
+std::string page_html(const std::string& title, const std::string& head,
+                      const std::vector<PageSection>& sections, const Json& data) {
+  std::string links, body;
+  for (const auto& [id, name, html] : sections) {
+    if (html.empty()) continue;
+    links += cat("<li><a href=\"#", id, "\">", name, "</a></li>");
+    body += html;
+  }
+  return cat(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+      escape(title), " – vpunas</title>\n<style>", kReportStyle,
+      "</style>\n</head>\n<body>\n<nav><ul>", links, "</ul></nav>\n<main>\n", head, body,
+      "<footer>Made by vpunas ", escape(version()), " on ", timestamp(),
+      ". The figures behind this page are in it as JSON, in the script element with the id "
+      "“data”.</footer>\n</main>\n"
+      "<script type=\"application/json\" id=\"data\">",
+      embedded(data), "</script>\n</body>\n</html>\n");
 }
 
 std::string figure(const std::function<std::string(double width)>& draw, double wide, double narrow,

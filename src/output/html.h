@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/files.h"
+
 namespace vpunas {
 
 // `text` for use in elements and quoted attributes. Invalid UTF-8 and control characters become "?"
@@ -27,6 +29,20 @@ struct HtmlTable {
   std::vector<std::string> row_classes = {};  // one a row, or none at all
 };
 std::string to_html(const HtmlTable& table);
+
+// A key figure with its unit (behind a no-break space) and a `note` (HTML); "" without a value.
+// Tiles stand in a <dl class="tiles">.
+std::string tile(const std::string& name, const std::string& value, const std::string& note);
+
+// A whole page: its style, links to its sections, their HTML, and the JSON behind it in the script
+// element with the id "data".
+struct PageSection {
+  const char* id;
+  const char* name;  // in the navigation
+  std::string html;  // "" leaves it out
+};
+std::string page_html(const std::string& title, const std::string& head,
+                      const std::vector<PageSection>& sections, const Json& data);
 
 // A figure with its caption (HTML), drawn twice: for wide and for narrow pages, of which the style
 // shows one.

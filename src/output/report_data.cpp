@@ -244,6 +244,24 @@ Json network_json(Gatherer& gather, const std::string& name) {
   return out;
 }
 
+// The found network's explanation, without what its pictures do not show of a stage.
+Json myriadx_json(const Gatherer& gather) {
+  const char* file = "explain/found.json";
+  if (!gather.there(file)) return nullptr;  // network_json() has said so
+  Json explanation = read_json(gather.run() / file, "vpunas.explain/2");
+  explanation.erase("schema");
+  if (!at(explanation, "stages").is_array()) return nullptr;
+  Json stages = Json::array();
+  for (const Json& stage : explanation["stages"]) {
+    Json kept = Json::object();
+    for (const char* key : {"layer", "engine", "op", "kind", "ms", "in_shadow_of"})
+      kept[key] = at(stage, key);
+    stages.push_back(std::move(kept));
+  }
+  explanation["stages"] = std::move(stages);
+  return explanation;
+}
+
 // Found first, then MobileNetV2, then the others by name.
 std::vector<std::string> network_names(const Gatherer& gather) {
   std::set<std::string> names;
@@ -404,6 +422,7 @@ Json report_data(const fs::path& run) {
     network["predicted"] = predicted(data, network);
     data["networks"].push_back(std::move(network));
   }
+  data["myriadx"] = myriadx_json(gather);
   data["headline"] = headline(data);
   data["missing"] = gather.missing();
   return data;

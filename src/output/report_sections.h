@@ -22,7 +22,10 @@ Verdict verdict(const Json& data);
 std::string head_html(const Json& data);     // verdict and key figures
 std::string plane_html(const Json& data);    // accuracy against latency
 std::string network_html(const Json& data);  // block by block
-std::string search_html(const Json& data);   // curves and probabilities
+// Where a network's MyriadX time goes, from an explanation (vpunas.explain/2) instead of the
+// report's data.
+std::string explanation_html(const Json& explanation);
+std::string search_html(const Json& data);  // curves and probabilities
 std::string training_html(const Json& data);
 std::string devices_html(const Json& data);
 std::string exports_html(const Json& data);

@@ -71,7 +71,8 @@ td { border-bottom: 1px solid var(--grid); vertical-align: top; }
 .n { text-align: right; white-space: nowrap; }
 tr.soft td { color: var(--soft); } tr.sum td { font-weight: 600; border-bottom: 0; }
 .cost { display: block; min-width: 1px; height: 12px; margin-top: 4px; border-radius: 2px; }
-td:has(> .cost) { min-width: 120px; } #network td:nth-child(2) { min-width: 132px; }
+.costs { display: flex; gap: 1px; } .rest { --c: var(--c4); }
+td:has(> .cost), td:has(> .costs) { min-width: 120px; } #network td:nth-child(2) { min-width: 132px; }
 code, pre { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 code { overflow-wrap: anywhere; } pre { overflow-x: auto; padding: 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
 details { margin-top: 28px; } summary { cursor: pointer; color: var(--c0); font-weight: 600; }
@@ -90,7 +91,7 @@ svg .name, svg .budget-name { paint-order: stroke; stroke: var(--paper); stroke-
 svg .name[class*=" c"] { fill: var(--c); font-weight: 600; }
 svg .budget { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 4; } svg .budget-name { fill: var(--bad); }
 svg .under { fill: var(--paper); }
-svg .box { fill: var(--c); fill-opacity: 0.55; } svg .rest { fill: var(--line); fill-opacity: 0.6; } svg .bar { fill: var(--c); fill-opacity: 0.8; }
+svg .stage { fill: var(--c); } svg .box { fill: var(--c); fill-opacity: 0.55; } svg .rest { fill: var(--line); fill-opacity: 0.6; } svg .bar { fill: var(--c); fill-opacity: 0.8; }
 svg .heat { fill: var(--c0); } svg .empty { fill: var(--grid); fill-opacity: 0.6; } svg .inheat.dark { fill: var(--card); }
 svg .chosen { fill: none; stroke: var(--c1); stroke-width: 2; }
 .c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); } .c3 { --c: var(--c3); } .c4 { --c: var(--c4); }

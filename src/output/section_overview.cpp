@@ -79,16 +79,6 @@ std::string time_clause(const Headline& h) {
 
 // --- Key figures ---
 
-// `note` is HTML.
-std::string tile(const std::string& name, const std::string& value, const std::string& note) {
-  if (value.empty()) return "";
-  const size_t unit = value.find("\u00a0");  // set smaller
-  std::string shown = escape(value.substr(0, unit));
-  if (unit != std::string::npos) shown += cat("<small>", escape(value.substr(unit)), "</small>");
-  return cat("<div class=\"tile\"><dt>", escape(name), "</dt><dd><b>", shown, "</b><span>", note,
-             "</span></dd></div>\n");
-}
-
 std::string good_or_bad(const std::string& words, bool good) {
   return cat("<em class=\"", good ? "good" : "bad", "\">", escape(words), "</em>");
 }
