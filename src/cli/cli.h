@@ -16,7 +16,8 @@ namespace vpunas::cli {
 using Action = std::function<void(const Work&)>;
 
 void add_run(CLI::App& app,
-             Action& action);  // run, profile, search, train, export, benchmark, report
+             Action& action);  // run, profile, search, train, benchmark, report
+void add_export(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_space(CLI::App& app, Action& action);
@@ -31,9 +32,12 @@ int run_program(int argc, char** argv);
 class RunOptions {
  public:
   void add_to(CLI::App& verb);
+  // An option of one verb that is short for --set `key`=.
+  void add_shortcut(CLI::App& verb, const char* flags, const char* key, const char* type);
   Config config() const;
   std::filesystem::path folder(const Config& config) const;
   std::unique_ptr<Run> open() const;
+  const std::string& output() const { return output_; }
   bool print_config() const { return print_config_; }
 
  private:
@@ -41,7 +45,7 @@ class RunOptions {
   std::vector<std::string> sets_;
   std::vector<std::pair<std::string, std::shared_ptr<std::string>>>
       shortcuts_;  // config key, value
-  bool restart_ = false, resume_ = false, blob_ = false, print_config_ = false;
+  bool restart_ = false, resume_ = false, blob_ = false, nn_archive_ = false, print_config_ = false;
 };
 
 }  // namespace vpunas::cli

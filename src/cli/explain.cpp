@@ -23,10 +23,9 @@ struct Options {
 };
 
 myriadx::Resources chip(const Options& options) {
-  myriadx::Resources chip = myriadx::resources(options.streams);
-  if (options.shaves > 0) chip.shaves = options.shaves;
-  if (options.cmx_slices > 0) chip.cmx_slices = options.cmx_slices;
-  return chip;
+  const myriadx::Resources own = myriadx::resources(options.streams);
+  return myriadx::resources(options.streams, options.shaves > 0 ? options.shaves : own.shaves,
+                            options.cmx_slices > 0 ? options.cmx_slices : own.cmx_slices);
 }
 
 void write(const std::string& path, const Json& explanation) {

@@ -10,23 +10,26 @@ void RunOptions::add_to(CLI::App& verb) {
   verb.add_option("--set", sets_, "set a key of the configuration, as search.epochs=2 (repeatable)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  const auto shortcut = [&](const char* flags, const char* key, const char* type) {
-    auto value = std::make_shared<std::string>();
-    shortcuts_.emplace_back(key, value);
-    verb.add_option(flags, *value, std::string("short for --set ") + key + "=")->type_name(type);
-  };
-  shortcut("-d,--device", "latency.device", "NAME");
-  shortcut("--budget", "latency.budget", "BUDGET");
-  shortcut("--data", "data.path", "PATH");
-  shortcut("--epochs", "train.epochs", "X");
-  shortcut("-b,--batch-size", "train.batch_size", "N");
-  shortcut("--lr", "train.lr", "X");
-  shortcut("--seed", "run.seed", "N");
-  shortcut("-j,--workers", "run.workers", "N");
+  add_shortcut(verb, "-d,--device", "latency.device", "NAME");
+  add_shortcut(verb, "--budget", "latency.budget", "BUDGET");
+  add_shortcut(verb, "--data", "data.path", "PATH");
+  add_shortcut(verb, "--epochs", "train.epochs", "X");
+  add_shortcut(verb, "-b,--batch-size", "train.batch_size", "N");
+  add_shortcut(verb, "--lr", "train.lr", "X");
+  add_shortcut(verb, "--seed", "run.seed", "N");
+  add_shortcut(verb, "-j,--workers", "run.workers", "N");
   verb.add_flag("--blob", blob_, "also export a MyriadX .blob (make blob-compiler)");
+  verb.add_flag("--nn-archive", nn_archive_, "also export a DepthAI NN Archive (OAK cameras)");
   verb.add_flag("--restart", restart_, "discard what the run folder holds");
   verb.add_flag("--resume", resume_, "go on where the run folder stands (the default)");
   verb.add_flag("--print-config", print_config_, "print the resolved configuration and stop");
+}
+
+void RunOptions::add_shortcut(CLI::App& verb, const char* flags, const char* key,
+                              const char* type) {
+  auto value = std::make_shared<std::string>();
+  shortcuts_.emplace_back(key, value);
+  verb.add_option(flags, *value, std::string("short for --set ") + key + "=")->type_name(type);
 }
 
 Config RunOptions::config() const {
@@ -36,6 +39,7 @@ Config RunOptions::config() const {
     if (!value->empty()) overrides.push_back({key, *value});
   }
   if (blob_) overrides.push_back({"export.blob", "true"});
+  if (nn_archive_) overrides.push_back({"export.nn_archive", "true"});
   return read_config(config_path_, overrides);
 }
 

@@ -332,7 +332,7 @@ std::string explanation_html(const Json& explanation) {
           [&](double width) { return timeline_svg(explanation, width); }, kWide, kNarrow,
           "Every stage as wide as the time it takes, in the lane of its engine; pale ones run in "
           "the shadow of a convolution and cost only what they take longer. Below, the "
-          "resolution of what the stages write."),
+          "resolution of the layers’ outputs."),
       shares_html(at(explanation, "shares")), "</section>\n");
 }
 

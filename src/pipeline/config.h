@@ -56,11 +56,17 @@ void fields(Fields& f, LatencyConfig& c) {
 
 struct ExportConfig {
   bool blob = false;
+  int streams = 2;
+  int shaves = 0;
+  bool nn_archive = false;
   int verify_images = 1000;
 };
 template <class Fields>
 void fields(Fields& f, ExportConfig& c) {
   f("blob", c.blob, "also a MyriadX .blob by Intel's compiler (make blob-compiler)");
+  f("streams", c.streams, "streams that share the chip under the .blob", between(1, 3));
+  f("shaves", c.shaves, "SHAVEs of one stream of the .blob; 0: the streams' own", between(0, 16));
+  f("nn_archive", c.nn_archive, "also a DepthAI NN Archive of the .blob, without one of the ONNX");
   f("verify_images", c.verify_images, "test images on which ONNX and IR must agree with libtorch",
     between(1, 1e6));
 }

@@ -9,6 +9,7 @@
 #include "myriadx/compiler.h"
 #include "myriadx/mapping.h"
 #include "onnx/onnx.h"
+#include "pipeline/nn_archive.h"
 
 namespace vpunas {
 namespace {
@@ -53,12 +54,18 @@ std::string raw_pixels(const ImageSet& images) {
   return bytes;
 }
 
-Json compile_blob(const FoldedNetwork& network, const fs::path& folder) {
+Json compile_blob(const FoldedNetwork& network, const ExportConfig& config,
+                  const fs::path& folder) {
   const TemporaryFolder temporary;
   const fs::path onnx = temporary.path() / "model.onnx";
   write_onnx(onnx, network.graph, network.weights, OnnxDialect::myriadx);
   const fs::path root = data_folder().parent_path();
-  const myriadx::CompiledNetwork compiled = myriadx::compile(root, onnx, folder / "model.blob");
+  const myriadx::Resources own = myriadx::resources(config.streams);
+  const myriadx::Resources chip = myriadx::resources(
+      config.streams, config.shaves > 0 ? config.shaves : own.shaves, own.cmx_slices);
+  const myriadx::CompiledNetwork compiled = myriadx::compile(
+      root, onnx, folder / "model.blob",
+      {.streams = chip.streams, .shaves = chip.shaves, .cmx_slices = chip.cmx_slices});
   const auto nce = std::count_if(
       compiled.stages.begin(), compiled.stages.end(),
       [](const myriadx::CompiledStage& s) { return s.type.find("HwOp") != std::string::npos; });
@@ -69,11 +76,40 @@ Json compile_blob(const FoldedNetwork& network, const fs::path& folder) {
     fail("export: the blob's input is ", in, " and its output ", out, ", the network's ",
          network.graph.input_shape(), " and ", network.graph.output_shape());
   }
-  return {{"shaves", myriadx::resources(2).shaves},
-          {"input", {in.c, in.h, in.w}},
-          {"output", {out.c, out.h, out.w}},
-          {"stages", compiled.stages.size()},
-          {"nce_stages", nce}};
+  return {{"streams", config.streams},        {"shaves", chip.shaves},
+          {"input", {in.c, in.h, in.w}},      {"output", {out.c, out.h, out.w}},
+          {"stages", compiled.stages.size()}, {"nce_stages", nce}};
+}
+
+// model.blob and model.tar.gz as wanted; what is known of the blob.
+Json write_for_myriadx(const FoldedNetwork& network, const ExportConfig& config,
+                       const fs::path& folder) {
+  const Json blob = config.blob ? compile_blob(network, config, folder) : Json();
+  if (config.nn_archive) {
+    write_nn_archive(folder / "model.tar.gz", network.graph,
+                     folder / (config.blob ? "model.blob" : "model.onnx"));
+  }
+  return blob;
+}
+
+Json file_names(const fs::path& folder) {
+  Json files = Json::array();
+  for (const auto& entry : fs::directory_iterator(folder))
+    files.push_back(entry.path().filename().string());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// Gives the folder's finished contents their name, in the place of what was there.
+void publish(const fs::path& partial, const fs::path& folder) {
+  fs::remove_all(folder);
+  fs::rename(partial, folder);
+}
+
+fs::path empty_folder(const fs::path& path) {
+  fs::remove_all(path);
+  fs::create_directories(path);
+  return path;
 }
 
 }  // namespace
@@ -81,9 +117,7 @@ Json compile_blob(const FoldedNetwork& network, const fs::path& folder) {
 void deliver(const Architecture& architecture, const Graph& graph, const Weights& weights,
              const ImageSet& images, const ExportConfig& config, DeviceClient& device,
              const fs::path& folder, const Work& work) {
-  const fs::path partial = folder.string() + ".partial";
-  fs::remove_all(partial);
-  fs::create_directories(partial);
+  const fs::path partial = empty_folder(folder.string() + ".partial");
   const FoldedNetwork folded = fold(graph, weights);
   write_onnx(partial / "model.onnx", folded.graph, folded.weights);
   device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);
@@ -115,24 +149,40 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
     }
     agreements[name] = to_json(agreement);
   }
-  Json blob = nullptr;
-  if (config.blob) blob = compile_blob(folded, partial);
-
-  Json files = Json::array();
-  for (const auto& entry : fs::directory_iterator(partial))
-    files.push_back(entry.path().filename().string());
-  std::sort(files.begin(), files.end());
+  const Json blob = write_for_myriadx(folded, config, partial);
   const Shape& in = graph.input_shape();
   write_json(partial / "export.json", "vpunas.export/1",
              {{"network", graph.name},
               {"input", {in.c, in.h, in.w}},
-              {"files", files},
+              {"files", file_names(partial)},
               {"verified_images", count},
               {"onnx", agreements["onnx"]},
               {"ir", agreements["ir"]},
               {"blob", blob}});
-  fs::remove_all(folder);
-  fs::rename(partial, folder);
+  publish(partial, folder);
+}
+
+void deliver(const LoadedNetwork& network, const ExportConfig& config, DeviceClient& device,
+             const fs::path& folder) {
+  const Graph& graph = network.graph;
+  const fs::path partial = empty_folder(folder.string() + ".partial");
+  const FoldedNetwork folded = fold(graph, network.weights);
+  write_onnx(partial / "model.onnx", folded.graph, folded.weights);
+  device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);
+  if (!graph.preprocess.labels.empty())
+    write_file(partial / "labels.txt", join(graph.preprocess.labels, "\n") + "\n");
+  const Json blob = write_for_myriadx(folded, config, partial);
+  const Shape& in = graph.input_shape();
+  write_json(partial / "export.json", "vpunas.export/1",
+             {{"network", graph.name},
+              {"input", {in.c, in.h, in.w}},
+              {"files", file_names(partial)},
+              {"random_weights", network.random},
+              {"verified_images", 0},
+              {"onnx", nullptr},
+              {"ir", nullptr},
+              {"blob", blob}});
+  publish(partial, folder);
 }
 
 }  // namespace vpunas

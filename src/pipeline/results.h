@@ -3,9 +3,9 @@
 
 #include "base/files.h"
 #include "device/client.h"
+#include "latency/latency.h"
 #include "learn/search.h"
 #include "learn/train.h"
-#include "latency/latency.h"
 
 namespace vpunas {
 

@@ -1,0 +1,64 @@
+#include <iostream>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "pipeline/deliver.h"
+#include "pipeline/stages.h"
+
+namespace vpunas::cli {
+namespace {
+
+struct Options {
+  RunOptions run;
+  std::vector<std::string> networks;
+  int size = 0;
+};
+
+// Networks outside a run, each into a folder of its own.
+void export_networks(const Options& options) {
+  const ExportConfig config = options.run.config().exporting;
+  const fs::path folder = options.run.output().empty() ? "export" : options.run.output();
+  DeviceClient device(default_runner());
+  for (const std::string& name : options.networks) {
+    const LoadedNetwork network = load_network(name, options.size);
+    // Not the graph's name, which an ONNX file may make any path.
+    const fs::path to = folder / (fs::exists(name) ? fs::path(name).stem() : fs::path(name));
+    deliver(network, config, device, to);
+    std::cout << to.string() << ": " << network.graph.name << " at " << network.graph.input_shape()
+              << (network.random ? ", with random weights: for measuring, not for use" : "")
+              << '\n';
+  }
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand(
+      "export", "write ONNX, OpenVINO IR, safetensors and, if asked, a MyriadX .blob");
+  auto options = std::make_shared<Options>();
+  options->run.add_to(*verb);
+  options->run.add_shortcut(*verb, "--streams", "export.streams", "N");
+  options->run.add_shortcut(*verb, "--shaves", "export.shaves", "N");
+  verb->add_option("NETWORK", options->networks,
+                   "instead of a run's networks: of the zoo, or an architecture, graph or ONNX "
+                   "file; into OUTPUT/NAME (default: export/NAME)");
+  verb->add_option("--size", options->size, "input side of NETWORK (default: its own)")
+      ->check(CLI::Range(1, 4096));
+  verb->footer(
+      "Examples: vpunas export -c configs/quick.toml --blob\n"
+      "          vpunas export model.onnx --blob --nn-archive --shaves 6\n"
+      "          vpunas export mobilenet_v2 --size 160 -o measured");
+  verb->callback([&action, options] {
+    action = [options](const Work& work) {
+      if (options->run.print_config()) {
+        std::cout << config_text(options->run.config());
+      } else if (!options->networks.empty()) {
+        export_networks(*options);
+      } else {
+        run_until(*options->run.open(), Stage::exporting, work);
+      }
+    };
+  });
+}
+
+}  // namespace vpunas::cli
