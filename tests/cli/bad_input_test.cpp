@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"BrokenSpace", {"space", "@/broken.json"}, {"broken.json"}},
         Mistake{"ForeignJson", {"space", "@/foreign.json"}, {"foreign.json"}},
         Mistake{"LaterSchema", {"space", "@/later.json"}, {"vpunas.space/9"}},
-        Mistake{"UnknownNetwork", {"explain", "mobilenet_v3"}, {"mobilenet_v3", "mobilenet_v2"}},
+        Mistake{"UnknownNetwork", {"explain", "mobilnet_v2"}, {"mobilnet_v2", "mobilenet_v2"}},
         Mistake{"MissingData", {"profile", "--data", "@/none", "-o", "@/run"}, {"@/none"}},
         Mistake{"EmptyData", {"profile", "--data", "@/empty", "-o", "@/run"}, {"@/empty"}},
         Mistake{"NotTrained", {"evaluate", "-o", "@/run"}, {"weights.safetensors", "vpunas train"}},
