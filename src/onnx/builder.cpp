@@ -105,7 +105,7 @@ void Builder::check_output() {
 // --- Operators ---
 
 void Builder::read_operator(const Operator& op) {
-  if (op.type == "Shape" || op.type == "Size") {
+  if ((op.type == "Shape" || op.type == "Size") && !constant_or_null(op, 0)) {
     Constant measured{.dims = dims(padded_value(op))};
     set(op, *evaluate(op, {&measured}, budget_));
     return;

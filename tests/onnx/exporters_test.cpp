@@ -266,6 +266,11 @@ TEST(Exporters, CalculateShapes) {
                   m.op("Concat", {"d", "[-1]"}, "e", {{"axis", {0}}});
                   m.op("Reshape", {"a", "e"}, "f"), m.op("Softmax", {"f"}, "y");
                 }});
+  // The shape of what was calculated from a shape.
+  expect_layers({Concat{}, Slice{0, 4}}, {[](M m) {
+                  m.op("Concat", {"x", "x"}, "a", {{"axis", {1}}}), m.op("Shape", {"x"}, "s");
+                  m.op("Shape", {"s"}, "t"), m.op("Slice", {"a", "[0]", "t", "[1]"}, "y");
+                }});
   // torch.chunk: half of the channels, rounded up.
   expect_layers({Slice{0, 2}}, {[](M m) {
                   m.op("Shape", {"x"}, "s"), m.op("Gather", {"s", "[1]"}, "a");
