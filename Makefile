@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check fuzz tidy bench results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check fuzz tidy bench calibrate results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -45,6 +45,10 @@ tidy: ## clang-tidy on the core (minutes)
 bench: build ## benchmarks (run them on a quiet machine)
 	@cmake --build --preset release -j $(JOBS) --target pipeline_bench
 	@build/release/pipeline_bench
+
+calibrate: build ## fit the MyriadX time model to data/myriadx_targets.csv anew (minutes)
+	@scripts/setup.sh --dev
+	@.venv-dev/bin/python scripts/calibrate_myriadx.py --forms
 
 results: ## copy the figures of the last quick run to docs/results
 	@scripts/results.sh

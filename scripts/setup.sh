@@ -3,7 +3,7 @@
 # libraries; no Python of theirs is run). Safe to call again: it only does what is missing.
 #
 #   scripts/setup.sh          what the program and its tests need
-#   scripts/setup.sh --dev    also clang and .venv-dev with the tools of `make check` and `make fuzz`
+#   scripts/setup.sh --dev    also clang and .venv-dev with the tools of `make check`, `make fuzz` and `make calibrate`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,8 @@ readonly torch_version=2.13.0
 readonly openvino_version=2026.4.1
 readonly clang_format_version=19.1.7
 readonly clang_tidy_version=19.1.0.1
+readonly numpy_version=2.4.6
+readonly scipy_version=1.17.1
 
 packages=(
   ca-certificates g++ make cmake ninja-build python3 python3-venv
@@ -59,7 +61,8 @@ install_packages
 make_venv .venv "torch==$torch_version openvino==$openvino_version" \
   --no-deps "torch==$torch_version" "openvino==$openvino_version"
 if [ "${1:-}" = --dev ]; then
-  make_venv .venv-dev "clang-format==$clang_format_version clang-tidy==$clang_tidy_version" \
-    "clang-format==$clang_format_version" "clang-tidy==$clang_tidy_version"
+  tools=("clang-format==$clang_format_version" "clang-tidy==$clang_tidy_version"
+         "numpy==$numpy_version" "scipy==$scipy_version")
+  make_venv .venv-dev "${tools[*]}" "${tools[@]}"
 fi
 say "ready"
