@@ -16,8 +16,7 @@ namespace {
 using namespace vpunas;
 
 LatencyFn myriadx_price() {
-  return myriadx::latency_fn(myriadx::read_time_model(data_folder() / "myriadx.json"),
-                             Mode::throughput);
+  return myriadx::latency_fn(myriadx::read_time_model(data_folder() / "myriadx.json"));
 }
 
 void price_mobilenet_v2(benchmark::State& state) {

@@ -230,10 +230,11 @@ Json explanation(const Mapping& mapping, const TimeModel& model) {
   const Totals sums = totals(mapping);
   const int64_t macs = count_macs(mapping.graph);
   const Resources& chip = mapping.resources;
+  const int side_by_side = model.regime == Regime::throughput ? chip.streams : 1;
   return {
       {"network", mapping.graph.name},
       {"device", "MYRIADX"},
-      {"mode", vpunas::mode_name(chip.streams == 1 ? Mode::latency : Mode::throughput)},
+      {"mode", regime_name(model.regime)},
       {"streams", chip.streams},
       {"shaves", chip.shaves},
       {"cmx_slices", chip.cmx_slices},
@@ -241,7 +242,7 @@ Json explanation(const Mapping& mapping, const TimeModel& model) {
       {"total_ms", total.ms},
       {"low_ms", total.low_ms},
       {"high_ms", total.high_ms},
-      {"fps", 1e3 * chip.streams / total.ms},
+      {"fps", 1e3 * side_by_side / total.ms},
       {"macs", macs},
       {"nce_mcycles", double(sums.nce_cycles) / 1e6},
       {"utilisation",

@@ -1,9 +1,14 @@
 #include "myriadx/time.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 
 namespace vpunas::myriadx {
 namespace {
@@ -12,37 +17,38 @@ namespace {
 double transfer_ms(double bytes, double gb_s) { return bytes / (gb_s * 1e6); }
 double compute_ms(double cycles, double mhz) { return cycles / (mhz * 1e3); }
 
+int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+
 bool pools(const Stage& stage) { return stage.weight_bytes == 0; }
 
-// The engine computes while weights stream in; an input in DDR is read again for every descriptor.
 double nce_ms(const Stage& stage, const TimeModel& model) {
-  const double reads = pools(stage) ? 1 : double(stage.descriptors);
-  const double input = stage.input_place == Place::ddr ? reads * double(stage.input_bytes) : 0;
-  const double output = stage.output_place == Place::ddr ? double(stage.output_bytes) : 0;
+  // Before a fused 2x2 pooling the rows are twice as wide.
+  const bool pooled = stage.output_pixels > int64_t{stage.output.h} * stage.output.w;
+  const int64_t width = std::max(1, stage.output.w * (pooled ? 2 : 1));
+  const double padded = double(round_up(width, model.pixel_step)) / double(width);
+  const double compute = compute_ms(double(stage.cycles()) * padded, model.clock_mhz);
+
+  double input = 0;
+  if (stage.input_place == Place::ddr) {
+    const int64_t row = round_up(int64_t{2} * stage.input.w, model.burst_bytes);
+    input = double(row * stage.input.h * stage.input.c) * (pools(stage) ? 1 : stage.descriptors);
+  }
   const double memory = transfer_ms(double(stage.weight_bytes), model.weight_gb_s) +
-                        transfer_ms(input + output, model.input_gb_s);
-  return std::max(compute_ms(double(stage.cycles()), model.clock_mhz), memory);
+                        transfer_ms(input, model.input_gb_s);
+  return std::max(compute, memory);
 }
 
-double shave_ms(const Stage& stage, const TimeModel& model) {
-  return transfer_ms(double(stage.input_bytes + stage.output_bytes), model.shave_gb_s);
-}
-
-double own_ms(const Stage& stage, const TimeModel& model) {
+// Without stage_us.
+double work_ms(const Stage& stage, const TimeModel& model) {
   switch (stage.engine) {
     case Engine::nce:
-      return nce_ms(stage, model) + model.stage_us / 1e3;
+      return nce_ms(stage, model);
     case Engine::shave:
-      return shave_ms(stage, model) + model.stage_us / 1e3;
+      return transfer_ms(double(stage.input_bytes + stage.output_bytes), model.shave_gb_s);
     case Engine::dma:
-      return model.stage_us / 1e3;
+      return 0;
   }
   return 0;
-}
-
-// A stage in the shadow of the NCE costs what it takes longer than its host.
-double shadow_ms(const Stage& stage, double host_ms, const TimeModel& model) {
-  return stage.engine == Engine::shave ? std::max(0.0, shave_ms(stage, model) - host_ms) : 0;
 }
 
 // A constant of the model, with its interval and source checked to be there.
@@ -53,49 +59,118 @@ double constant(const Json& constants, const char* name, const std::string& wher
   const double low = json_get<double>(entry, "low", at), high = json_get<double>(entry, "high", at);
   json_get<std::string>(entry, "unit", at);
   json_get<std::string>(entry, "source", at);
-  if (!(value > 0) || !(low <= value && value <= high))
-    fail(at, ": value must be above 0 and within low and high");
+  if (!(value >= 0) || !(low <= value && value <= high))
+    fail(at, ": value must not be negative, and within low and high");
   return value;
 }
 
+int whole(double value, const std::string& where) {
+  if (value != std::floor(value) || value < 1 || value > 4096)
+    fail(where, ": must be a whole number from 1 to 4096");
+  return int(value);
+}
+
+// What tells whether two stages do the same work.
+using Work = std::tuple<Engine, std::string, Shape, Shape, Place, Place, int64_t, int64_t, bool>;
+
+// Milliseconds of a mapping's stages by their work.
+std::map<Work, std::vector<double>> by_work(const Mapping& mapping, const TimeModel& model) {
+  const std::vector<double> ms = stage_ms(mapping, model);
+  std::map<Work, std::vector<double>> result;
+  for (size_t i = 0; i < ms.size(); ++i) {
+    const Stage& stage = mapping.stages[i];
+    result[{stage.engine, stage.kind, stage.input, stage.output, stage.input_place,
+            stage.output_place, stage.cycles_per_pixel, stage.weight_bytes, stage.in_shadow}]
+        .push_back(ms[i]);
+  }
+  return result;
+}
+
+// The time of `mine` whose stages are not among `others`.
+double own_ms(const std::map<Work, std::vector<double>>& mine,
+              const std::map<Work, std::vector<double>>& others) {
+  double own = 0;
+  for (const auto& [work, ms] : mine) {
+    const auto other = others.find(work);
+    const size_t shared = other == others.end() ? 0 : std::min(ms.size(), other->second.size());
+    own += std::accumulate(ms.begin() + std::ptrdiff_t(shared), ms.end(), 0.0);
+  }
+  return own;
+}
+
+const std::vector<std::string> regime_names = {"throughput", "latency", "profile"};
+constexpr double z_90 = 1.645;  // standard deviations of a two-sided 90 % interval
+
 }  // namespace
 
-TimeModel read_time_model(const std::filesystem::path& path) {
-  const Json json = read_json(path, "vpunas.myriadx/1");
-  const std::string where = path.string() + ": constants";
-  const Json constants = json_get<Json>(json, "constants", path.string());
-  TimeModel model;
-  model.version = json_get<std::string>(json, "version", path.string());
-  model.clock_mhz = constant(constants, "clock_mhz", where);
-  model.weight_gb_s = constant(constants, "weight_gb_s", where);
-  model.input_gb_s = constant(constants, "input_gb_s", where);
-  model.stage_us = constant(constants, "stage_us", where);
-  model.shave_gb_s = constant(constants, "shave_gb_s", where);
-  model.host_ms = constant(constants, "host_ms", where);
-  model.error_share = constant(constants, "error_share", where);
-  if (model.error_share >= 1) fail(where, ".error_share: must be below 1");
+const std::string& regime_name(Regime regime) { return regime_names[size_t(regime)]; }
+
+Regime parse_regime(const std::string& name) {
+  const auto found = std::ranges::find(regime_names, name);
+  if (found == regime_names.end())
+    fail("mode ", name, " is not known; known are ", join(regime_names, ", "));
+  return Regime(found - regime_names.begin());
+}
+
+TimeModel read_time_model(const std::filesystem::path& path, Regime regime) {
+  const Json json = read_json(path, "vpunas.myriadx/2");
+  const std::string file = path.string(), name = regime_name(regime);
+  const Json chip = json_get<Json>(json, "chip", file), error = json_get<Json>(json, "error", file),
+             constants = json_get<Json>(json, name.c_str(), file);
+  const auto value = [&](const char* each) {
+    return constant(constants, each, cat(file, ": ", name));
+  };
+  const auto rate = [&](const char* each) {
+    const double result = value(each);
+    if (result == 0) fail(file, ": ", name, ".", each, ": must be above 0");
+    return result;
+  };
+  TimeModel model{
+      .regime = regime,
+      .clock_mhz = rate("clock_mhz"),
+      .weight_gb_s = rate("weight_gb_s"),
+      .input_gb_s = rate("input_gb_s"),
+      .stage_us = value("stage_us"),
+      .shave_gb_s = rate("shave_gb_s"),
+      .host_ms = value("host_ms"),
+      .pixel_step = whole(constant(chip, "pixel_step", file + ": chip"), file + ": pixel_step"),
+      .burst_bytes = whole(constant(chip, "burst_bytes", file + ": chip"), file + ": burst_bytes"),
+      .network_error = constant(error, "network", file + ": error"),
+      .family_error = constant(error, "family", file + ": error"),
+      .version = json_get<std::string>(json, "version", file)};
+  if (z_90 * std::hypot(model.network_error, model.family_error) >= 1)
+    fail(file, ": error: the interval must not reach 0 ms");
   return model;
 }
 
 std::vector<double> stage_ms(const Mapping& mapping, const TimeModel& model) {
-  std::vector<double> ms;
-  ms.reserve(mapping.stages.size());
-  for (const Stage& stage : mapping.stages) {
-    ms.push_back(stage.in_shadow ? shadow_ms(stage, ms[size_t(stage.host)], model)
-                                 : own_ms(stage, model));
+  std::vector<double> work(mapping.stages.size()), ms(mapping.stages.size());
+  for (size_t i = 0; i < work.size(); ++i) {
+    const Stage& stage = mapping.stages[i];
+    work[i] = work_ms(stage, model);
+    ms[i] = model.stage_us / 1e3 +
+            (stage.in_shadow ? std::max(0.0, work[i] - work[size_t(stage.host)]) : work[i]);
   }
   return ms;
 }
 
 Latency total_ms(const Mapping& mapping, const TimeModel& model) {
-  double ms = model.host_ms;
-  for (const double stage : stage_ms(mapping, model)) ms += stage;
-  return {ms, ms * (1 - model.error_share), ms * (1 + model.error_share)};
+  const std::vector<double> stages = stage_ms(mapping, model);
+  const double ms = std::accumulate(stages.begin(), stages.end(), model.host_ms);
+  const double half = z_90 * std::hypot(model.network_error, model.family_error);
+  return {ms, ms * (1 - half), ms * (1 + half)};
 }
 
-LatencyFn latency_fn(const TimeModel& model, Mode mode) {
-  const Resources chip = resources(mode == Mode::throughput ? 2 : 1);
-  return [model, chip](const Graph& graph) -> std::optional<Latency> {
+Latency difference_ms(const Mapping& a, const Mapping& b, const TimeModel& model) {
+  const auto work_a = by_work(a, model), work_b = by_work(b, model);
+  const double ms = total_ms(a, model).ms - total_ms(b, model).ms;
+  const double own = std::hypot(own_ms(work_a, work_b), own_ms(work_b, work_a));
+  const double half = z_90 * std::hypot(model.network_error * own, model.family_error * ms);
+  return {ms, ms - half, ms + half};
+}
+
+LatencyFn latency_fn(const TimeModel& model) {
+  return [model, chip = resources(2)](const Graph& graph) -> std::optional<Latency> {
     try {
       return total_ms(map(graph, chip), model);
     } catch (const Error&) {

@@ -11,32 +11,53 @@
 
 namespace vpunas::myriadx {
 
-// Constants of the model, read from data/myriadx.json. A stage costs stage_us and
-//   NCE:   max(cycles / clock, weights / weight_gb_s + (descriptors * input in DDR + output in DDR)
-//   / input_gb_s) SHAVE: (bytes in + bytes out) / shave_gb_s DMA:   nothing more
-// A stage in the shadow of an NCE stage costs only what it takes longer than that. A network costs
-// host_ms once.
+// What a time is of. throughput: one of two streams that run side by side (2000 / FPS); latency:
+// one request at a time; profile: stages as the chip's own profiler tells them for a layer that
+// runs alone, without what lies between stages.
+enum class Regime { throughput, latency, profile };
+const std::string& regime_name(Regime regime);
+Regime parse_regime(const std::string& name);  // throws Error
+
+// The model in one regime. A stage costs stage_us, in a shadow or not, and
+//   NCE:   max(cycles / clock, weights / weight_gb_s + descriptors * input / input_gb_s)
+//   SHAVE: (bytes in + bytes out) / shave_gb_s
+//   DMA:   nothing more
+// where the NCE computes rows rounded up to pixel_step pixels and reads its input again for every
+// descriptor if that lies in DDR, in rows rounded up to burst_bytes; a pooling reads it once. In
+// the shadow of an NCE stage a stage costs, beside stage_us, what it takes longer than its host. A
+// network costs host_ms once.
 struct TimeModel {
+  Regime regime = Regime::throughput;
   double clock_mhz = 0;
   double weight_gb_s = 0;
   double input_gb_s = 0;
   double stage_us = 0;
   double shave_gb_s = 0;
   double host_ms = 0;
-  double error_share =
-      0;  // half-width of the 90 % interval of an unseen network as a share of the prediction
+  int pixel_step = 1;
+  int burst_bytes = 1;
+  // Standard deviations of the relative error of an unseen network: its own, and what it shares
+  // with its family.
+  double network_error = 0, family_error = 0;
   std::string version;
 };
-// Schema vpunas.myriadx/1. Throws Error naming the constant that is missing or makes no sense.
-TimeModel read_time_model(const std::filesystem::path& path);
+// Schema vpunas.myriadx/2, which has every constant's source and interval. Throws Error naming the
+// constant that is missing or makes no sense.
+TimeModel read_time_model(const std::filesystem::path& path, Regime regime = Regime::throughput);
 
 // Milliseconds of every stage, in order.
 std::vector<double> stage_ms(const Mapping& mapping, const TimeModel& model);
 
+// The time of a network with its 90 % interval.
 Latency total_ms(const Mapping& mapping, const TimeModel& model);
 
-// MYRIADX as a LatencyFn: throughput mode prices one of two streams, latency mode a single stream
-// with the whole chip, for which the same constants are an extrapolation.
-LatencyFn latency_fn(const TimeModel& model, Mode mode);
+// a - b with its 90 % interval, which is what decides between two networks. The error of a family
+// moves both alike; the networks' own errors concern only the stages that they do not share:
+//   variance = network_error^2 (own_a^2 + own_b^2) + family_error^2 (a - b)^2
+Latency difference_ms(const Mapping& a, const Mapping& b, const TimeModel& model);
+
+// MYRIADX as a LatencyFn, for networks compiled for two streams, the compiler's default: the model
+// of every regime was fitted to that.
+LatencyFn latency_fn(const TimeModel& model);
 
 }  // namespace vpunas::myriadx

@@ -181,13 +181,15 @@ Architecture network_of(const fs::path& run_folder, const std::string& name,
   return with_input(read_architecture(path), space.input, space.classes);
 }
 
-myriadx::TimeModel time_model() { return myriadx::read_time_model(data_folder() / "myriadx.json"); }
+myriadx::TimeModel time_model(myriadx::Regime regime) {
+  return myriadx::read_time_model(data_folder() / "myriadx.json", regime);
+}
 
 Pricing pricing(const std::string& device, Mode mode) {
   if (device == "MYRIADX") {
-    const myriadx::TimeModel model = time_model();
-    return {
-        myriadx::latency_fn(model, mode), device, "vpunas model " + model.version, "FP16", mode, 0};
+    const myriadx::TimeModel model =
+        time_model(mode == Mode::latency ? myriadx::Regime::latency : myriadx::Regime::throughput);
+    return {myriadx::latency_fn(model), device, "vpunas model " + model.version, "FP16", mode, 0};
   }
   auto client = std::make_shared<DeviceClient>(default_runner());
   MeasureOptions options;

@@ -71,7 +71,7 @@ Architecture network_of(const std::filesystem::path& run_folder, const std::stri
                         const SearchSpace& space);
 
 // The built-in MyriadX's constants, of the data folder.
-myriadx::TimeModel time_model();
+myriadx::TimeModel time_model(myriadx::Regime regime = myriadx::Regime::throughput);
 
 // The configured device as a price.
 struct Pricing {
