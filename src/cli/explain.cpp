@@ -17,7 +17,7 @@ namespace {
 constexpr const char* schema = "vpunas.explain/2";
 
 struct Options {
-  std::string network, json, html;
+  std::string network, json, html, mode, against;
   int size = 0, streams = 2, shaves = 0, cmx_slices = 0;
   bool stages = false, compiler = false, what_if = true;
 };
@@ -26,6 +26,12 @@ myriadx::Resources chip(const Options& options) {
   const myriadx::Resources own = myriadx::resources(options.streams);
   return myriadx::resources(options.streams, options.shaves > 0 ? options.shaves : own.shaves,
                             options.cmx_slices > 0 ? options.cmx_slices : own.cmx_slices);
+}
+
+// A single stream is one request at a time.
+myriadx::Regime regime(const Options& options) {
+  if (!options.mode.empty()) return myriadx::parse_regime(options.mode);
+  return options.streams == 1 ? myriadx::Regime::latency : myriadx::Regime::throughput;
 }
 
 void write(const std::string& path, const Json& explanation) {
@@ -56,9 +62,19 @@ myriadx::CompiledNetwork compiled(const Options& options, const myriadx::Resourc
 
 void explain(const Options& options) {
   const Graph graph = load_graph(options.network, options.size);
-  const myriadx::TimeModel model = time_model();
+  const myriadx::TimeModel model = time_model(regime(options));
   const myriadx::Mapping mapping = myriadx::map(graph, chip(options), output);
   Json explanation = myriadx::explanation(mapping, model);
+  if (!options.against.empty()) {
+    const myriadx::Mapping other =
+        myriadx::map(load_graph(options.against, options.size), mapping.resources, output);
+    const Latency difference = myriadx::difference_ms(mapping, other, model);
+    explanation["against"] = {{"network", other.graph.name},
+                              {"total_ms", myriadx::total_ms(other, model).ms},
+                              {"difference_ms", difference.ms},
+                              {"low_ms", difference.low_ms},
+                              {"high_ms", difference.high_ms}};
+  }
   if (options.what_if) {
     explanation["what_if"] = myriadx::to_json(myriadx::what_if(mapping, model, output),
                                               explanation.at("total_ms").get<double>());
@@ -74,7 +90,7 @@ void explain(const Options& options) {
   for (const std::string& part :
        {options.stages ? stages_text(explanation) : layers_text(explanation),
         shares_text(explanation), what_if_text(explanation), compiler_text(explanation),
-        total_text(explanation)}) {
+        total_text(explanation), against_text(explanation)}) {
     if (!part.empty()) parts.push_back(part);
   }
   std::cout << join(parts, "\n");
@@ -97,6 +113,11 @@ void add_explain(CLI::App& app, Action& action) {
   verb->add_option("--cmx-slices", options->cmx_slices,
                    "CMX slices of one stream, 128 KiB each (default: the streams')")
       ->check(CLI::Range(1, 19));
+  verb->add_option("--mode", options->mode,
+                   "throughput: of streams side by side; latency: one request at a time; profile: "
+                   "stages alone (default: throughput, latency for one stream)");
+  verb->add_option("--against", options->against,
+                   "the difference to another network, with its interval");
   verb->add_flag("--stages", options->stages, "every stage of the compiled network");
   verb->add_flag("!--no-what-if", options->what_if, "leave out what other layers would cost");
   verb->add_flag("--compiler", options->compiler,

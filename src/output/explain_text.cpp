@@ -115,11 +115,21 @@ std::string compiler_text(const Json& explanation) {
              " stages equal\n");
 }
 
+std::string against_text(const Json& explanation) {
+  const Json& against = at(explanation, "against");
+  if (!against.is_object()) return "";
+  const auto ms = [&](const char* key) { return fixed(value(against, key), 2); };
+  return cat(ms("difference_ms"), " ms (", ms("low_ms"), " to ", ms("high_ms"), ") against ",
+             text(at(against, "network")), ", ", ms("total_ms"), " ms\n");
+}
+
 std::string total_text(const Json& explanation) {
   const double streams = value(explanation, "streams");
   const auto ms = [&](const char* key) { return fixed(value(explanation, key), 2); };
-  const std::string whose =
-      streams > 1 ? cat("one of ", fixed(streams, 0), " streams") : "a single stream";
+  const std::string mode = text(at(explanation, "mode"));
+  const std::string whose = mode == "latency"   ? "one request at a time"
+                            : mode == "profile" ? "its stages alone"
+                                                : cat("one of ", fixed(streams, 0), " streams");
   return cat(text(at(explanation, "network")), " at ", plain_shape(at(explanation, "input")), ": ",
              ms("total_ms"), " ms (", ms("low_ms"), " to ", ms("high_ms"), ") for ", whose,
              " on MYRIADX, ", fixed(value(explanation, "fps"), 1), " fps; ",

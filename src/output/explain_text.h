@@ -18,6 +18,9 @@ std::string what_if_text(const Json& explanation, size_t rows = 10);
 // Intel's compiler beside our mapping: a line a difference, and "316 of 316 stages equal".
 std::string compiler_text(const Json& explanation);
 
+// "-2.10 ms (-2.90 to -1.30) against mobilenet_v2, 22.32 ms".
+std::string against_text(const Json& explanation);
+
 // "mobilenet_v2 3x224x224: 11.16 ms (...) for one of 2 streams on MYRIADX, 53.8 fps".
 std::string total_text(const Json& explanation);
 
