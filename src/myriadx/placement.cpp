@@ -26,8 +26,8 @@ struct Range {
   }
 };
 
-size_t common_prefix(const std::vector<int>& a, const std::vector<int>& b) {
-  const size_t most = std::min(a.size(), b.size());
+size_t common_prefix(const std::vector<int>& a, const std::vector<int>& b, size_t most) {
+  most = std::min({most, a.size(), b.size()});
   size_t prefix = 0;
   constexpr size_t block = 16;
   while (prefix + block <= most && std::memcmp(&a[prefix], &b[prefix], block * sizeof(int)) == 0)
@@ -48,10 +48,10 @@ class Timeline {
   // step.
   int run(CmxState& state) {
     order_ = program_.order();
-    states_.clear();
+    states_.resize(program_.steps.size());
     state = {};
     for (const int step : order_) {
-      states_.push_back(state);
+      before(step) = state;
       CmxState next = state;
       if (run_step(program_, resources_, step, next) < 0) return step;
       state = std::move(next);
@@ -60,7 +60,11 @@ class Timeline {
   }
 
   // A step of the accepted program that has another number now, at the same place.
-  void rename(int from, int to) { std::replace(order_.begin(), order_.end(), from, to); }
+  void rename(int from, int to) {
+    std::replace(order_.begin(), order_.end(), from, to);
+    states_.resize(program_.steps.size());
+    before(to) = std::move(before(from));
+  }
 
   // The order of the accepted program.
   const std::vector<int>& order() const { return order_; }
@@ -69,53 +73,40 @@ class Timeline {
   // `range` of the new order.
   bool accept(const Range& range) {
     const std::vector<int>& order = program_.order();
-    const size_t n = order.size(), before = order_.size();
-    size_t prefix = common_prefix(order, order_), suffix = 0;
-    while (suffix < std::min(n, before) - prefix &&
-           order[n - 1 - suffix] == order_[before - 1 - suffix])
-      ++suffix;
-    prefix = std::min(prefix, size_t(range.first));
-    suffix = std::min(suffix, n - 1 - size_t(std::max(range.last, -1)));
-
-    if (prefix >= states_.size()) return true;
-    state_ = states_[prefix];
-    fresh_count_ = 0;
-    size_t i = prefix;
-    for (; i < n; ++i) {
-      if (n - i <= suffix && state_ == states_[i + before - n]) break;
-      if (fresh_count_ == fresh_.size()) fresh_.emplace_back();
-      fresh_[fresh_count_++] = state_;
-      if (run_step(program_, resources_, order[i], state_) < 0) return false;
+    const size_t first = common_prefix(order, order_, size_t(range.first));
+    if (first >= order_.size()) return true;
+    states_.resize(program_.steps.size());
+    trial_ = before(order_[first]);
+    size_t i = first;
+    for (; i < order.size(); ++i) {
+      if (int(i) > range.last && continues_as_before(order, i)) break;
+      if (i - first == fresh_.size()) fresh_.emplace_back();
+      fresh_[i - first] = trial_;
+      if (run_step(program_, resources_, order[i], trial_) < 0) return false;
     }
-    splice(prefix, i + before - n);
+    for (size_t k = first; k < i; ++k) std::swap(before(order[k]), fresh_[k - first]);
     order_ = order;
     return true;
   }
 
  private:
-  // Replaces the states of [first, last) by the fresh ones.
-  void splice(size_t first, size_t last) {
-    const auto begin = states_.begin() + std::ptrdiff_t(first);
-    const size_t same = std::min(last - first, fresh_count_);
-    const auto from = fresh_.begin() + std::ptrdiff_t(same),
-               to = fresh_.begin() + std::ptrdiff_t(fresh_count_);
-    std::swap_ranges(fresh_.begin(), from, begin);
-    if (fresh_count_ > same) {
-      states_.insert(begin + std::ptrdiff_t(same), std::make_move_iterator(from),
-                     std::make_move_iterator(to));
-    } else {
-      states_.erase(begin + std::ptrdiff_t(same), states_.begin() + std::ptrdiff_t(last));
-    }
+  CmxState& before(int step) { return states_[size_t(step)]; }
+
+  // Whether from position `i` on the trial finds what the accepted program found.
+  bool continues_as_before(const std::vector<int>& order, size_t i) {
+    const size_t left = order.size() - i;
+    return left <= order_.size() && trial_ == before(order[i]) &&
+           std::equal(order.end() - std::ptrdiff_t(left), order.end(),
+                      order_.end() - std::ptrdiff_t(left));
   }
 
   Program& program_;
   const Resources& resources_;
-  std::vector<int> order_;  // of the accepted program
-  std::vector<CmxState> states_;
+  std::vector<int> order_;        // of the accepted program
+  std::vector<CmxState> states_;  // by step
   // Of the trial at work; kept, because states allocate.
-  CmxState state_;
+  CmxState trial_;
   std::vector<CmxState> fresh_;
-  size_t fresh_count_ = 0;
 };
 
 class Placement {
