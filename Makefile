@@ -40,11 +40,13 @@ tidy: ## clang-tidy on the core (minutes)
 	@scripts/setup.sh --dev
 	@cmake --preset asan > /dev/null
 	@git ls-files 'src/base/*.cpp' 'src/arch/*.cpp' 'src/onnx/*.cpp' 'src/latency/*.cpp' 'src/myriadx/*.cpp' 'src/data/*.cpp' \
+	  'src/learn/kernels/*.cpp' \
 	  | xargs -P $(JOBS) -n 4 .venv-dev/bin/clang-tidy -p build/asan --quiet
 
 bench: build ## benchmarks (run them on a quiet machine)
-	@cmake --build --preset release -j $(JOBS) --target pipeline_bench
+	@cmake --build --preset release -j $(JOBS) --target pipeline_bench kernels_bench
 	@build/release/pipeline_bench
+	@build/release/kernels_bench
 
 calibrate: build ## fit the MyriadX time model to data/myriadx_targets.csv anew (minutes)
 	@scripts/setup.sh --dev

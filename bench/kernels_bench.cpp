@@ -1,0 +1,134 @@
+// The kernels alone, one thread: gigabytes a second of activations read and written, and
+// multiply-accumulates a second.
+#include <benchmark/benchmark.h>
+
+#include "learn/kernels/depthwise.h"
+#include "learn/kernels/norm.h"
+
+namespace {
+
+using namespace vpunas::kernels;
+
+template <class T>
+std::vector<T> values(size_t size) {
+  std::vector<T> result(size);
+  for (size_t i = 0; i < size; ++i) {
+    const float value = static_cast<float>(i % 97) / 50 - 1;
+    if constexpr (std::is_same_v<T, float>)
+      result[i] = value;
+    else
+      result[i] = to_bfloat16(value);
+  }
+  return result;
+}
+
+// One convolution of MobileNetV2 between two batch norms, with all that it needs.
+template <class T>
+struct Layer {
+  explicit Layer(const benchmark::State& state)
+      : shape{.n = state.range(0),
+              .h = static_cast<int>(state.range(1)),
+              .w = static_cast<int>(state.range(1)),
+              .c = static_cast<int>(state.range(2)),
+              .kernel = static_cast<int>(state.range(3)),
+              .stride = static_cast<int>(state.range(4))},
+        inputs(static_cast<size_t>(shape.n * shape.h * shape.w * shape.c)),
+        outputs(static_cast<size_t>(shape.n * shape.out_h() * shape.out_w() * shape.c)),
+        x(values<T>(inputs)),
+        dz(inputs),
+        y(values<T>(outputs)),
+        g(values<T>(outputs)),
+        weight(values<float>(static_cast<size_t>(shape.c * shape.kernel * shape.kernel))),
+        dweight(weight.size()),
+        channel(static_cast<size_t>(shape.c), 0.5F),
+        sums(2 * channel.size()) {}
+
+  Normalise normalise() const { return {channel.data(), channel.data(), {0, 6}}; }
+  void count(benchmark::State& state, size_t elements, int products) const {
+    state.counters["GB/s"] = benchmark::Counter(static_cast<double>(elements * sizeof(T)) * 1e-9,
+                                                benchmark::Counter::kIsIterationInvariantRate);
+    state.counters["GMAC/s"] = benchmark::Counter(
+        static_cast<double>(outputs) * shape.kernel * shape.kernel * products * 1e-9,
+        benchmark::Counter::kIsIterationInvariantRate);
+  }
+
+  DepthwiseShape shape;
+  size_t inputs, outputs;
+  std::vector<T> x, dz, y, g;
+  std::vector<float> weight, dweight, channel;
+  std::vector<double> sums;
+};
+
+template <class T>
+void depthwise_forward_pass(benchmark::State& state) {
+  Layer<T> l(state);
+  for (auto _ : state)
+    depthwise_forward(l.shape, l.x.data(), l.normalise(), l.weight.data(), l.y.data(),
+                      l.sums.data(), {});
+  l.count(state, l.inputs + l.outputs, 1);
+}
+
+template <class T>
+void depthwise_backward_pass(benchmark::State& state) {
+  Layer<T> l(state);
+  const float* c = l.channel.data();
+  for (auto _ : state)
+    depthwise_backward<T>(l.shape, l.x.data(), l.normalise(), l.weight.data(),
+                          {l.g.data(), l.y.data(), l.normalise(), {c, c, c}}, l.dz.data(),
+                          l.sums.data(), l.dweight.data(), {});
+  l.count(state, 2 * l.inputs + 2 * l.outputs, 2);
+}
+
+template <class T>
+void norm_sums_pass(benchmark::State& state) {
+  Layer<T> l(state);
+  for (auto _ : state)
+    norm_sums(static_cast<int64_t>(l.inputs) / l.shape.c, l.shape.c, l.x.data(), l.sums.data(), {});
+  l.count(state, l.inputs, 0);
+}
+template <class T>
+void norm_apply_pass(benchmark::State& state) {
+  Layer<T> l(state);
+  for (auto _ : state)
+    norm_apply<T>(static_cast<int64_t>(l.inputs) / l.shape.c, l.shape.c, l.x.data(), l.normalise(),
+                  nullptr, l.dz.data(), {});
+  l.count(state, 2 * l.inputs, 0);
+}
+template <class T>
+void norm_backward_pass(benchmark::State& state) {
+  Layer<T> l(state);
+  const float* c = l.channel.data();
+  for (auto _ : state)
+    norm_backward<T>(static_cast<int64_t>(l.inputs) / l.shape.c, l.shape.c, l.x.data(), l.x.data(),
+                     l.normalise(), {c, c, c}, l.dz.data(), {});
+  l.count(state, 3 * l.inputs, 0);
+}
+
+// Batch, side, channels, kernel, stride: MobileNetV2 at 32 and at 224 pixels.
+void shapes(benchmark::internal::Benchmark* b) {
+  for (const int kernel : {3, 5}) {
+    b->Args({32, 32, 96, kernel, 1});
+    b->Args({32, 32, 144, kernel, 2});
+    b->Args({32, 16, 192, kernel, 1});
+    b->Args({32, 8, 384, kernel, 1});
+    b->Args({32, 4, 960, kernel, 1});
+    b->Args({2, 112, 96, kernel, 2});
+    b->Args({2, 56, 144, kernel, 1});
+  }
+}
+void sizes(benchmark::internal::Benchmark* b) {
+  b->Args({32, 32, 96, 3, 1})->Args({32, 32, 24, 3, 1})->Args({32, 8, 384, 3, 1});
+}
+
+#define VPUNAS_BENCHMARK(pass, args)                                           \
+  BENCHMARK_TEMPLATE(pass, float)->Apply(args)->Unit(benchmark::kMicrosecond); \
+  BENCHMARK_TEMPLATE(pass, Bfloat16)->Apply(args)->Unit(benchmark::kMicrosecond)
+VPUNAS_BENCHMARK(depthwise_forward_pass, shapes);
+VPUNAS_BENCHMARK(depthwise_backward_pass, shapes);
+VPUNAS_BENCHMARK(norm_sums_pass, sizes);
+VPUNAS_BENCHMARK(norm_apply_pass, sizes);
+VPUNAS_BENCHMARK(norm_backward_pass, sizes);
+
+}  // namespace
+
+BENCHMARK_MAIN();

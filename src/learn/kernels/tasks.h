@@ -1,0 +1,46 @@
+// Work cut into tasks, and the sums that they make.
+#pragma once
+
+#include <hwy/aligned_allocator.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "learn/kernels/types.h"
+
+namespace vpunas::kernels {
+
+constexpr size_t rounded_up(size_t value, size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// Floats for the kernels' own use, all 0.
+using AlignedFloats = hwy::AlignedFreeUniquePtr<float[]>;
+AlignedFloats aligned_zeros(size_t count);
+
+// Calls range(task, first, last) for every task with its share of [0, count).
+template <class Range>
+void share_out(int64_t count, int tasks, const Parallel& parallel, const Range& range) {
+  parallel.run(tasks,
+               [&](int task) { range(task, count * task / tasks, count * (task + 1) / tasks); });
+}
+
+// Sums of several tasks, added in the order of the tasks.
+class PartialSums {
+ public:
+  PartialSums(int tasks, size_t size)
+      : tasks_(static_cast<size_t>(tasks)), size_(size), values_(tasks_ * size) {}
+  double* of(int task) { return values_.data() + static_cast<size_t>(task) * size_; }
+  // The total of element i over all tasks.
+  double total(size_t i) const {
+    double sum = 0;
+    for (size_t task = 0; task < tasks_; ++task) sum += values_[task * size_ + i];
+    return sum;
+  }
+
+ private:
+  size_t tasks_, size_;
+  std::vector<double> values_;
+};
+
+}  // namespace vpunas::kernels
