@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "learn/fused.h"
 
 namespace vpunas {
 namespace {
@@ -134,17 +135,18 @@ bool is_trained(const std::string& parameter) {
 
 }  // namespace
 
-Network::Network(Graph graph, uint64_t seed) : graph_(std::move(graph)) {
+Engine parse_engine(const std::string& name) {
+  return name == "libtorch" ? Engine::libtorch : Engine::fused;
+}
+
+Network::Network(Graph graph, uint64_t seed, Engine engine)
+    : graph_(std::move(graph)), steps_(plan_steps(graph_, engine == Engine::fused)) {
   require_one_input(graph_);
   tensors_.resize(graph_.nodes.size());
-  last_use_.assign(graph_.nodes.size(), -1);
   std::vector<int> readers(graph_.nodes.size(), 0);
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node& node = graph_.nodes[i];
-    for (const int input : node.inputs) {
-      last_use_[input] = static_cast<int>(i);
-      ++readers[input];
-    }
+    for (const int input : node.inputs) ++readers[input];
     if (node.inputs.empty()) continue;
     for (const auto& [parameter, dims] :
          layer_parameters(node.layer, graph_.nodes[node.inputs[0]].shape)) {
@@ -188,13 +190,53 @@ torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics
                                double dropout) const {
   std::vector<torch::Tensor> values(graph_.nodes.size());
   values[0] = input;
-  for (size_t i = 1; i < graph_.nodes.size(); ++i) {
-    values[i] = run(i, values, statistics, dropout);
-    for (const int used : graph_.nodes[i].inputs) {
-      if (last_use_[used] == static_cast<int>(i)) values[used].reset();
+  for (const Step& step : steps_) {
+    const auto& first = values[graph_.nodes[step.nodes.front()].inputs.front()];
+    if (step.is_fused() && statistics != Statistics::running && can_fuse(first)) {
+      values[step.nodes.back()] = run_fused(step, values, statistics);
+    } else {
+      for (const int node : step.nodes) values[node] = run(node, values, statistics, dropout);
     }
+    for (const int node : step.releases) values[node].reset();
   }
   return values.back();
+}
+
+torch::Tensor Network::run_fused(const Step& step, const std::vector<torch::Tensor>& values,
+                                 Statistics statistics) const {
+  const auto norm = [&](int node, int act) {
+    const auto& tensors = tensors_[node];
+    NormTensors result{.weight = tensors.at("weight"),
+                       .bias = tensors.at("bias"),
+                       .running_mean = {},
+                       .running_var = {},
+                       .eps = std::get<BatchNorm>(graph_.nodes[node].layer).eps,
+                       .clamp = {}};
+    if (statistics == Statistics::train) {
+      result.running_mean = tensors.at("running_mean");
+      result.running_var = tensors.at("running_var");
+    }
+    if (act >= 0) {
+      result.clamp.low = 0;
+      if (std::get<Activation>(graph_.nodes[act].layer).act == Act::relu6) result.clamp.high = 6;
+    }
+    return result;
+  };
+  const NormTensors after = norm(step.norm, step.act);
+  const torch::Tensor& x = values[graph_.nodes[step.nodes.front()].inputs.front()];
+  if (step.depthwise >= 0) {
+    const auto& conv = std::get<Conv>(graph_.nodes[step.depthwise].layer);
+    std::optional<NormTensors> before;
+    if (step.before >= 0) before = norm(step.before, step.before_act);
+    return fused_depthwise(x, before ? &*before : nullptr, tensors_[step.depthwise].at("weight"),
+                           conv.sh, after);
+  }
+  std::optional<torch::Tensor> residual;
+  if (step.add >= 0) {
+    const auto& inputs = graph_.nodes[step.add].inputs;
+    residual = values[inputs[0] == step.norm ? inputs[1] : inputs[0]];
+  }
+  return fused_norm(x, after, residual);
 }
 
 torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& values,

@@ -9,6 +9,7 @@
 
 #include "arch/weights.h"
 #include "data/loader.h"
+#include "learn/fusion.h"
 #include "learn/torch.h"
 
 namespace vpunas {
@@ -20,12 +21,17 @@ enum class Statistics {
   running  // the running ones
 };
 
+// Who computes a training step: our fused kernels where they serve (docs/engine.md), or libtorch
+// alone, for comparisons. Both give the same up to rounding.
+enum class Engine { fused, libtorch };
+Engine parse_engine(const std::string& name);
+
 class Network {
  public:
   // Kaiming initialisation (fan out, arXiv:1502.01852) from a stream of `seed` and the node's name,
   // so that a node has the same first weights in every network that contains it; residual branches
   // start at 0 (arXiv:1706.02677, section 5.1).
-  Network(Graph graph, uint64_t seed);
+  Network(Graph graph, uint64_t seed, Engine engine = Engine::fused);
 
   // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns
   // the graph's output as [n, c, h, w]. `dropout` is applied before linear layers in
@@ -54,10 +60,12 @@ class Network {
   void zero_residual_branches(const std::vector<int>& readers);
   torch::Tensor run(size_t node, const std::vector<torch::Tensor>& values, Statistics statistics,
                     double dropout) const;
+  torch::Tensor run_fused(const Step& step, const std::vector<torch::Tensor>& values,
+                          Statistics statistics) const;
 
   Graph graph_;
   std::vector<std::map<std::string, torch::Tensor>> tensors_;  // by node and parameter
-  std::vector<int> last_use_;        // the last node that reads a node's output
+  std::vector<Step> steps_;
   std::vector<bool> may_overwrite_;  // an activation's input
 };
 

@@ -1,6 +1,8 @@
 // The recipe of stochastic gradient descent that searching and training share.
 #pragma once
 
+#include <string>
+
 #include "base/config.h"
 
 namespace vpunas {
@@ -12,6 +14,7 @@ struct Recipe {
   double weight_decay = 4e-5;
   double warmup = 0.05;
   double label_smoothing = 0.1;
+  std::string engine = "fused";
 };
 template <class Fields>
 void fields(Fields& f, Recipe& c) {
@@ -24,6 +27,8 @@ void fields(Fields& f, Recipe& c) {
     between(0, 0.9));
   f("label_smoothing", c.label_smoothing, "share of the target spread over all classes",
     between(0, 0.9));
+  f("engine", c.engine, "fused (our kernels) or libtorch (its own alone, for comparisons)",
+    one_of({"fused", "libtorch"}));
 }
 
 }  // namespace vpunas

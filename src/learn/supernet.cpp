@@ -28,8 +28,10 @@ std::string feature(size_t slot) { return cat("features.", slot + 1); }
 
 }  // namespace
 
-Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed)
-    : space_(space), stem_(lower_stem(space.stem, space.input, space.bn_eps, preprocess), seed) {
+Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed,
+                   Engine engine)
+    : space_(space),
+      stem_(lower_stem(space.stem, space.input, space.bn_eps, preprocess), seed, engine) {
   validate(space);
   std::set<Shape> shapes{stem_.graph().output_shape()};
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
@@ -46,7 +48,7 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
         });
         behind.insert(graph.output_shape());
         const uint64_t own_seed = seed * 1000003 + static_cast<uint64_t>(candidate) + 1;
-        blocks_.try_emplace({slot, candidate, shape}, graph, own_seed);
+        blocks_.try_emplace({slot, candidate, shape}, graph, own_seed, engine);
       }
     }
     shapes = behind;
@@ -55,7 +57,7 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
     const Graph graph = part(shape, [&](Graph& g) {
       lower_head(space.head, feature(space.slots.size()), space.classes, 0, space.bn_eps, g);
     });
-    heads_.try_emplace(shape, graph, seed);
+    heads_.try_emplace(shape, graph, seed, engine);
   }
 }
 

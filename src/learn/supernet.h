@@ -21,7 +21,8 @@ struct TwoPaths {
 
 class Supernet {
  public:
-  Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed);
+  Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed,
+           Engine engine = Engine::fused);
 
   // One network's logits.
   torch::Tensor forward(const torch::Tensor& images, const Choice& choice,

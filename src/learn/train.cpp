@@ -86,7 +86,7 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
                   const TrainConfig& config, uint64_t seed, int workers, const fs::path& checkpoint,
                   const Work& work) {
   const std::string key = work_key(graph, data, augmentation, config, seed);
-  Network fresh(graph, seed);
+  Network fresh(graph, seed, parse_engine(config.recipe.engine));
   Average start(fresh, config.ema_decay);
   Training training{std::move(fresh), Sgd(config.recipe.momentum, config.recipe.weight_decay),
                     std::move(start)};
