@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check fuzz tidy bench calibrate results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check fuzz tidy bench bench-peers calibrate results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -51,6 +51,11 @@ bench: build ## benchmarks (run them on a quiet machine)
 calibrate: build ## fit the MyriadX time model to data/myriadx_targets.csv anew (minutes)
 	@scripts/setup.sh --dev
 	@.venv-dev/bin/python scripts/calibrate_myriadx.py --forms
+
+bench-peers: build ## training and search steps beside plain PyTorch's (a quiet machine, minutes)
+	@scripts/setup.sh --bench
+	@cmake --build --preset release -j $(JOBS) --target step_bench
+	@bench/peers.py
 
 results: ## copy the figures of the last quick run to docs/results
 	@scripts/results.sh

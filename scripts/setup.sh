@@ -3,6 +3,7 @@
 # libraries; no Python of theirs is run). Safe to call again: it only does what is missing.
 #
 #   scripts/setup.sh          what the program and its tests need
+#   scripts/setup.sh --bench  also .venv-bench with what PyTorch's Python side needs (`make bench-peers`)
 #   scripts/setup.sh --dev    also clang and .venv-dev with the tools of `make check`, `make fuzz` and `make calibrate`
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -60,6 +61,9 @@ make_venv() {
 install_packages
 make_venv .venv "torch==$torch_version openvino==$openvino_version" \
   --no-deps "torch==$torch_version" "openvino==$openvino_version"
+if [ "${1:-}" = --bench ]; then
+  make_venv .venv-bench "python of torch==$torch_version" typing_extensions filelock sympy networkx jinja2 fsspec
+fi
 if [ "${1:-}" = --dev ]; then
   tools=("clang-format==$clang_format_version" "clang-tidy==$clang_tidy_version"
          "numpy==$numpy_version" "scipy==$scipy_version")

@@ -1,0 +1,137 @@
+// Our side of `make bench-peers`: step_bench STEP SIZE BATCH KERNEL [ENGINE]. Answers every line
+// "N" on standard input with the seconds that N steps took. STEP is
+//   train   of a MobileNetV2-like network with kernel KERNEL throughout
+//   weight  of a supernet over it (kernels 3, 5, 7 and expansions 3, 6, and skip), one path
+//   arch    of the same, two paths
+// Images are random and in memory; what is measured is computing alone.
+#include <chrono>
+#include <iostream>
+
+#include "arch/zoo.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "learn/optimizer.h"
+#include "learn/paths.h"
+#include "learn/runtime.h"
+
+namespace {
+
+using namespace vpunas;
+
+// The usual form for small images: at 32 pixels the stem and the first reduction keep the size.
+Architecture mobilenet(int size, int kernel) {
+  Architecture network = with_input(find_network("mobilenet_v2", data_folder()), {3, size, size},
+                                    size < 64 ? 10 : 1000);
+  if (size < 64) {
+    network.stem.stride = 1;
+    network.blocks[1].stride = 1;
+  }
+  for (BlockSpec& block : network.blocks) block.kernel = kernel;
+  return network;
+}
+
+SearchSpace space_over(const Architecture& network) {
+  SearchSpace space{.name = "peers",
+                    .input = network.input,
+                    .classes = network.classes,
+                    .stem = network.stem,
+                    .slots = {},
+                    .head = network.head};
+  int width = network.stem.channels;
+  for (const BlockSpec& block : network.blocks) {
+    Slot slot;
+    for (const int kernel : {3, 5, 7}) {
+      for (const double expansion : {3.0, 6.0}) {
+        BlockSpec candidate = block;
+        candidate.kernel = kernel;
+        if (block.expansion != 1) candidate.expansion = expansion;
+        if (block.expansion != 1 || expansion == 3.0) slot.candidates.push_back(candidate);
+      }
+    }
+    if (block.stride == 1 && block.out_channels == width)
+      slot.candidates.push_back({.kind = BlockKind::skip});
+    width = block.out_channels;
+    space.slots.push_back(std::move(slot));
+  }
+  return space;
+}
+
+struct Images {
+  torch::Tensor pixels, labels;
+  Images(int size, int batch, int classes)
+      : pixels((torch::rand({batch, 3, size, size}) * 255)
+                   .contiguous(torch::MemoryFormat::ChannelsLast)),
+        labels(torch::randint(classes, {batch}, torch::kLong)) {}
+};
+
+torch::Tensor loss(const torch::Tensor& outputs, const Images& images) {
+  return torch::nn::functional::cross_entropy(outputs.flatten(1), images.labels);
+}
+
+std::function<void()> train_step(int size, int batch, int kernel, Engine engine) {
+  const Architecture architecture = mobilenet(size, kernel);
+  const auto network = std::make_shared<Network>(lower(architecture, {}), 1, engine);
+  const auto sgd = std::make_shared<Sgd>(0.9, 4e-5);
+  const Images images(size, batch, architecture.classes);
+  return [=] {
+    loss(network->forward(images.pixels, Statistics::train), images).backward();
+    sgd->step(network->parameters(), 0.01);
+  };
+}
+
+std::function<void()> weight_step(int size, int batch, Engine engine) {
+  const SearchSpace space = space_over(mobilenet(size, 3));
+  const auto supernet = std::make_shared<Supernet>(space, Preprocess{}, 1, engine);
+  const auto sgd = std::make_shared<Sgd>(0.9, 4e-5);
+  const Images images(size, batch, space.classes);
+  return [=, step = int64_t{0}]() mutable {
+    const Choice choice = fair_choice(space, 1, step++);
+    loss(supernet->forward(images.pixels, choice, Statistics::train), images).backward();
+    sgd->step(supernet->parameters(choice), 0.01);
+  };
+}
+
+std::function<void()> arch_step(int size, int batch, Engine engine) {
+  const SearchSpace space = space_over(mobilenet(size, 3));
+  const auto supernet = std::make_shared<Supernet>(space, Preprocess{}, 1, engine);
+  supernet->set_requires_grad(false);
+  const Images images(size, batch, space.classes);
+  PerCandidate uniform;
+  for (const Slot& slot : space.slots)
+    uniform.emplace_back(slot.candidates.size(), 1.0 / static_cast<double>(slot.candidates.size()));
+  return [=, step = uint64_t{0}]() mutable {
+    Random random({1, step++});
+    const PathSample sample = sample_gates(uniform, random);
+    loss(supernet->forward(images.pixels, sample.paths), images).backward();
+  };
+}
+
+int run(int argc, char** argv) {
+  if (argc < 5) fail("step_bench: usage: step_bench train|weight|arch SIZE BATCH KERNEL [ENGINE]");
+  const std::string kind = argv[1];
+  const int size = std::atoi(argv[2]), batch = std::atoi(argv[3]), kernel = std::atoi(argv[4]);
+  const Engine engine = parse_engine(argc > 5 ? argv[5] : "fused");
+  set_threads(0);
+  const auto step = kind == "train"    ? train_step(size, batch, kernel, engine)
+                    : kind == "weight" ? weight_step(size, batch, engine)
+                                       : arch_step(size, batch, engine);
+  for (int steps = 0; std::cin >> steps;) {
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < steps; ++i) step();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    std::cout << seconds.count() << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  vpunas::tune_allocator(argv);
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return 1;
+  }
+}
