@@ -172,7 +172,7 @@ Latency difference_ms(const Mapping& a, const Mapping& b, const TimeModel& model
 LatencyFn latency_fn(const TimeModel& model) {
   return [model, chip = resources(2)](const Graph& graph) -> std::optional<Latency> {
     try {
-      return total_ms(map(graph, chip), model);
+      return total_ms(map(graph, chip, Precision::fp32), model);
     } catch (const Error&) {
       return std::nullopt;  // the chip cannot run it
     }

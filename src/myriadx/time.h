@@ -56,8 +56,8 @@ Latency total_ms(const Mapping& mapping, const TimeModel& model);
 //   variance = network_error^2 (own_a^2 + own_b^2) + family_error^2 (a - b)^2
 Latency difference_ms(const Mapping& a, const Mapping& b, const TimeModel& model);
 
-// MYRIADX as a LatencyFn, for networks compiled for two streams, the compiler's default: the model
-// of every regime was fitted to that.
+// MYRIADX as a LatencyFn, for networks compiled for two streams, the compiler's default, with a
+// result in FP32: the model of every regime was fitted to that.
 LatencyFn latency_fn(const TimeModel& model);
 
 }  // namespace vpunas::myriadx

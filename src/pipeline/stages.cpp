@@ -183,7 +183,8 @@ void Sitting::search_network() {
 
 void Sitting::explain(const std::string& name) {
   Json explanation = myriadx::explanation(
-      myriadx::map(deployed(network(name)), myriadx::resources(2)), time_model());
+      myriadx::map(deployed(network(name)), myriadx::resources(2), myriadx::Precision::fp32),
+      time_model());
   explanation["network"] = name;
   write_json(file("explain/" + name + ".json"), "vpunas.explain/2", explanation);
 }
