@@ -262,17 +262,17 @@ void Lowering::convolve(Work work) {
     work.input = padded(work.name, work.node, work.input, work.window.padding);
     work.window.padding = {};
   }
-  std::optional<Tiling> tiling = tile(work);
-  if (!tiling && work.pooled) {
+  const std::optional<Tiling>* tiling = &tile(work);
+  if (!*tiling && work.pooled) {
     const Shape pooled = shape(work.output);
     const int output = work.output;
     work.output = program_.add_tensor({pooled.c, pooled.h * 2, pooled.w * 2});
     work.pooled = false;
-    tiling = tile(work);
+    tiling = &tile(work);
     pool(work.node, work.name + "@pool", work.output, output, Pool{}, true);
   }
-  if (tiling) {
-    convolve_tiles(work, *tiling);
+  if (*tiling) {
+    convolve_tiles(work, **tiling);
   } else {
     convolve_on_shaves(work);
   }
@@ -301,17 +301,10 @@ void Lowering::convolve_on_shaves(const Work& work) {
 }
 
 void Lowering::convolve_tiles(Work& work, const Tiling& tiling) {
-  const Shape whole = shape(work.output);
-  const auto config_of = [&](const Strip& column, const Strip& row) {
-    return best_nce_config(column.size, row.size, tiling.part_channels, whole.c, work.window.kx,
-                           work.window.ky, work.window.stride);
-  };
   int channels = shape(work.input).c;
-  for (const Strip& row : tiling.rows) {
-    for (const Strip& column : tiling.columns) {
-      const int extended = config_of(column, row).extended_channels;
-      channels = std::max(channels, (tiling.parts - 1) * tiling.part_channels + extended);
-    }
+  for (const NceConfig& config : tiling.configs) {
+    channels =
+        std::max(channels, (tiling.parts - 1) * tiling.part_channels + config.extended_channels);
   }
   if (channels > shape(work.input).c) {
     const Shape in = shape(work.input);
@@ -326,7 +319,7 @@ void Lowering::convolve_tiles(Work& work, const Tiling& tiling) {
       Work tile = work;
       tile.name += part("soh", r, tiling.rows.size()) + part("sow", c, tiling.columns.size());
       convolve_tile(tile, tiling, tiling.columns[c], tiling.rows[r],
-                    config_of(tiling.columns[c], tiling.rows[r]), inputs, outputs);
+                    tiling.configs[r * tiling.columns.size() + c], inputs, outputs);
     }
   }
   if (tiling.tiles() > 1) {

@@ -210,6 +210,8 @@ std::optional<Splits> best_splits(const Plane& plane, int64_t tile_limit) {
   int64_t best_score = 0;
   for (int parts = 1; parts <= (plane.pooled ? 1 : kMaxSplits); ++parts) {
     if (div_up(plane.input.c, parts) > kMaxChannels) continue;
+    // Summing the parts alone costs more from here on.
+    if (best && (parts - 1) * plane.output.elements() >= best_score) break;
     for (int n_columns = 1; n_columns <= kMaxSplits; ++n_columns) {
       const int width = split_width(plane, n_columns);
       if (width > 2048) continue;
@@ -371,17 +373,18 @@ std::optional<Tiling> tile_convolution(const Shape& input, const Shape& output,
     out_width = plane.tile_width(tile.w);
     out_height = plane.tile_height(tile.h);
   }
-  Tiling tiling{plane.columns(out_width), plane.rows(out_height), div_up(input.c, tile.c), tile.c};
+  Tiling tiling{.columns = plane.columns(out_width),
+                .rows = plane.rows(out_height),
+                .parts = div_up(input.c, tile.c),
+                .part_channels = tile.c};
   for (const Strip& row : tiling.rows) {
     for (const Strip& column : tiling.columns) {
-      if (!best_nce_config(column.size, row.size, tile.c, output.c, window.kx, window.ky,
-                           window.stride)
-               .legal()) {
-        return std::nullopt;
-      }
+      tiling.configs.push_back(best_nce_config(column.size, row.size, tile.c, output.c, window.kx,
+                                               window.ky, window.stride));
+      if (!tiling.configs.back().legal()) return std::nullopt;
     }
   }
-  if (tiling.columns.empty() || tiling.rows.empty()) return std::nullopt;
+  if (tiling.configs.empty()) return std::nullopt;
   return tiling;
 }
 
@@ -408,7 +411,7 @@ std::optional<Tiling> tile_pooling(const Shape& input, const Shape& output, cons
       const auto score = pooling_score(plane, columns, rows, tile_limit);
       if (!score) continue;
       if (!best || *score < best_score) {
-        best = Tiling{columns, std::move(rows), 1, input.c};
+        best = Tiling{.columns = columns, .rows = std::move(rows), .part_channels = input.c};
         best_score = *score;
       }
     }

@@ -48,6 +48,7 @@ struct Strip {
 // `part_channels` input channels each, whose results are summed.
 struct Tiling {
   std::vector<Strip> columns, rows;
+  std::vector<NceConfig> configs = {};  // of a convolution's tiles, row by row
   int parts = 1;
   int part_channels = 0;
   size_t tiles() const { return columns.size() * rows.size() * static_cast<size_t>(parts); }

@@ -3,6 +3,7 @@
 // CMX, and keeps the change where all fits.
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/error.h"
 #include "myriadx/cmx.h"
@@ -52,9 +53,10 @@ class Timeline {
     state = {};
     for (const int step : order_) {
       before(step) = state;
-      CmxState next = state;
-      if (run_step(program_, resources_, step, next) < 0) return step;
-      state = std::move(next);
+      if (run_step(program_, resources_, step, state) < 0) {
+        state = before(step);
+        return step;
+      }
     }
     return -1;
   }
@@ -284,22 +286,20 @@ class Placement {
     }
     for (const int host : hosts) {
       program_.order();
+      const int at = program_.position(host), after = program_.last_dependency(host);
+      // Whether the later one of both could run at the place of the earlier.
+      const auto is_independent = [&](int guest) {
+        const int theirs = program_.position(guest);
+        return theirs < at ? theirs > after : program_.last_dependency(guest) < at;
+      };
       std::vector<int> candidates;
-      for (const int guest : guests) {
-        if (is_independent(host, guest)) candidates.push_back(guest);
-      }
+      std::copy_if(guests.begin(), guests.end(), std::back_inserter(candidates), is_independent);
       for (const int guest : candidates) {
         if (!inject(host, guest)) continue;
         guests.erase(std::find(guests.begin(), guests.end(), guest));
         break;
       }
     }
-  }
-
-  // Whether the later one could run at the place of the earlier.
-  bool is_independent(int host, int guest) {
-    const int later = program_.position(guest) > program_.position(host) ? guest : host;
-    return program_.last_dependency(later) < program_.position(later == host ? guest : host);
   }
 
   bool inject(int host, int guest) {
