@@ -184,8 +184,7 @@ void Program::mark_cmx_writers() {
   }
 }
 
-std::vector<int> Program::next_steps(int index) const {
-  std::vector<int> next;
+void Program::add_next(int index, std::vector<int>& next) const {
   const auto add = [&](const Step& step) {
     for (const int output : step.outputs) {
       for (const int consumer : tensors[size_t(output)].consumers) {
@@ -198,6 +197,11 @@ std::vector<int> Program::next_steps(int index) const {
   const Step& step = steps[size_t(index)];
   add(step);
   if (step.injected >= 0) add(steps[size_t(step.injected)]);
+}
+
+std::vector<int> Program::next_steps(int index) const {
+  std::vector<int> next;
+  add_next(index, next);
   return next;
 }
 
@@ -248,7 +252,8 @@ void Program::touch_producer(int tensor) {
 
 void Program::sort_next(int index) {
   std::vector<int>& next = next_[size_t(index)];
-  next = next_steps(index);
+  next.clear();
+  add_next(index, next);
   std::sort(next.begin(), next.end(), [&](int a, int b) {
     const Step &left = steps[size_t(a)], &right = steps[size_t(b)];
     return left.expects_cmx != right.expects_cmx ? right.expects_cmx : left.id < right.id;

@@ -139,6 +139,7 @@ class Program {
   void number_from(int position);
   void touch(int step);  // its readers changed
   void touch_producer(int tensor);
+  void add_next(int step, std::vector<int>& next) const;
   void sort_next(int step);
   void visit(int step);
 

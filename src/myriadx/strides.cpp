@@ -138,10 +138,10 @@ void settle_rows(Program& program) {
   std::vector<std::vector<int>> copies(program.tensors.size());
   const std::vector<int> order = program.order();
   for (const int step : order) {
-    const std::vector<int> inputs = program.steps[size_t(step)].inputs,
-                           outputs = program.steps[size_t(step)].outputs;
-    for (const int input : inputs) settle_input(program, step, input, copies);
-    for (const int output : outputs) settle_output(program, step, output);
+    for (size_t i = 0; i < program.steps[size_t(step)].inputs.size(); ++i)
+      settle_input(program, step, program.steps[size_t(step)].inputs[i], copies);
+    for (size_t i = 0; i < program.steps[size_t(step)].outputs.size(); ++i)
+      settle_output(program, step, program.steps[size_t(step)].outputs[i]);
   }
 }
 
@@ -246,6 +246,7 @@ void make_views(Program& program) {
   const std::vector<int> order = program.order();
   for (const int index : order) {
     const Kind kind = program.steps[size_t(index)].kind;
+    if (program.steps[size_t(index)].executes()) continue;
     const std::vector<int> inputs = program.steps[size_t(index)].inputs,
                            outputs = program.steps[size_t(index)].outputs;
     if (kind == Kind::concat) {
