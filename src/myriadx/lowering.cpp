@@ -64,7 +64,11 @@ Lowering::Lowering(const Graph& graph, const Resources& resources)
       readers_(readers_of(graph)),
       done_(graph.nodes.size(), 0),
       flat_(flat_values(graph)),
-      values_(graph.nodes.size(), -1) {}
+      values_(graph.nodes.size(), -1) {
+  // Most networks need no more, and growing moves all of them.
+  program_.steps.reserve(1024);
+  program_.tensors.reserve(1024);
+}
 
 Program Lowering::run(Precision output) {
   for (const int i : parse_order()) {
