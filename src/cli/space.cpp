@@ -35,8 +35,8 @@ void add_space(CLI::App& app, Action& action) {
                 << " classes, " << space.slots.size() << " slots, " << count_choices(space)
                 << " networks, " << table.blocks.size() << " distinct blocks\n"
                 << "latency on " << device.device << " (" << mode_name(device.mode)
-                << "): " << fixed(range.least.ms, 3) << " to " << fixed(range.greatest.ms, 3)
-                << " ms\n\n";
+                << "): " << fixed(range.least.ms, 3) << " to " << fixed(range.greatest.ms, 3) << ' '
+                << unit_of(device.device) << "\n\n";
       std::vector<std::pair<double, std::vector<std::string>>> rows;
       for (const auto& [placed, latency] : table.blocks) {
         rows.push_back(
@@ -48,7 +48,7 @@ void add_space(CLI::App& app, Action& action) {
       for (const auto& row : rows) {
         if (static_cast<int>(shown.size()) < options->rows) shown.push_back(row.second);
       }
-      std::cout << text_table({"dearest blocks", "input", "ms"}, shown);
+      std::cout << text_table({"dearest blocks", "input", unit_of(device.device)}, shown);
     };
   });
 }

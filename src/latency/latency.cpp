@@ -10,17 +10,22 @@
 namespace vpunas {
 namespace {
 
-[[noreturn]] void fail_budget(const std::string& text, const std::string& problem) {
-  fail("budget \"", text, "\": ", problem,
-       "; write a time as 12.5ms or a share as 0.87x:mobilenet_v2");
-}
+// A budget's text and the unit of its device, for messages.
+struct BudgetText {
+  const std::string& text;
+  std::string_view unit;
 
-double positive(const std::string& text, std::string_view number) {
-  const auto value = parse_number(trim(number));
-  if (!value) fail_budget(text, cat("\"", trim(number), "\" is not a number"));
-  if (!std::isfinite(*value) || *value <= 0) fail_budget(text, "must be greater than 0");
-  return *value;
-}
+  [[noreturn]] void fail(const std::string& problem) const {
+    vpunas::fail("budget \"", text, "\": ", problem, "; write it as 12.5", unit,
+                 " or as a share, 0.87x:mobilenet_v2");
+  }
+  double positive(std::string_view number) const {
+    const auto value = parse_number(trim(number));
+    if (!value) fail(cat("\"", trim(number), "\" is not a number"));
+    if (*value <= 0) fail("must be greater than 0");
+    return *value;
+  }
+};
 
 // The shortest text that reads back as the same number.
 std::string shortest(double value) {
@@ -40,22 +45,34 @@ Mode parse_mode(const std::string& name) {
   fail("mode \"", name, "\": must be throughput or latency", did_you_mean(name, known));
 }
 
-Budget parse_budget(const std::string& text) {
-  const std::string_view trimmed = trim(text);
-  const size_t colon = trimmed.find(':');
+std::optional<Latency> count_mmacs(const Graph& graph) {
+  const double mmacs = 1e-6 * static_cast<double>(count_macs(graph));
+  return Latency{mmacs, mmacs, mmacs};
+}
+
+const char* unit_of(const std::string& device) { return device == macs_device ? "MMACs" : "ms"; }
+
+Budget parse_budget(const std::string& text, const std::string& device) {
+  const BudgetText budget{text, unit_of(device)};
+  std::string_view left = trim(text);
+  const size_t colon = left.find(':');
   if (colon == std::string_view::npos) {
-    if (trimmed.ends_with("ms")) return {positive(text, trimmed.substr(0, trimmed.size() - 2)), ""};
-    fail_budget(text, trimmed.ends_with('x') ? "a share of which network?" : "has no unit");
+    if (left.ends_with('x')) budget.fail("a share of which network?");
+    if (!left.ends_with(budget.unit))
+      budget.fail(cat("is not in ", budget.unit, ", the unit of ", device));
+    left.remove_suffix(budget.unit.size());
+    return {device, budget.positive(left), ""};
   }
-  const std::string_view share = trim(trimmed.substr(0, colon));
-  const std::string_view reference = trim(trimmed.substr(colon + 1));
-  if (!share.ends_with('x')) fail_budget(text, "a share ends in x");
-  if (reference.empty()) fail_budget(text, "a share of which network?");
-  return {positive(text, share.substr(0, share.size() - 1)), std::string(reference)};
+  std::string_view share = trim(left.substr(0, colon));
+  const std::string_view reference = trim(left.substr(colon + 1));
+  if (!share.ends_with('x')) budget.fail("a share ends in x");
+  if (reference.empty()) budget.fail("a share of which network?");
+  share.remove_suffix(1);
+  return {device, budget.positive(share), std::string(reference)};
 }
 
 std::string to_string(const Budget& budget) {
-  if (budget.reference.empty()) return shortest(budget.value) + "ms";
+  if (budget.reference.empty()) return shortest(budget.value) + unit_of(budget.device);
   return shortest(budget.value) + "x:" + budget.reference;
 }
 

@@ -25,14 +25,21 @@ struct Latency {
 // A network's latency on some device; nullopt: the device cannot run it.
 using LatencyFn = std::function<std::optional<Latency>(const Graph&)>;
 
-// "12.5ms" is a time on the search's device; "0.87x:mobilenet_v2" a share of a zoo network's
-// latency at the same input.
+// MACS is a device, too: its "latency" is a network's millions of multiply-accumulates, so that a
+// search can keep to them as to a time. Whatever is called ms here is in the device's unit.
+inline constexpr const char* macs_device = "MACS";
+std::optional<Latency> count_mmacs(const Graph& graph);  // a LatencyFn
+const char* unit_of(const std::string& device);          // "ms"; of MACS "MMACs"
+
+// "12.5ms" is a cost on `device` in its unit ("50MMACs" on MACS); "0.87x:mobilenet_v2" a share of a
+// zoo network's cost at the same input.
 struct Budget {
-  double value = 0;       // ms, or the factor
-  std::string reference;  // network name; empty: `value` is ms
+  std::string device;
+  double value = 0;       // in the device's unit, or the factor
+  std::string reference;  // network name; empty: `value` is the cost
   bool operator==(const Budget&) const = default;
 };
-Budget parse_budget(const std::string& text);
+Budget parse_budget(const std::string& text, const std::string& device);
 std::string to_string(const Budget& budget);
 
 }  // namespace vpunas

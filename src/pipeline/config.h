@@ -48,10 +48,12 @@ struct LatencyConfig {
 };
 template <class Fields>
 void fields(Fields& f, LatencyConfig& c) {
-  f("device", c.device, "MYRIADX (the built-in model) or a device of OpenVINO, as CPU");
+  f("device", c.device,
+    "MYRIADX (the built-in model), a device of OpenVINO, as CPU, or MACS (a count)");
   f("mode", c.mode, "throughput (MYRIADX: one of two streams) or latency (one request at a time)",
     one_of({"throughput", "latency"}));
-  f("budget", c.budget, "12.5ms, or a share of a network's latency: 0.87x:mobilenet_v2");
+  f("budget", c.budget,
+    "12.5ms (50MMACs on MACS), or a share of a network's cost: 0.87x:mobilenet_v2");
 }
 
 struct ExportConfig {

@@ -191,6 +191,7 @@ Pricing pricing(const std::string& device, Mode mode) {
         time_model(mode == Mode::latency ? myriadx::Regime::latency : myriadx::Regime::throughput);
     return {myriadx::latency_fn(model), device, "vpunas model " + model.version, "FP16", mode, 0};
   }
+  if (device == macs_device) return {count_mmacs, device, "counted", "exact", mode, 0};
   auto client = std::make_shared<DeviceClient>(default_runner());
   MeasureOptions options;
   options.mode = mode;
@@ -199,7 +200,7 @@ Pricing pricing(const std::string& device, Mode mode) {
     return info.name == device || info.name.starts_with(device + ".");
   });
   if (!known) {
-    std::vector<std::string> names{"MYRIADX (the built-in model)"};
+    std::vector<std::string> names{"MYRIADX (the built-in model)", "MACS (a count)"};
     for (const DeviceInfo& info : devices) names.push_back(info.name);
     fail("device ", device, " is not here; there are: ", join(names),
          device.starts_with("MYRIAD")

@@ -130,16 +130,18 @@ void Sitting::profile() {
   const Pricing device = pricing(config_.latency.device, mode());
   const LatencyTable table = price_space(spaces().deploy, spaces().preprocess, device, work_);
   const LatencyRange range = latency_range(spaces().deploy, table);
-  work_.note("profile", cat("space ", spaces().deploy.name, ": ", count_choices(spaces().deploy),
-                            " networks, ", fixed(range.least.ms, 3), " to ",
-                            fixed(range.greatest.ms, 3), " ms on ", device.device, " (",
-                            mode_name(device.mode), ", input ", spaces().deploy.input, ")"));
+  work_.note("profile",
+             cat("space ", spaces().deploy.name, ": ", count_choices(spaces().deploy),
+                 " networks, ", fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ",
+                 unit_of(device.device), " on ", device.device, " (", mode_name(device.mode),
+                 ", input ", spaces().deploy.input, ")"));
   write_table(file("latency.json"), table);
 }
 
 void Sitting::search_network() {
   const Pricing device = pricing(config_.latency.device, mode());
-  const Budget budget = parse_budget(config_.latency.budget);
+  const Budget budget = parse_budget(config_.latency.budget, device.device);
+  const char* unit = unit_of(device.device);
   double reference_ms = 0;
   if (!budget.reference.empty()) reference_ms = price(device.price, network(budget.reference)).ms;
   SearchProblem problem{
@@ -150,9 +152,10 @@ void Sitting::search_network() {
       .budget_ms = budget.reference.empty() ? budget.value : budget.value * reference_ms,
       .price = [&](const Architecture& a) { return device.price(deployed(a)); }};
   const LatencyRange range = latency_range(problem.deploy_space, problem.table);
-  work_.note("search", cat("budget ", fixed(problem.budget_ms, 3), " ms (", to_string(budget),
-                           ") on ", device.device, "; the space reaches from ",
-                           fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ms"));
+  work_.note("search",
+             cat("budget ", fixed(problem.budget_ms, 3), " ", unit, " (", to_string(budget),
+                 ") on ", device.device, "; the space reaches from ", fixed(range.least.ms, 3),
+                 " to ", fixed(range.greatest.ms, 3), " ", unit));
   const SearchResult found =
       search(problem, train_data(), augmentation(), config_.search, seed(), config_.run.workers,
              file("search/checkpoint.safetensors"), recorded(file("search/history.jsonl")));
@@ -177,7 +180,7 @@ void Sitting::search_network() {
     write_architecture(file("architectures/" + name + ".json"), network(name));
   for (const std::string& name : run_.networks()) explain(name);
   work_.note("search",
-             cat("found a network of ", fixed(found.predicted.ms, 3), " ms, ",
+             cat("found a network of ", fixed(found.predicted.ms, 3), " ", unit, ", ",
                  fixed(100 * found.predicted.ms / problem.budget_ms, 1), " % of the budget"));
 }
 

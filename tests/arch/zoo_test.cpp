@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "arch/layers.h"
 #include "tests/arch/expect_error.h"
+#include "tests/shared.h"
 
 namespace vpunas {
 namespace {
@@ -55,10 +55,7 @@ TEST(Zoo, CountsWithinAPercentOfTheFiguresOrSaysWhyNot) {
 
 // The study counted every published architecture layer by layer, by the same rules.
 TEST(Zoo, CountsAsTheStudyDoes) {
-  const char* given = std::getenv("VPUNAS_SHARED");
-  const fs::path shared = given ? fs::path(given) : data_folder() / "../../shared";
-  const fs::path path = shared / "data/zoo/published_architectures.json";
-  if (!fs::exists(path)) GTEST_SKIP() << "the study's data are absent (set VPUNAS_SHARED)";
+  VPUNAS_SHARED_PATH_OR_SKIP(path, "data/zoo/published_architectures.json");
   const std::map<std::string, std::string> renamed = {{"mobilenet_v2_1.0", "mobilenet_v2"},
                                                       {"mobilenet_v2_1.4", "mobilenet_v2-1.4"},
                                                       {"resnet50_v1.5", "resnet50"}};

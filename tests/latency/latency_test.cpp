@@ -9,34 +9,40 @@ namespace {
 
 std::string error_of(const std::string& budget) {
   try {
-    parse_budget(budget);
+    parse_budget(budget, "CPU");
   } catch (const Error& error) {
     return error.what();
   }
   return "";
 }
 
-TEST(Budget, ReadsTimes) {
-  EXPECT_EQ(parse_budget("12.5ms"), (Budget{12.5, ""}));
-  EXPECT_EQ(parse_budget("12.5 ms"), (Budget{12.5, ""}));
-  EXPECT_EQ(parse_budget(" 3ms "), (Budget{3, ""}));
+TEST(Budget, ReadsCostsInTheUnitOfTheDevice) {
+  EXPECT_EQ(parse_budget("12.5ms", "CPU"), (Budget{"CPU", 12.5, ""}));
+  EXPECT_EQ(parse_budget("12.5 ms", "CPU"), (Budget{"CPU", 12.5, ""}));
+  EXPECT_EQ(parse_budget(" 3ms ", "CPU"), (Budget{"CPU", 3, ""}));
+  EXPECT_EQ(parse_budget("50MMACs", "MACS"), (Budget{"MACS", 50, ""}));
+  EXPECT_THROW(parse_budget("50ms", "MACS"), Error);
+  EXPECT_THROW(parse_budget("50MMACs", "CPU"), Error);
 }
 
 TEST(Budget, ReadsSharesOfNetworks) {
-  EXPECT_EQ(parse_budget("0.87x:mobilenet_v2"), (Budget{0.87, "mobilenet_v2"}));
-  EXPECT_EQ(parse_budget("1x: nets/mine.json"), (Budget{1, "nets/mine.json"}));
-  EXPECT_EQ(parse_budget("2x:items"), (Budget{2, "items"}));
+  const auto share = [](const char* text) { return parse_budget(text, "CPU"); };
+  EXPECT_EQ(share("0.87x:mobilenet_v2"), (Budget{"CPU", 0.87, "mobilenet_v2"}));
+  EXPECT_EQ(share("1x: nets/mine.json"), (Budget{"CPU", 1, "nets/mine.json"}));
+  EXPECT_EQ(share("2x:items"), (Budget{"CPU", 2, "items"}));
   // Ends in "ms" but is a share.
-  EXPECT_EQ(parse_budget("0.5x:nets/algorithms"), (Budget{0.5, "nets/algorithms"}));
+  EXPECT_EQ(share("0.5x:nets/algorithms"), (Budget{"CPU", 0.5, "nets/algorithms"}));
 }
 
 TEST(Budget, WrittenTextReadsBackExactly) {
   for (const Budget& budget :
-       {Budget{12.5, ""}, Budget{1.0 / 3, ""}, Budget{0.87, "mobilenet_v2"}, Budget{1e-7, "a:b"}}) {
-    EXPECT_EQ(parse_budget(to_string(budget)), budget) << to_string(budget);
+       {Budget{"CPU", 12.5, ""}, Budget{"CPU", 1.0 / 3, ""}, Budget{"MACS", 50, ""},
+        Budget{"CPU", 0.87, "mobilenet_v2"}, Budget{"MACS", 1e-7, "a:b"}}) {
+    EXPECT_EQ(parse_budget(to_string(budget), budget.device), budget) << to_string(budget);
   }
-  EXPECT_EQ(to_string(Budget{12.5, ""}), "12.5ms");
-  EXPECT_EQ(to_string(Budget{0.87, "mobilenet_v2"}), "0.87x:mobilenet_v2");
+  EXPECT_EQ(to_string(Budget{"CPU", 12.5, ""}), "12.5ms");
+  EXPECT_EQ(to_string(Budget{"MACS", 50, ""}), "50MMACs");
+  EXPECT_EQ(to_string(Budget{"CPU", 0.87, "mobilenet_v2"}), "0.87x:mobilenet_v2");
 }
 
 TEST(Budget, RefusesEverythingElseInOneLineThatShowsBothForms) {
@@ -46,14 +52,14 @@ TEST(Budget, RefusesEverythingElseInOneLineThatShowsBothForms) {
     const std::string message = error_of(bad);
     EXPECT_NE(message.find("budget \"" + bad + "\""), std::string::npos)
         << bad << " -> " << message;
-    EXPECT_NE(message.find("12.5ms or a share as 0.87x:mobilenet_v2"), std::string::npos) << bad;
+    EXPECT_NE(message.find("12.5ms or as a share, 0.87x:mobilenet_v2"), std::string::npos) << bad;
     EXPECT_EQ(message.find('\n'), std::string::npos);
   }
-  EXPECT_EQ(
-      error_of("12.5"),
-      "budget \"12.5\": has no unit; write a time as 12.5ms or a share as 0.87x:mobilenet_v2");
+  EXPECT_EQ(error_of("12.5"),
+            "budget \"12.5\": is not in ms, the unit of CPU; write it as 12.5ms or as a share, "
+            "0.87x:mobilenet_v2");
   EXPECT_EQ(error_of("-1 ms"),
-            "budget \"-1 ms\": must be greater than 0; write a time as 12.5ms or a share as "
+            "budget \"-1 ms\": must be greater than 0; write it as 12.5ms or as a share, "
             "0.87x:mobilenet_v2");
 }
 

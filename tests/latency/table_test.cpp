@@ -80,6 +80,16 @@ TEST(BuildTable, IsExactForEveryNetworkOfAnAdditiveDevice) {
   }
 }
 
+TEST(BuildTable, CountsMultiplyAccumulatesExactly) {
+  const SearchSpace space = two_slots();
+  const LatencyTable table = build_table(space, {}, count_mmacs, kTest);
+  for (const Choice& choice : all_choices(space)) {
+    const Architecture network = choose(space, choice, "any");
+    EXPECT_NEAR(1e6 * table.predict(network).ms,
+                static_cast<double>(count_macs(lower(network, {}))), 1e-3);
+  }
+}
+
 TEST(BuildTable, PricesEveryGraphOnce) {
   std::vector<Graph> seen;
   const LatencyFn price = [&](const Graph& graph) {

@@ -1,29 +1,20 @@
-// The study's CSV files, which are not part of the project: tests that need them skip where they
-// are absent.
+// The study's CSV files.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <zlib.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
+
+#include "tests/shared.h"
 
 namespace vpunas::myriadx {
 
 using Row = std::map<std::string, std::string>;
-
-inline std::optional<std::filesystem::path> shared_folder() {
-  const char* given = std::getenv("VPUNAS_SHARED");
-  const std::filesystem::path source = std::filesystem::path(__FILE__).parent_path() / "../..";
-  const std::filesystem::path folder = given ? std::filesystem::path(given) : source / "../shared";
-  if (!std::filesystem::exists(folder / "data/myriadx")) return std::nullopt;
-  return folder / "data/myriadx";
-}
 
 inline std::vector<std::string> split_csv(const std::string& line) {
   std::vector<std::string> cells(1);
@@ -80,8 +71,4 @@ inline std::pair<int, int> kernel_of(const Row& row) {
 }  // namespace vpunas::myriadx
 
 // Skips the test where the study's data are absent, else defines `folder`.
-#define VPUNAS_SHARED_OR_SKIP(folder)                                                  \
-  const auto folder##_found = vpunas::myriadx::shared_folder();                        \
-  if (!folder##_found)                                                                 \
-    GTEST_SKIP() << "the study's data are absent (set VPUNAS_SHARED to their folder)"; \
-  const std::filesystem::path folder = *folder##_found
+#define VPUNAS_SHARED_OR_SKIP(folder) VPUNAS_SHARED_PATH_OR_SKIP(folder, "data/myriadx")

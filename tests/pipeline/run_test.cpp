@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "arch/zoo.h"
 #include "base/files.h"
 
 namespace vpunas {
@@ -96,6 +97,11 @@ TEST(Run, SaysThatAFolderCannotBeWritten) {
   write_file(folder.path() / "file", "x");
   EXPECT_NE(refusal(configured({}), folder.path() / "file" / "run").find("another -o folder"),
             std::string::npos);
+}
+
+TEST(Pricing, OfMacsIsACount) {
+  const Graph graph = lower(find_network("mobilenet_v2", data_folder()), {});
+  EXPECT_NEAR(pricing("MACS", Mode::latency).price(graph)->ms, 300.77, 0.1);
 }
 
 TEST(Pricing, NamesTheDevicesThatThereAre) {
