@@ -5,6 +5,7 @@
 #include "arch/zoo.h"
 #include "base/files.h"
 #include "data/loader.h"
+#include "latency/census.h"
 #include "latency/chain.h"
 #include "learn/evaluate.h"
 #include "learn/runtime.h"
@@ -32,8 +33,8 @@ void price_choice_of_quick_space(benchmark::State& state) {
   PerCandidate preference;
   for (const Slot& slot : space.slots) preference.emplace_back(slot.candidates.size(), 0.0);
   const LatencyRange range = latency_range(space, table);
-  const double budget = (range.least.ms + range.greatest.ms) / 2;
-  for (auto _ : state) benchmark::DoNotOptimize(price_choice(space, table, preference, budget));
+  const std::vector<Constraint> budget = {{table, (range.least.ms + range.greatest.ms) / 2}};
+  for (auto _ : state) benchmark::DoNotOptimize(price_choice(space, budget, preference));
 }
 BENCHMARK(price_choice_of_quick_space)->Unit(benchmark::kMicrosecond);
 

@@ -277,9 +277,23 @@ Choice canonical(const SearchSpace& space, Choice choice) {
   return choice;
 }
 
-double count_choices(const SearchSpace& space) {
+double count_networks(const SearchSpace& space) {
+  const auto& slots = space.slots;
   double count = 1;
-  for (const Slot& slot : space.slots) count *= static_cast<double>(slot.candidates.size());
+  for (size_t begin = 0, end = 0; begin < slots.size(); begin = end) {
+    const auto& candidates = slots[begin].candidates;
+    const auto skips = std::count_if(candidates.begin(), candidates.end(),
+                                     [](const BlockSpec& b) { return b.kind == BlockKind::skip; });
+    const auto blocks = static_cast<double>(static_cast<ptrdiff_t>(candidates.size()) - skips);
+    // Of a run of equal slots: the choices of its first i slots with skips behind them, for every
+    // i.
+    double longest = 1, of_run = skips > 0 ? 1 : 0;
+    for (end = begin; end < slots.size() && slots[end] == slots[begin]; ++end) {
+      longest *= blocks;
+      if (skips > 0) of_run += longest;
+    }
+    count *= skips > 0 ? of_run : longest;
+  }
   return count;
 }
 

@@ -106,8 +106,8 @@ std::vector<PlacedBlock> placed_blocks(const SearchSpace& space);
 // candidates; without this one network has many names in a space with optional depth.
 Choice canonical(const SearchSpace& space, Choice choice);
 
-// Number of choices, as a double because it overflows integers.
-double count_choices(const SearchSpace& space);
+// Number of networks: choices that are canonical(). A double because it overflows integers.
+double count_networks(const SearchSpace& space);
 
 // Identifies the choices, input and ends of a space: equal for equal spaces, kept in latency
 // tables.

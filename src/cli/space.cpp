@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "latency/table.h"
+#include "latency/census.h"
 #include "output/table.h"
 
 namespace vpunas::cli {
@@ -32,7 +32,7 @@ void add_space(CLI::App& app, Action& action) {
       const LatencyTable table = price_space(space, {}, device, work);
       const LatencyRange range = latency_range(space, table);
       std::cout << "space " << space.name << ": input " << space.input << ", " << space.classes
-                << " classes, " << space.slots.size() << " slots, " << count_choices(space)
+                << " classes, " << space.slots.size() << " slots, " << count_networks(space)
                 << " networks, " << table.blocks.size() << " distinct blocks\n"
                 << "latency on " << device.device << " (" << mode_name(device.mode)
                 << "): " << fixed(range.least.ms, 3) << " to " << fixed(range.greatest.ms, 3) << ' '

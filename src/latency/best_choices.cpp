@@ -1,7 +1,11 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <unordered_map>
 
+#include "base/error.h"
 #include "latency/chain.h"
 #include "latency/lattice.h"
 
@@ -10,79 +14,266 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// Rounded-up costs by device; a budget is kUnits. Devices that are not there cost nothing.
+constexpr int kUnits = 20'000;
+using Units = std::array<int, most_budgets>;
+
 // How a label came about, kept for every layer to follow a choice back.
 struct Origin {
   int state = -1, label = -1, candidate = -1;
 };
 
-// A partial choice up to some state. Units are of rounded-up time.
+// A partial choice up to some state.
 struct Label {
-  int units = 0;
+  Units units = {};
   double preference = 0;
+  double reduced = 0;  // preference less what its costs take of the bound
   Origin origin;
 };
 
-// Best first; the same order on every platform.
-bool better(const Label& a, const Label& b) {
-  return a.preference != b.preference ? a.preference > b.preference : a.units < b.units;
+// Cheapest first, of equal cost the most preferred; the same order on every platform.
+bool before(const Label& a, const Label& b) {
+  return a.units != b.units ? a.units < b.units : a.preference > b.preference;
 }
 
-// The dynamic program. A label is dropped where k others at its state make it superfluous: each is
-// preferred as much, takes no more time, and can stand in for it in every completion. Labels of
-// equal time always can. Faster ones can once every completion is above the floor; before, they may
-// miss the floor where the slower label meets it.
-class KBest {
+// The k greatest preferences of labels that came before and cost no more on any device but the
+// first (those that come are in the first's order): a Fenwick tree in each of the other devices.
+class Rivals {
  public:
-  static constexpr int kUnits = 20'000;  // a budget
+  Rivals(size_t devices, int most_units, size_t k)
+      : dimensions_(devices - 1), size_(most_units + 1), k_(k) {}
 
-  KBest(const Lattice& lattice, const PerCandidate& preference, double budget_ms, int k)
-      : lattice_(lattice),
-        preference_(preference),
-        units_per_ms_(kUnits / budget_ms),
-        k_(static_cast<size_t>(k)) {
-    measure_to_go();
+  bool beat(const Label& label) const {
+    size_t count = 0;
+    visit_prefix(label.units, 0, 0, [&](uint64_t key) {
+      const auto found = nodes_.find(key);
+      if (found == nodes_.end()) return;
+      const auto& best = found->second;
+      count += std::upper_bound(best.begin(), best.end(), label.preference, std::greater<>()) -
+               best.begin();
+    });
+    return count >= k_;
   }
 
-  // The k best with floor_units <= units <= kUnits.
-  std::vector<Choice> operator()(int floor_units) const {
-    if (least_to_go_[0][0] > kUnits) return {};
-    std::vector<std::vector<std::vector<Origin>>> origins = {{{{}}}};
-    std::vector<std::vector<Label>> labels = {{{}}};
-    for (size_t step = 0; step < lattice_.steps(); ++step) {
-      labels = advance(step, labels, floor_units);
-      auto& kept = origins.emplace_back();
-      for (const auto& of_state : labels) {
-        auto& list = kept.emplace_back();
-        for (const Label& label : of_state) list.push_back(label.origin);
+  void insert(const Label& label) {
+    visit_suffix(label.units, 0, 0, [&](uint64_t key) {
+      auto& best = nodes_[key];
+      const auto at =
+          std::upper_bound(best.begin(), best.end(), label.preference, std::greater<>());
+      if (best.size() < k_ || at != best.end()) best.insert(at, label.preference);
+      if (best.size() > k_) best.pop_back();
+    });
+  }
+
+ private:
+  uint64_t child(uint64_t key, int index) const {
+    return key * static_cast<uint64_t>(size_ + 1) + static_cast<uint64_t>(index);
+  }
+  template <class Visit>
+  void visit_prefix(const Units& units, size_t dimension, uint64_t key, const Visit& visit) const {
+    if (dimension == dimensions_) return visit(key);
+    for (int i = units[dimension + 1] + 1; i > 0; i -= i & -i)
+      visit_prefix(units, dimension + 1, child(key, i), visit);
+  }
+  template <class Visit>
+  void visit_suffix(const Units& units, size_t dimension, uint64_t key, const Visit& visit) const {
+    if (dimension == dimensions_) return visit(key);
+    for (int i = units[dimension + 1] + 1; i <= size_; i += i & -i)
+      visit_suffix(units, dimension + 1, child(key, i), visit);
+  }
+
+  size_t dimensions_;
+  int size_;
+  size_t k_;
+  std::unordered_map<uint64_t, std::vector<double>> nodes_;
+};
+
+// By layer and state.
+template <class T>
+using PerState = std::vector<std::vector<T>>;
+
+// What no completion of a label can exceed (Lagrangian relaxation: preference - mu * units + mu *
+// budget, with mu >= 0 near the least such bound of the whole).
+class Bound {
+ public:
+  Bound(const Lattice& lattice, const PerCandidate& preference, size_t devices,
+        const std::vector<std::vector<std::vector<Units>>>& units)
+      : lattice_(lattice), preference_(preference), units_(units), mu_(devices) {
+    double spread = 0;
+    for (const auto& u : preference)
+      spread += *std::max_element(u.begin(), u.end()) - *std::min_element(u.begin(), u.end());
+    double least = measure();
+    for (int round = 0; round < 3 && spread > 0; ++round) {
+      for (double& mu : mu_) least = minimise(mu, least, spread / kUnits);
+    }
+    measure();
+  }
+
+  double of(const Label& label, size_t layer, size_t state) const {
+    return label.reduced + to_go_[layer][state] + allowance();
+  }
+  double price(const Units& units) const {
+    double sum = 0;
+    for (size_t d = 0; d < mu_.size(); ++d) sum += mu_[d] * units[d];
+    return sum;
+  }
+
+ private:
+  double allowance() const {
+    double sum = 0;
+    for (const double mu : mu_) sum += mu * kUnits;
+    return sum;
+  }
+
+  // The bound of the whole with the present mu.
+  double measure() {
+    to_go_.assign(lattice_.layers.size(), {});
+    to_go_.back() = {0};
+    for (size_t step = lattice_.steps(); step-- > 0;) {
+      const auto& layer = lattice_.layers[step];
+      for (size_t s = 0; s < layer.size(); ++s) {
+        double best = -kInfinity;
+        for (size_t j = 0; j < layer[s].arcs.size(); ++j) {
+          const Arc& arc = layer[s].arcs[j];
+          if (!arc.open()) continue;
+          const double u = step < preference_.size() ? preference_[step][j] : 0;
+          best = std::max(best, u - price(units_[step][s][j]) + to_go_[step + 1][arc.to]);
+        }
+        to_go_[step].push_back(best);
       }
     }
-    std::vector<Label> ends = std::move(labels.front());
-    for (size_t i = 0; i < ends.size(); ++i) ends[i].origin = {0, static_cast<int>(i), 0};
-    std::sort(ends.begin(), ends.end(), better);
-    if (ends.size() > k_) ends.resize(k_);
+    return to_go_[0][0] + allowance();
+  }
+
+  // The bound is convex in every mu: doubles an interval around its least value, then shrinks it.
+  // Keeps the old mu where that is no worse. Returns the bound.
+  double minimise(double& mu, double bound, double first) {
+    const double old = mu;
+    const auto at = [&](double value) {
+      mu = value;
+      return measure();
+    };
+    double high = first;
+    for (int i = 0; i < 40 && at(2 * high) < at(high); ++i) high *= 2;
+    double low = 0;
+    high *= 2;
+    for (int i = 0; i < 40; ++i) {
+      const double a = low + (high - low) / 3, b = high - (high - low) / 3;
+      (at(a) < at(b) ? high : low) = at(a) < at(b) ? b : a;
+    }
+    const double found = at((low + high) / 2);
+    if (found < bound) return found;
+    mu = old;
+    return bound;
+  }
+
+  const Lattice& lattice_;
+  const PerCandidate& preference_;
+  const std::vector<std::vector<std::vector<Units>>>& units_;
+  std::vector<double> mu_;
+  PerState<double> to_go_;
+};
+
+// The dynamic program, from coarse units to fine ones: a choice that fits in coarse units fits in
+// fine ones, so each pass gives the next the preference that its labels must be able to reach.
+//
+// A label is dropped where k others at its state make it superfluous: each is preferred as much,
+// costs no more on any device, and can stand in for it in every completion. Labels of equal cost
+// always can. Cheaper ones can once every completion is above the floor; before, they may miss the
+// floor where the dearer label meets it.
+class KBest {
+ public:
+  KBest(const Lattice& lattice, const PerCandidate& preference,
+        const std::vector<Constraint>& constraints, int k)
+      : lattice_(lattice),
+        preference_(preference),
+        devices_(constraints.size()),
+        k_(static_cast<size_t>(k)),
+        fine_units_(round_up(constraints)),
+        bound_(lattice, preference, devices_, fine_units_) {}
+
+  // The k best that use at least `floor_units` on some device.
+  std::vector<Choice> operator()(int floor_units) {
+    best_.clear();
+    for (const int coarseness : {256, 64, 16, 4, 1}) {
+      if (!improve(coarseness, floor_units)) break;
+    }
     std::vector<Choice> choices;
-    for (const Label& end : ends) choices.push_back(trace(origins, end.origin));
+    for (auto& [preference, choice] : best_) choices.push_back(std::move(choice));
     return choices;
   }
 
  private:
-  // Rounded up; more than a budget is all the same.
-  int units(const Arc& arc) const {
-    return static_cast<int>(std::min(std::ceil(arc.cost->ms * units_per_ms_), kUnits + 1.0));
+  using Scored = std::pair<double, Choice>;
+
+  // Of every arc. More than a budget is all the same.
+  std::vector<std::vector<std::vector<Units>>> round_up(
+      const std::vector<Constraint>& constraints) const {
+    std::vector<std::vector<std::vector<Units>>> all;
+    for (const auto& layer : lattice_.layers) {
+      auto& of_layer = all.emplace_back();
+      for (const State& state : layer) {
+        auto& of_state = of_layer.emplace_back(state.arcs.size());
+        for (size_t j = 0; j < state.arcs.size(); ++j) {
+          for (size_t d = 0; state.arcs[j].open() && d < constraints.size(); ++d) {
+            const double units = state.arcs[j].ms(d) * (kUnits / constraints[d].budget_ms);
+            of_state[j][d] = static_cast<int>(std::min(std::ceil(units), kUnits + 1.0));
+          }
+        }
+      }
+    }
+    return all;
   }
 
-  void measure_to_go() {
+  Units coarse(const Units& fine, int coarseness) const {
+    Units units = fine;
+    for (int& u : units) u = (u + coarseness - 1) / coarseness;
+    return units;
+  }
+
+  // One pass. False where it would take too many labels.
+  bool improve(int coarseness, int floor_units) {
+    const int most = kUnits / coarseness;
+    const int floor = floor_units / coarseness;
+    measure_to_go(coarseness);
+    PerState<std::vector<Origin>> origins = {{{{}}}};
+    std::vector<std::vector<Label>> labels = {{{}}};
+    for (size_t step = 0; step < lattice_.steps(); ++step) {
+      auto next = extend(step, labels, coarseness, most, floor);
+      if (next.empty()) return false;
+      auto& kept = origins.emplace_back();
+      for (size_t t = 0; t < next.size(); ++t) {
+        next[t] = select(std::move(next[t]), step + 1, t, most, floor);
+        auto& list = kept.emplace_back();
+        for (const Label& label : next[t]) list.push_back(label.origin);
+      }
+      labels = std::move(next);
+    }
+    for (size_t i = 0; i < labels.front().size(); ++i) {
+      keep(trace(origins, {0, static_cast<int>(i), 0}), labels.front()[i].preference, floor_units);
+    }
+    return true;
+  }
+
+  void measure_to_go(int coarseness) {
     const size_t layers = lattice_.layers.size();
-    least_to_go_.resize(layers);
-    greatest_to_go_.resize(layers);
-    least_to_go_.back() = greatest_to_go_.back() = {0};
+    least_to_go_.assign(layers, {});
+    greatest_to_go_.assign(layers, {});
+    least_to_go_.back() = greatest_to_go_.back() = {Units{}};
     for (size_t step = layers - 1; step-- > 0;) {
-      for (const State& state : lattice_.layers[step]) {
-        double least = kInfinity, greatest = -kInfinity;
-        for (const Arc& arc : state.arcs) {
-          if (!arc.cost) continue;
-          least = std::min(least, units(arc) + least_to_go_[step + 1][arc.to]);
-          greatest = std::max(greatest, units(arc) + greatest_to_go_[step + 1][arc.to]);
+      for (size_t s = 0; s < lattice_.layers[step].size(); ++s) {
+        Units least, greatest;
+        least.fill(std::numeric_limits<int>::max());
+        greatest.fill(0);
+        const auto& arcs = lattice_.layers[step][s].arcs;
+        for (size_t j = 0; j < arcs.size(); ++j) {
+          if (!arcs[j].open()) continue;
+          const Units units = coarse(fine_units_[step][s][j], coarseness);
+          for (size_t d = 0; d < devices_; ++d) {
+            least[d] = std::min(least[d], units[d] + least_to_go_[step + 1][arcs[j].to][d]);
+            greatest[d] =
+                std::max(greatest[d], units[d] + greatest_to_go_[step + 1][arcs[j].to][d]);
+          }
         }
         least_to_go_[step].push_back(least);
         greatest_to_go_[step].push_back(greatest);
@@ -90,102 +281,151 @@ class KBest {
     }
   }
 
-  std::vector<std::vector<Label>> advance(size_t step,
-                                          const std::vector<std::vector<Label>>& labels,
-                                          int floor_units) const {
-    std::vector<std::vector<Label>> next;
-    for (size_t t = 0; t < lattice_.layers[step + 1].size(); ++t) {
-      std::vector<std::vector<Label>> by_units(kUnits + 1);
-      for (size_t s = 0; s < labels.size(); ++s)
-        extend(step, s, t, labels[s], floor_units, by_units);
-      next.push_back(select(by_units, floor_units - least_to_go_[step + 1][t]));
+  // Every label with every candidate, by the state that it leads to; empty where they are too many.
+  std::vector<std::vector<Label>> extend(size_t step, const std::vector<std::vector<Label>>& labels,
+                                         int coarseness, int most, int floor) const {
+    std::vector<std::vector<Label>> next(lattice_.layers[step + 1].size());
+    size_t count = 0;
+    for (size_t s = 0; s < labels.size(); ++s) {
+      const auto& arcs = lattice_.layers[step][s].arcs;
+      for (size_t j = 0; j < arcs.size(); ++j) {
+        if (!arcs[j].open()) continue;
+        const auto to = static_cast<size_t>(arcs[j].to);
+        const double u = step < preference_.size() ? preference_[step][j] : 0;
+        const Units& fine = fine_units_[step][s][j];
+        const Units units = coarse(fine, coarseness);
+        for (size_t l = 0; l < labels[s].size(); ++l) {
+          Label label = labels[s][l];
+          for (size_t d = 0; d < devices_; ++d) label.units[d] += units[d];
+          label.preference += u;
+          label.reduced += u - bound_.price(fine);
+          label.origin = {static_cast<int>(s), static_cast<int>(l), static_cast<int>(j)};
+          if (can_fit(label, step + 1, to, most) && can_reach(label, step + 1, to, floor) &&
+              can_improve(label, step + 1, to)) {
+            next[to].push_back(label);
+            if (++count > kMostLabels) return {};
+          }
+        }
+      }
     }
     return next;
   }
 
-  // The labels of state s, each with every candidate that leads to state t; per time the k best.
-  void extend(size_t step, size_t s, size_t t, const std::vector<Label>& labels, int floor_units,
-              std::vector<std::vector<Label>>& by_units) const {
-    const auto& arcs = lattice_.layers[step][s].arcs;
-    for (size_t j = 0; j < arcs.size(); ++j) {
-      if (!arcs[j].cost || arcs[j].to != static_cast<int>(t)) continue;
-      const double u = step < preference_.size() ? preference_[step][j] : 0;
-      const int cost = units(arcs[j]);
-      for (size_t l = 0; l < labels.size(); ++l) {
-        const int sum = labels[l].units + cost;
-        if (sum + least_to_go_[step + 1][t] > kUnits ||
-            sum + greatest_to_go_[step + 1][t] < floor_units)
-          continue;
-        insert(by_units[sum], {sum,
-                               labels[l].preference + u,
-                               {static_cast<int>(s), static_cast<int>(l), static_cast<int>(j)}});
-      }
+  bool can_fit(const Label& label, size_t layer, size_t state, int most) const {
+    for (size_t d = 0; d < devices_; ++d) {
+      if (label.units[d] + least_to_go_[layer][state][d] > most) return false;
     }
+    return true;
+  }
+  bool can_reach(const Label& label, size_t layer, size_t state, int floor) const {
+    for (size_t d = 0; d < devices_; ++d) {
+      if (label.units[d] + greatest_to_go_[layer][state][d] >= floor) return true;
+    }
+    return false;
+  }
+  bool must_reach(const Label& label, size_t layer, size_t state, int floor) const {
+    for (size_t d = 0; d < devices_; ++d) {
+      if (label.units[d] + least_to_go_[layer][state][d] >= floor) return true;
+    }
+    return false;
+  }
+  bool can_improve(const Label& label, size_t layer, size_t state) const {
+    if (best_.size() < k_) return true;
+    const double least = best_.back().first;
+    return bound_.of(label, layer, state) > least + 1e-11 * (1 + std::abs(least));
   }
 
-  // Into a list of at most k, best first.
-  void insert(std::vector<Label>& best, const Label& label) const {
-    if (best.size() == k_) {
-      if (!better(label, best.back())) return;
-      best.pop_back();
-    }
-    best.insert(std::upper_bound(best.begin(), best.end(), label, better), label);
-  }
-
-  // By rising time; from `safe_units` on only labels that are among the k best of the safe ones so
-  // far.
-  std::vector<Label> select(const std::vector<std::vector<Label>>& by_units,
-                            double safe_units) const {
-    std::vector<Label> kept, best_safe;
-    for (const auto& bucket : by_units) {
-      for (const Label& label : bucket) {
-        if (label.units >= safe_units) {
-          if (best_safe.size() == k_ && !better(label, best_safe.back())) continue;
-          insert(best_safe, label);
-        }
-        kept.push_back(label);
+  std::vector<Label> select(std::vector<Label> labels, size_t layer, size_t state, int most,
+                            int floor) const {
+    std::sort(labels.begin(), labels.end(), before);
+    Rivals rivals(devices_, most, k_);
+    std::vector<Label> kept;
+    size_t equal = 0;  // kept ones of this cost
+    for (const Label& label : labels) {
+      if (kept.empty() || kept.back().units != label.units) equal = 0;
+      if (equal == k_) continue;
+      if (must_reach(label, layer, state, floor)) {
+        if (rivals.beat(label)) continue;
+        rivals.insert(label);
       }
+      ++equal;
+      kept.push_back(label);
     }
     return kept;
   }
 
-  static Choice trace(const std::vector<std::vector<std::vector<Origin>>>& origins, Origin at) {
+  // Among the best, unless in fine units it misses the floor.
+  void keep(Choice choice, double preference, int floor_units) {
+    Units sum = {};
+    size_t state = 0;
+    for (size_t step = 0; step < lattice_.steps(); ++step) {
+      const size_t j = step < choice.size() ? static_cast<size_t>(choice[step]) : 0;
+      for (size_t d = 0; d < devices_; ++d) sum[d] += fine_units_[step][state][j][d];
+      state = static_cast<size_t>(lattice_.layers[step][state].arcs[j].to);
+    }
+    const Scored scored = {preference, std::move(choice)};
+    if (*std::max_element(sum.begin(), sum.end()) < floor_units ||
+        std::any_of(best_.begin(), best_.end(),
+                    [&](const Scored& known) { return known.second == scored.second; }))
+      return;
+    const auto worse = [](const Scored& a, const Scored& b) {
+      return a.first != b.first ? a.first > b.first : a.second < b.second;
+    };
+    best_.insert(std::upper_bound(best_.begin(), best_.end(), scored, worse), scored);
+    if (best_.size() > k_) best_.pop_back();
+  }
+
+  static Choice trace(const PerState<std::vector<Origin>>& origins, Origin at) {
     Choice choice(origins.size() - 2);
-    for (size_t layer = origins.size() - 1; layer > 0; --layer) {
+    for (size_t layer = origins.size(); layer-- > 1;) {
       at = origins[layer][at.state][at.label];
       if (layer <= choice.size()) choice[layer - 1] = at.candidate;
     }
     return choice;
   }
 
+  static constexpr size_t kMostLabels = 3'000'000;
+
   const Lattice& lattice_;
   const PerCandidate& preference_;
-  double units_per_ms_;
+  size_t devices_;
   size_t k_;
-  std::vector<std::vector<double>> least_to_go_, greatest_to_go_;  // units, by layer and state
+  std::vector<std::vector<std::vector<Units>>> fine_units_;  // by layer, state and arc
+  Bound bound_;
+  PerState<Units> least_to_go_, greatest_to_go_;  // of this pass
+  std::vector<Scored> best_;                      // at most k, best first
 };
 
 }  // namespace
 
-std::vector<ScoredChoice> best_choices(const SearchSpace& space, const LatencyTable& table,
-                                       const PerCandidate& preference, double budget_ms,
-                                       double share_floor, int k) {
+std::vector<ScoredChoice> best_choices(const SearchSpace& space,
+                                       const std::vector<Constraint>& constraints,
+                                       const PerCandidate& preference, double share_floor, int k) {
   check_numbers(space, preference, "preference");
-  if (!(budget_ms > 0) || k < 1) return {};
-  const Lattice lattice = make_lattice(space, table);
-  const KBest k_best(lattice, preference, budget_ms, k);
+  if (constraints.empty() || constraints.size() > most_budgets)
+    fail("a search keeps 1 to ", most_budgets, " budgets, not ", constraints.size());
+  const bool none = std::any_of(constraints.begin(), constraints.end(),
+                                [](const Constraint& c) { return !(c.budget_ms > 0); });
+  if (none || k < 1) return {};
+  const Lattice lattice = make_lattice(space, constraints);
+  KBest k_best(lattice, preference, constraints, k);
   std::vector<Choice> choices =
-      k_best(static_cast<int>(std::ceil(std::clamp(share_floor, 0.0, 1.0) * KBest::kUnits)));
+      k_best(static_cast<int>(std::ceil(std::clamp(share_floor, 0.0, 1.0) * kUnits)));
   if (choices.empty()) choices = k_best(0);
   if (choices.empty()) choices = {cheapest_choice(lattice)};  // may fit but for the rounding
 
   std::vector<ScoredChoice> scored;
   for (Choice& choice : choices) {
-    const double ms = sum_latency(lattice, choice).ms;
-    if (ms > budget_ms) continue;
-    double sum = 0;
-    for (size_t i = 0; i < choice.size(); ++i) sum += preference[i][choice[i]];
-    scored.push_back({std::move(choice), sum, ms});
+    ScoredChoice s;
+    bool fits = true;
+    for (size_t d = 0; d < constraints.size(); ++d) {
+      s.ms.push_back(sum_latency(lattice, choice, d).ms);
+      fits = fits && s.ms.back() <= constraints[d].budget_ms;
+    }
+    if (!fits) continue;
+    for (size_t i = 0; i < choice.size(); ++i) s.preference += preference[i][choice[i]];
+    s.choice = std::move(choice);
+    scored.push_back(std::move(s));
   }
   return scored;
 }

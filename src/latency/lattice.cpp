@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace vpunas {
 namespace {
@@ -26,9 +27,16 @@ const Latency* find_cost(const LatencyTable& table, const BlockSpec& block, cons
   return found == table.blocks.end() ? nullptr : &found->second;
 }
 
-[[noreturn]] void fail_at_slot(const SearchSpace& space, const LatencyTable& table, size_t slot,
+std::string devices_of(const std::vector<const LatencyTable*>& tables) {
+  std::vector<std::string> names;
+  for (const LatencyTable* table : tables) names.push_back(table->provenance.device);
+  return join(names, " with ");
+}
+
+[[noreturn]] void fail_at_slot(const SearchSpace& space,
+                               const std::vector<const LatencyTable*>& tables, size_t slot,
                                const Shape& input) {
-  fail("space ", space.name, ", slot ", slot, ": ", table.provenance.device,
+  fail("space ", space.name, ", slot ", slot, ": ", devices_of(tables),
        " can run none of its candidates (such as ", describe(space.slots[slot].candidates.front()),
        " on ", input, "); give the slot others or take another device");
 }
@@ -39,9 +47,9 @@ void prune(Lattice& lattice) {
     const auto& next = lattice.layers[step + 1];
     for (State& state : lattice.layers[step]) {
       for (Arc& arc : state.arcs) {
-        if (!arc.cost) continue;
+        if (!arc.open()) continue;
         const auto& onward = next[arc.to].arcs;
-        if (std::none_of(onward.begin(), onward.end(), [](const Arc& a) { return a.cost; }))
+        if (std::none_of(onward.begin(), onward.end(), [](const Arc& a) { return a.open(); }))
           arc = {};
       }
     }
@@ -50,37 +58,58 @@ void prune(Lattice& lattice) {
 
 }  // namespace
 
-Lattice make_lattice(const SearchSpace& space, const LatencyTable& table, Ends ends) {
+Lattice make_lattice(const SearchSpace& space, const std::vector<const LatencyTable*>& tables,
+                     Ends ends) {
+  // The costs of one place by every table; empty where one of them has none.
+  const auto collect = [&](const auto& find) {
+    std::vector<const Latency*> costs;
+    for (const LatencyTable* table : tables) {
+      if (const Latency* cost = find(*table)) costs.push_back(cost);
+    }
+    if (costs.size() < tables.size()) costs.clear();
+    return costs;
+  };
+
   Lattice lattice;
   lattice.layers.push_back({{stem_shape(space.stem, space.input), {}}});
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
     std::vector<State> next;
     for (State& state : lattice.layers.back()) {
       for (const BlockSpec& block : space.slots[slot].candidates) {
-        const Latency* cost = find_cost(table, block, state.shape);
-        state.arcs.push_back(cost ? Arc{cost, find_or_add(next, output_shape(block, state.shape))}
-                                  : Arc{});
+        Arc& arc = state.arcs.emplace_back();
+        arc.costs =
+            collect([&](const LatencyTable& t) { return find_cost(t, block, state.shape); });
+        if (arc.open()) arc.to = find_or_add(next, output_shape(block, state.shape));
       }
     }
-    if (next.empty()) fail_at_slot(space, table, slot, lattice.layers.back().front().shape);
+    if (next.empty()) fail_at_slot(space, tables, slot, lattice.layers.back().front().shape);
     lattice.layers.push_back(std::move(next));
   }
 
   bool any = false;
   for (State& state : lattice.layers.back()) {
-    const auto found = table.ends.find(state.shape);
-    const Latency* cost = ends == Ends::free          ? &kFree
-                          : found == table.ends.end() ? nullptr
-                                                      : &found->second;
-    state.arcs = {cost ? Arc{cost, 0} : Arc{}};
-    any = any || cost;
+    Arc& arc = state.arcs.emplace_back();
+    arc.costs = collect([&](const LatencyTable& table) -> const Latency* {
+      if (ends == Ends::free) return &kFree;
+      const auto found = table.ends.find(state.shape);
+      return found == table.ends.end() ? nullptr : &found->second;
+    });
+    if (!arc.open()) continue;
+    arc.to = 0;
+    any = true;
   }
   if (!any)
-    fail("space ", space.name, ": ", table.provenance.device,
+    fail("space ", space.name, ": ", devices_of(tables),
          " can run none of its networks; take another device");
   lattice.layers.push_back({State{}});
   prune(lattice);
   return lattice;
+}
+
+Lattice make_lattice(const SearchSpace& space, const std::vector<Constraint>& constraints) {
+  std::vector<const LatencyTable*> tables;
+  for (const Constraint& constraint : constraints) tables.push_back(&constraint.table);
+  return make_lattice(space, tables);
 }
 
 LeastPaths::LeastPaths(const Lattice& lattice, const Score& score) {
@@ -92,7 +121,7 @@ LeastPaths::LeastPaths(const Lattice& lattice, const Score& score) {
       if (best_[step][s].score == kNone) continue;
       const auto& arcs = lattice.layers[step][s].arcs;
       for (size_t j = 0; j < arcs.size(); ++j) {
-        if (!arcs[j].cost) continue;
+        if (!arcs[j].open()) continue;
         const int candidate = static_cast<int>(j);
         const double sum = best_[step][s].score + score(step, candidate, arcs[j]);
         Step& there = best_[step + 1][arcs[j].to];
@@ -119,15 +148,15 @@ Latency add(const Latency& a, const Latency& b) {
 }
 
 Choice cheapest_choice(const Lattice& lattice) {
-  return LeastPaths(lattice, [](size_t, int, const Arc& arc) { return arc.cost->ms; }).choice();
+  return LeastPaths(lattice, [](size_t, int, const Arc& arc) { return arc.ms(); }).choice();
 }
 
-Latency sum_latency(const Lattice& lattice, const Choice& choice) {
+Latency sum_latency(const Lattice& lattice, const Choice& choice, size_t table) {
   Latency sum;
   int state = 0;
   for (size_t step = 0; step < lattice.steps(); ++step) {
     const Arc& arc = lattice.layers[step][state].arcs[step < choice.size() ? choice[step] : 0];
-    sum = add(sum, *arc.cost);
+    sum = add(sum, *arc.costs[table]);
     state = arc.to;
   }
   return sum;

@@ -1,4 +1,4 @@
-// The paths of a space through its shapes, priced by a table: what every exact computation of this
+// The paths of a space through its shapes, priced by tables: what every exact computation of this
 // folder runs over.
 #pragma once
 
@@ -9,11 +9,13 @@
 
 namespace vpunas {
 
-// One candidate at one shape. `cost` is null where the table has no entry (the device cannot run
-// it) or where no path leads on from there.
+// One candidate at one shape. It is closed where a table has no entry (that device cannot run it)
+// or where no path leads on from there.
 struct Arc {
-  const Latency* cost = nullptr;
-  int to = -1;  // index of the state in the next layer
+  std::vector<const Latency*> costs;  // by table; empty where it is closed
+  int to = -1;                        // index of the state in the next layer
+  bool open() const { return !costs.empty(); }
+  double ms(size_t table = 0) const { return costs[table]->ms; }
 };
 
 struct State {
@@ -31,8 +33,10 @@ struct Lattice {
 
 enum class Ends { priced, free };  // free: cost 0, for a table whose ends are not known yet
 
-// Costs point into `table`. Throws Error naming the slot that no candidate of the table gets past.
-Lattice make_lattice(const SearchSpace& space, const LatencyTable& table, Ends ends = Ends::priced);
+// Costs point into the tables. Throws Error naming the slot that no candidate gets past.
+Lattice make_lattice(const SearchSpace& space, const std::vector<const LatencyTable*>& tables,
+                     Ends ends = Ends::priced);
+Lattice make_lattice(const SearchSpace& space, const std::vector<Constraint>& constraints);
 
 // Least sums of scores from the start, by dynamic program. score(step, candidate, arc) is any
 // finite number.
@@ -56,9 +60,9 @@ class LeastPaths {
 // Intervals add up as if fully correlated.
 Latency add(const Latency& a, const Latency& b);
 
-// The choice of least cost, and the cost of a choice.
+// The choice of least cost by the first table, and the cost of a choice by one of them.
 Choice cheapest_choice(const Lattice& lattice);
-Latency sum_latency(const Lattice& lattice, const Choice& choice);
+Latency sum_latency(const Lattice& lattice, const Choice& choice, size_t table = 0);
 
 // Throws Error where one of the `values` is no number, naming them by `what` and its place.
 void check_numbers(const SearchSpace& space, const PerCandidate& values, const char* what);

@@ -89,8 +89,8 @@ std::optional<Latency> price_ends(const SearchSpace& space, const Preprocess& pr
 // Least, middle and greatest network by last shape: for each state behind the last slot that a path
 // leads to.
 std::vector<std::set<Choice>> reference_choices(const SearchSpace& space, const Lattice& lattice) {
-  const LeastPaths least(lattice, [](size_t, int, const Arc& arc) { return arc.cost->ms; });
-  const LeastPaths greatest(lattice, [](size_t, int, const Arc& arc) { return -arc.cost->ms; });
+  const LeastPaths least(lattice, [](size_t, int, const Arc& arc) { return arc.ms(); });
+  const LeastPaths greatest(lattice, [](size_t, int, const Arc& arc) { return -arc.ms(); });
   const LeastPaths middle(lattice, [&](size_t step, int candidate, const Arc&) {
     if (step == space.slots.size()) return 0.0;
     return std::abs(candidate - (static_cast<double>(space.slots[step].candidates.size()) - 1) / 2);
@@ -203,22 +203,16 @@ LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
     report(Event::Kind::step);
   }
 
-  const Lattice lattice = make_lattice(space, table, Ends::free);
+  const Lattice lattice = make_lattice(space, {&table}, Ends::free);
   const auto references = reference_choices(space, lattice);
   for (size_t state = 0; state < references.size(); ++state) {
     const auto ends = price_ends(space, preprocess, lattice, references[state], price);
     if (ends) table.ends[lattice.layers[space.slots.size()][state].shape] = *ends;
   }
-  make_lattice(space, table);  // throws where nothing can be run from end to end
+  make_lattice(space, {&table});  // throws where nothing can be run from end to end
   ++done;
   report(Event::Kind::end);
   return table;
-}
-
-LatencyRange latency_range(const SearchSpace& space, const LatencyTable& table) {
-  const Lattice lattice = make_lattice(space, table);
-  const LeastPaths greatest(lattice, [](size_t, int, const Arc& arc) { return -arc.cost->ms; });
-  return {sum_latency(lattice, cheapest_choice(lattice)), sum_latency(lattice, greatest.choice())};
 }
 
 LatencyTable read_table(const fs::path& path, const SearchSpace& space) {
@@ -254,7 +248,7 @@ LatencyTable read_table(const fs::path& path, const SearchSpace& space) {
     entry.finish();
   }
   object.finish();
-  make_lattice(space, table);  // throws where no network can be priced
+  make_lattice(space, {&table});  // throws where no network can be priced
   return table;
 }
 

@@ -45,11 +45,12 @@ struct LatencyTable {
 LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
                          const LatencyFn& price, Provenance provenance, const Work& work = {});
 
-// Least, and greatest latency of the space, exact over the table.
-struct LatencyRange {
-  Latency least, greatest;
+// A budget on one device: a cost by its table of at most `budget_ms`. Where several are given, all
+// hold.
+struct Constraint {
+  LatencyTable table;
+  double budget_ms = 0;
 };
-LatencyRange latency_range(const SearchSpace& space, const LatencyTable& table);
 
 // schema vpunas.latency/1. Throws Error where the table is of another space.
 LatencyTable read_table(const std::filesystem::path& path, const SearchSpace& space);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "latency/census.h"
 #include "learn/checkpoint.h"
 #include "learn/network.h"
 #include "learn/optimizer.h"
@@ -239,24 +240,24 @@ class Search {
   void record(const PricedChoice& priced, double loss, int64_t total) {
     const double entropy = mean_entropy(priced.probability);
     history_.push_back(
-        {arch_step_, entropy, priced.expected_ms, priced.mu, loss, priced.probability});
+        {arch_step_, entropy, priced.expected_ms[0], priced.mu[0], loss, priced.probability});
     work_.report({.kind = Event::Kind::metrics,
                   .stage = stage_name,
                   .what = "preferences",
                   .metrics = {{"step", static_cast<double>(arch_step_)},
                               {"entropy", entropy},
-                              {"expected_ms", priced.expected_ms},
-                              {"mu", priced.mu},
+                              {"expected_ms", priced.expected_ms[0]},
+                              {"mu", priced.mu[0]},
                               {"loss", loss}}});
     work_.report({.kind = Event::Kind::step,
                   .stage = stage_name,
                   .done = arch_step_,
                   .total = total,
-                  .metrics = {{"entropy", entropy}, {"expected ms", priced.expected_ms}}});
+                  .metrics = {{"entropy", entropy}, {"expected ms", priced.expected_ms[0]}}});
   }
 
   PricedChoice price() const {
-    return price_choice(problem_.deploy_space, problem_.table, preference_, problem_.budget_ms);
+    return price_choice(problem_.deploy_space, {{problem_.table, problem_.budget_ms}}, preference_);
   }
 
   static double checked(double loss, const char* phase) {
@@ -271,8 +272,8 @@ class Search {
     SearchResult result;
     double table_budget = problem_.budget_ms;
     for (int round = 0; round < 8 && result.choice.empty(); ++round) {
-      auto scored = best_choices(problem_.deploy_space, problem_.table, preference_, table_budget,
-                                 config_.budget_floor, config_.candidates);
+      auto scored = best_choices(problem_.deploy_space, {{problem_.table, table_budget}},
+                                 preference_, config_.budget_floor, config_.candidates);
       double nearest = std::numeric_limits<double>::infinity();
       result.candidates.clear();
       for (ScoredChoice& s : scored) {
@@ -289,7 +290,7 @@ class Search {
             result.choice.empty()) {
           result.choice = s.choice;
           result.predicted = *candidate.latency;
-          result.table_ms = s.ms;
+          result.table_ms = s.ms.front();
         }
         result.candidates.push_back(std::move(candidate));
       }
@@ -329,8 +330,8 @@ class Search {
     const PricedChoice priced = price();
     result.preference = preference_;
     result.probability = priced.probability;
-    result.mu = priced.mu;
-    result.expected_ms = priced.expected_ms;
+    result.mu = priced.mu[0];
+    result.expected_ms = priced.expected_ms[0];
     result.entropy = mean_entropy(priced.probability);
     result.history = history_;
     int skippable = 0, skipped = 0;
@@ -384,14 +385,7 @@ class Search {
 SearchResult search(const SearchProblem& problem, const Dataset& data,
                     const Augmentation& augmentation, const SearchConfig& config, uint64_t seed,
                     int workers, const fs::path& checkpoint, const Work& work) {
-  const LatencyRange range = latency_range(problem.deploy_space, problem.table);
-  if (range.least.ms > problem.budget_ms) {
-    throw Error(cat("search: the budget of ", fixed(problem.budget_ms, 3),
-                    " ms cannot be met: the fastest network of space ", problem.deploy_space.name,
-                    " takes ", fixed(range.least.ms, 3), " ms, the slowest ",
-                    fixed(range.greatest.ms, 3), " ms on ", problem.table.provenance.device),
-                ExitCode::budget);
-  }
+  check_feasible(problem.deploy_space, {{problem.table, problem.budget_ms}});
   return Search(problem, data, augmentation, config, seed, workers, checkpoint, work).run();
 }
 

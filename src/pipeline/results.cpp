@@ -11,7 +11,7 @@ Json to_json(const SearchResult& result) {
   for (const CandidateNetwork& c : result.candidates) {
     Json candidate = {{"choice", c.scored.choice},
                       {"preference", c.scored.preference},
-                      {"table_ms", c.scored.ms},
+                      {"table_ms", c.scored.ms.front()},
                       {"loss", c.loss},
                       {"accuracy", c.accuracy}};
     if (c.latency) candidate.update(to_json(*c.latency));

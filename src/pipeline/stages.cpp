@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/text.h"
-#include "latency/table.h"
+#include "latency/census.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
 #include "learn/runtime.h"
@@ -131,7 +131,7 @@ void Sitting::profile() {
   const LatencyTable table = price_space(spaces().deploy, spaces().preprocess, device, work_);
   const LatencyRange range = latency_range(spaces().deploy, table);
   work_.note("profile",
-             cat("space ", spaces().deploy.name, ": ", count_choices(spaces().deploy),
+             cat("space ", spaces().deploy.name, ": ", count_networks(spaces().deploy),
                  " networks, ", fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ",
                  unit_of(device.device), " on ", device.device, " (", mode_name(device.mode),
                  ", input ", spaces().deploy.input, ")"));

@@ -22,7 +22,6 @@ TEST(NasBenchMacro, EveryNetworkHasTheTablesCounts) {
   const SearchSpace space = find_space("nasbench_macro", data_folder());
   const Json table = Json::parse(read_file(path));
   EXPECT_EQ(table.size(), 6561u);
-  EXPECT_EQ(count_choices(space), 6561);
   for (const auto& [digits, row] : table.items()) {
     const Graph graph = lower(choose(space, choice_of(digits), digits), {});
     ASSERT_EQ(count_macs(graph), row.at("flops")) << digits;
@@ -40,6 +39,7 @@ TEST(NasBenchMacro, IdentitiesMoveLastBehindTheFirstSlotOfAStage) {
     distinct.insert(canonical(space, choice));
   }
   EXPECT_EQ(distinct.size(), 3969u);
+  EXPECT_EQ(count_networks(space), 3969);
 }
 
 }  // namespace

@@ -185,24 +185,6 @@ TEST(LatencyTable, NetworkOfAnotherInputIsRefused) {
   EXPECT_THROW(table.predict(with_input(choose(space, {0, 0}, "any"), {3, 64, 64}, 10)), Error);
 }
 
-TEST(LatencyRange, IsThatOfBruteForce) {
-  for (uint64_t seed = 0; seed < 50; ++seed) {
-    Random random{seed};
-    const SearchSpace space = random_space(random);
-    const LatencyTable table = random_table(space, random);
-    std::vector<double> all;
-    for (const Choice& choice : all_choices(space)) {
-      const auto ms = costs(space, table, choice);
-      all.push_back(std::accumulate(ms.begin(), ms.end(), 0.0));
-    }
-    const LatencyRange range = latency_range(space, table);
-    EXPECT_NEAR(range.least.ms, *std::min_element(all.begin(), all.end()), 1e-9);
-    EXPECT_NEAR(range.greatest.ms, *std::max_element(all.begin(), all.end()), 1e-9);
-    EXPECT_NEAR(range.greatest.low_ms, 0.9 * range.greatest.ms, 1e-9);
-    EXPECT_NEAR(range.greatest.high_ms, 1.2 * range.greatest.ms, 1e-9);
-  }
-}
-
 class TableFile : public ::testing::Test {
  protected:
   const SearchSpace space_ = two_slots();

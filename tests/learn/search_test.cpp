@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "latency/census.h"
 #include "tests/learn/support.h"
 
 namespace vpunas {
