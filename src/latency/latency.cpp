@@ -1,5 +1,6 @@
 #include "latency/latency.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -69,6 +70,29 @@ Budget parse_budget(const std::string& text, const std::string& device) {
   if (reference.empty()) budget.fail("a share of which network?");
   share.remove_suffix(1);
   return {device, budget.positive(share), std::string(reference)};
+}
+
+std::vector<std::vector<Budget>> parse_budgets(const std::string& text, const std::string& device) {
+  std::vector<std::vector<Budget>> ladder;
+  for (const std::string& rung : split(text, ';')) {
+    auto& budgets = ladder.emplace_back();
+    for (const std::string& part : split(rung, ',')) {
+      const size_t equals = part.substr(0, part.find(':')).find('=');
+      const bool named = equals != std::string::npos;
+      const std::string on = named ? std::string(trim(part.substr(0, equals))) : device;
+      if (on.empty()) fail("budget \"", part, "\": names no device before the =");
+      for (const Budget& other : budgets) {
+        if (other.device == on) fail("budget \"", trim(rung), "\": has ", on, " twice");
+      }
+      budgets.push_back(parse_budget(named ? part.substr(equals + 1) : part, on));
+    }
+    if (budgets.empty()) parse_budget(rung, device);  // throws
+    if (!std::ranges::equal(budgets, ladder.front(), {}, &Budget::device, &Budget::device)) {
+      fail("budgets \"", text, "\": give all of them for the same devices in the same order");
+    }
+  }
+  if (ladder.empty()) parse_budget(text, device);  // throws
+  return ladder;
 }
 
 std::string to_string(const Budget& budget) {

@@ -63,6 +63,37 @@ TEST(Budget, RefusesEverythingElseInOneLineThatShowsBothForms) {
             "0.87x:mobilenet_v2");
 }
 
+std::string error_of_ladder(const std::string& budgets) {
+  try {
+    parse_budgets(budgets, "CPU");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Budgets, OfSeveralDevicesAndSeveralRungs) {
+  using Ladder = std::vector<std::vector<Budget>>;
+  EXPECT_EQ(parse_budgets("3ms", "CPU"), (Ladder{{{"CPU", 3, ""}}}));
+  EXPECT_EQ(parse_budgets("MYRIADX=12.5ms,CPU=0.9x:nets/a=b.json", "GPU"),
+            (Ladder{{{"MYRIADX", 12.5, ""}, {"CPU", 0.9, "nets/a=b.json"}}}));
+  EXPECT_EQ(parse_budgets("3 ms; 0.5x:resnet18", "CPU"),
+            (Ladder{{{"CPU", 3, ""}}, {{"CPU", 0.5, "resnet18"}}}));
+  EXPECT_EQ(parse_budgets("3ms, MACS = 50MMACs; 2ms, MACS=40MMACs", "CPU"),
+            (Ladder{{{"CPU", 3, ""}, {"MACS", 50, ""}}, {{"CPU", 2, ""}, {"MACS", 40, ""}}}));
+}
+
+TEST(Budgets, OfDevicesThatDoNotMatchAreRefused) {
+  EXPECT_EQ(error_of_ladder("3ms, CPU=4ms"), "budget \"3ms, CPU=4ms\": has CPU twice");
+  EXPECT_EQ(error_of_ladder("3ms; GPU=2ms"),
+            "budgets \"3ms; GPU=2ms\": give all of them for the same devices in the same order");
+  EXPECT_NE(error_of_ladder("3ms; 2ms, GPU=2ms").find("same devices"), std::string::npos);
+  EXPECT_NE(error_of_ladder("MACS=3ms").find("MMACs, the unit of MACS"), std::string::npos);
+  EXPECT_NE(error_of_ladder("=3ms").find("names no device"), std::string::npos);
+  for (const char* bad : {"", ";", ",", "3ms;", "3ms,", "GPU=", "GPU", "3ms;;2ms"})
+    EXPECT_NE(error_of_ladder(bad), "") << bad;
+}
+
 TEST(Mode, NamesReadBackAndOthersAreRefused) {
   for (const Mode mode : {Mode::throughput, Mode::latency})
     EXPECT_EQ(parse_mode(mode_name(mode)), mode);
