@@ -372,7 +372,10 @@ SearchSpace space_from_json(const Json& json, const std::string& where) {
     fail(object.path("slots"), ": must have 1 to ", max_slots, " slots, has ", slots.size());
   for (size_t i = 0; i < slots.size(); ++i) {
     StrictObject slot(slots[i], object.path(cat("slots[", i, "]")));
-    space.slots.push_back({read_blocks(slot, "candidates", max_candidates)});
+    const int times = slot.integer("times", 1, 1, max_slots);
+    if (space.slots.size() + times > max_slots)
+      fail(object.path("slots"), ": must have 1 to ", max_slots, " slots, has more");
+    space.slots.insert(space.slots.end(), times, {read_blocks(slot, "candidates", max_candidates)});
     slot.finish();
   }
   object.finish();

@@ -196,6 +196,19 @@ TEST(SpaceJson, NamesWhatIsWrong) {
   EXPECT_MENTIONS(error("head", R"({"dropout": 1})"), "f: head: dropout");
 }
 
+TEST(SpaceJson, RepeatsASlot) {
+  Json json = to_json(small_space());
+  json["slots"].erase(2);
+  json["slots"][1]["times"] = 2;
+  EXPECT_EQ(space_from_json(json, "f"), small_space());
+  const auto error = [&](int times) {
+    json["slots"][1]["times"] = times;
+    return error_of([&] { space_from_json(json, "f"); });
+  };
+  EXPECT_MENTIONS(error(0), "f: slots[1]: times: must be within 1..128");
+  EXPECT_MENTIONS(error(128), "f: slots: must have 1 to 128 slots, has more");
+}
+
 TEST(SpaceJson, ValidatesASpaceThatItReads) {
   Json json = to_json(small_space());
   json["slots"][0]["candidates"].push_back({{"kind", "skip"}});
