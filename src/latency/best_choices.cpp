@@ -195,7 +195,7 @@ class KBest {
   // The k best that use at least `floor_units` on some device.
   std::vector<Choice> operator()(int floor_units) {
     best_.clear();
-    for (const int coarseness : {256, 64, 16, 4, 1}) {
+    for (int coarseness = 512; coarseness >= 1; coarseness /= 2) {
       if (!improve(coarseness, floor_units)) break;
     }
     std::vector<Choice> choices;

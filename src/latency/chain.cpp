@@ -210,6 +210,69 @@ std::optional<PricedChoice> solve_one(const Pricing& pricing, Weights mu, size_t
   return best;
 }
 
+// The greatest share by which a budget with a price above 0 is missed, on either side.
+double miss(const PricedChoice& priced, const std::vector<Constraint>& constraints) {
+  double most = 0;
+  for (size_t d = 0; d < constraints.size(); ++d) {
+    if (priced.mu[d] > 0)
+      most = std::max(most, std::abs(priced.expected_ms[d] / constraints[d].budget_ms - 1));
+  }
+  return most;
+}
+
+// x with a x = b, by elimination with pivots; not finite where a is singular.
+std::vector<double> solve_linear(std::vector<std::vector<double>> a, std::vector<double> b) {
+  const size_t n = b.size();
+  for (size_t i = 0; i < n; ++i) {
+    size_t pivot = i;
+    for (size_t r = i; r < n; ++r) pivot = std::abs(a[r][i]) > std::abs(a[pivot][i]) ? r : pivot;
+    std::swap(a[i], a[pivot]);
+    std::swap(b[i], b[pivot]);
+    for (size_t r = 0; r < n; ++r) {
+      if (r == i) continue;
+      const double factor = a[r][i] / a[i][i];
+      for (size_t c = i; c < n; ++c) a[r][c] -= factor * a[i][c];
+      b[r] -= factor * b[i];
+    }
+  }
+  for (size_t i = 0; i < n; ++i) b[i] /= a[i][i];
+  return b;
+}
+
+// Newton's steps for the prices above 0, as long as they lessen the miss and keep them above 0:
+// where devices agree about what is dear, prices solved in turn come near only slowly.
+PricedChoice refine(const Pricing& pricing, PricedChoice priced,
+                    const std::vector<Constraint>& constraints) {
+  constexpr int kMostSteps = 20;
+  std::vector<size_t> paid;
+  for (size_t d = 0; d < constraints.size(); ++d) {
+    if (priced.mu[d] > 0) paid.push_back(d);
+  }
+  for (int step = 0; paid.size() > 1 && step < kMostSteps; ++step) {
+    std::vector<double> slack;
+    for (const size_t d : paid) slack.push_back(constraints[d].budget_ms - priced.expected_ms[d]);
+    std::vector<std::vector<double>> slope(paid.size());  // dE_row / dmu_column
+    for (const size_t column : paid) {
+      Weights mu = priced.mu;
+      const double h = 1e-6 * mu[column];
+      mu[column] += h;
+      const PricedChoice moved = pricing.at(mu);
+      for (size_t row = 0; row < paid.size(); ++row)
+        slope[row].push_back((moved.expected_ms[paid[row]] - priced.expected_ms[paid[row]]) / h);
+    }
+    const std::vector<double> change = solve_linear(std::move(slope), std::move(slack));
+    Weights mu = priced.mu;
+    for (size_t i = 0; i < paid.size(); ++i) {
+      mu[paid[i]] += change[i];
+      if (!(mu[paid[i]] > 0 && std::isfinite(mu[paid[i]]))) return priced;
+    }
+    PricedChoice better = pricing.at(mu);
+    if (!(miss(better, constraints) < miss(priced, constraints))) return priced;
+    priced = std::move(better);
+  }
+  return priced;
+}
+
 // A choice that keeps every budget, or else costs least as a sum of shares of the budgets.
 Choice cheapest_choice(const SearchSpace& space, const std::vector<Constraint>& constraints,
                        const Lattice& lattice) {
@@ -273,6 +336,7 @@ PricedChoice price_choice(const SearchSpace& space, const std::vector<Constraint
     priced = std::move(*solved);
     settled = same ? settled + 1 : 0;
     if (step + 1 >= devices && settled + 1 >= devices) break;
+    if (d + 1 == devices) priced = refine(pricing, std::move(priced), constraints);
   }
   return priced;
 }

@@ -43,10 +43,11 @@ ExpectedLatency expected_latency(const SearchSpace& space, const LatencyTable& t
 
 // p = softmax(u - sum_d mu_d * cost_d), with cost_d the gradient of E_d[ms] at p (a candidate's
 // marginal time on device d) and mu_d >= 0 the least that make every E_d[ms] <= budget_d: mu_d is 0
-// where the others alone keep its budget. Where widths vary, E[ms] may jump with mu, and p is then
-// the side under the budget. Where no mu meets the budgets, p is all on a choice that does, or that
-// is the cheapest. Candidates that a device cannot run at every width that the slots before can
-// give have probability 0. Throws Error where that leaves a slot without any.
+// where the others alone keep its budget (each to 1e-9 of itself where several bind). Where widths
+// vary, E[ms] may jump with mu, and p is then the side under the budget. Where no mu meets the
+// budgets, p is all on a choice that does, or that is the cheapest. Candidates that a device cannot
+// run at every width that the slots before can give have probability 0. Throws Error where that
+// leaves a slot without any.
 struct PricedChoice {
   PerCandidate probability;
   std::vector<double> mu;  // by constraint; preference a millisecond
