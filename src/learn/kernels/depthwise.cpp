@@ -315,7 +315,7 @@ void depthwise_forward(const DepthwiseShape& shape, const T* x, const Normalise&
   const ForwardWork<T> work{
       shape, x, before, taps.get(), y, cut_work(shape, shape.out_h(), sizeof(T), parallel.threads)};
   const int64_t items = work.cut.items();
-  const int tasks = static_cast<int>(std::min<int64_t>(items, parallel.threads));
+  const int tasks = task_count(items, parallel);
   PartialSums partial(tasks, 2 * padded);
   share_out(items, tasks, parallel, [&](int task, int64_t first, int64_t last) {
     passes.forward(work, first, last, partial.of(task));
@@ -338,7 +338,7 @@ void depthwise_backward(const DepthwiseShape& shape, const T* x, const Normalise
   const BackwardWork<T> work{
       shape, x, before, taps.get(), dy, dz, cut_work(shape, shape.h, sizeof(T), parallel.threads)};
   const int64_t items = work.cut.items();
-  const int tasks = static_cast<int>(std::min<int64_t>(items, parallel.threads));
+  const int tasks = task_count(items, parallel);
   PartialSums partial(tasks, padded * (2 + (dweight != nullptr ? area : 0)));
   share_out(items, tasks, parallel, [&](int task, int64_t first, int64_t last) {
     double* of_task = partial.of(task);

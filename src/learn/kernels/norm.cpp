@@ -116,7 +116,7 @@ NormPasses<T> best_passes() {
 }
 
 int tasks_for(int64_t pixels, const Parallel& parallel) {
-  return static_cast<int>(std::clamp<int64_t>(pixels / 64, 1, parallel.threads));
+  return task_count(pixels / 64, parallel);
 }
 
 // sums from add(first, last, partial sums, their stride).

@@ -32,14 +32,13 @@ HWY_INLINE V widen(hn::Vec<Halves> bits) {
 // As to_bfloat16.
 HWY_INLINE hn::Vec<Halves> narrow(V v) {
   const hn::Rebind<uint32_t, Floats> words;
-  const hn::Rebind<int32_t, Floats> signed_words;
   const auto bits = hn::BitCast(words, v);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1));
   const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7FFF)));
   const auto quiet = hn::Or(bits, hn::Set(words, 0x400000));
   const auto is_nan = hn::RebindMask(words, hn::IsNaN(v));
   const auto upper = hn::ShiftRight<16>(hn::IfThenElse(is_nan, quiet, rounded));
-  return hn::DemoteTo(Halves(), hn::BitCast(signed_words, upper));
+  return hn::TruncateTo(Halves(), upper);
 }
 
 // The first `count` elements, 0 behind them. Memory behind them is not touched: only AVX-512 has

@@ -3,6 +3,7 @@
 
 #include <hwy/aligned_allocator.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -17,6 +18,12 @@ constexpr size_t rounded_up(size_t value, size_t multiple) {
 // Floats for the kernels' own use, all 0.
 using AlignedFloats = hwy::AlignedFreeUniquePtr<float[]>;
 AlignedFloats aligned_zeros(size_t count);
+
+// Tasks for `items` of work: several a thread, so that no thread waits long for another.
+inline int task_count(int64_t items, const Parallel& parallel) {
+  constexpr int64_t tasks_a_thread = 4;
+  return static_cast<int>(std::clamp<int64_t>(items, 1, tasks_a_thread * parallel.threads));
+}
 
 // Calls range(task, first, last) for every task with its share of [0, count).
 template <class Range>

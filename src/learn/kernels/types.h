@@ -24,8 +24,9 @@ inline Bfloat16 to_bfloat16(float x) {
 }
 
 // The caller's threads. The kernels start none of their own: a second OpenMP runtime beside
-// libtorch's would spin on the same cores. Work is cut by `threads` and shape alone and partial
-// sums are added in a fixed order, so a result depends on neither timing nor scheduling.
+// libtorch's would spin on the same cores. Work is cut by `threads` and shape alone, into a few
+// times as many tasks, and partial sums are added in a fixed order, so a result depends on neither
+// timing nor scheduling.
 struct Parallel {
   int threads = 1;
   // Calls task(i) once for every i in [0, tasks), in any order and on any threads.

@@ -2,25 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "tests/learn/kernels/reference.h"
 
 namespace vpunas::kernels {
 namespace {
 
 using test::Doubles;
+using test::threads;
 using test::widen;
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr Clamp clamps[] = {{}, {0, infinity}, {0, 6}};
-
-Parallel threads(int count) {
-  return {count, [](int tasks, const std::function<void(int)>& task) {
-            std::vector<std::jthread> running;
-            for (int i = 0; i < tasks; ++i) running.emplace_back([&task, i] { task(i); });
-          }};
-}
 
 template <class T>
 struct Tolerance;

@@ -1,4 +1,4 @@
-// Depthwise convolution and batch norm as plain loops in double precision.
+// Convolutions and batch norm as plain loops in double precision.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "learn/kernels/depthwise.h"
@@ -14,6 +15,13 @@
 namespace vpunas::kernels::test {
 
 using Doubles = std::vector<double>;
+
+inline Parallel threads(int count) {
+  return {count, [](int tasks, const std::function<void(int)>& task) {
+            std::vector<std::jthread> running;
+            for (int i = 0; i < tasks; ++i) running.emplace_back([&task, i] { task(i); });
+          }};
+}
 
 // Calls use() once for every instruction set of this processor, best last.
 template <class Use>
