@@ -41,8 +41,9 @@ class Contender:
         self.process.wait()
 
 
-def ours(step, size, batch, kernel):
-    return Contender("ours", ["build/release/step_bench", step, size, batch, kernel])
+def ours(step, size, batch, kernel, storage):
+    command = ["build/release/step_bench", step, size, batch, kernel, "fused"]
+    return Contender(storage, command + (["bfloat16"] if storage == "bfloat16" else []))
 
 
 def torch_environment():
@@ -59,8 +60,8 @@ def baselines(step, size, batch, kernel):
     if step != "train":
         yield Contender("peer_supernet", *python("peer_supernet", step, size, batch))
         return
-    for dtype in ("float32", "bfloat16"):
-        yield Contender(f"pytorch_step {dtype}", *python("pytorch_step", size, batch, kernel, dtype, tuned=True))
+    for options in (["float32"], ["bfloat16"], ["float32", "compile"]):
+        yield Contender(f"pytorch_step {' '.join(options)}", *python("pytorch_step", size, batch, kernel, *options, tuned=True))
 
 
 def middle(values):
@@ -70,7 +71,9 @@ def middle(values):
 
 
 def run_case(step, kernel, options):
-    contenders = [ours(step, options.size, options.batch, kernel), *baselines(step, options.size, options.batch, kernel)]
+    mine = [ours(step, options.size, options.batch, kernel, storage) for storage in ("bfloat16", "float32")]
+    others = list(baselines(step, options.size, options.batch, kernel))
+    contenders = mine + others
     for contender in contenders:
         contender.seconds(options.warmup)
     for _ in range(options.rounds):
@@ -78,11 +81,15 @@ def run_case(step, kernel, options):
             contender.rates.append(options.batch * options.steps / contender.seconds(options.steps))
     for contender in contenders:
         contender.close()
-    mine, best = contenders[0], max(contenders[1:], key=lambda c: statistics.median(c.rates))
-    ratio, spread = middle([a / b for a, b in zip(mine.rates, best.rates)])
-    return {"input": options.size, "batch": options.batch, "kernel": kernel if step == "train" else None, "step": step,
-            "ours": round(statistics.median(mine.rates), 2), "baseline_name": best.name,
-            "baseline": round(statistics.median(best.rates), 2), "ratio": round(ratio, 3), "spread": round(spread, 3)}
+    best = max(others, key=lambda c: statistics.median(c.rates))
+    cases = []
+    for contender in mine:
+        ratio, spread = middle([a / b for a, b in zip(contender.rates, best.rates)])
+        cases.append({"input": options.size, "batch": options.batch, "kernel": kernel if step == "train" else None, "step": step,
+                      "storage": contender.name, "ours": round(statistics.median(contender.rates), 2), "baseline_name": best.name,
+                      "baseline": round(statistics.median(best.rates), 2), "ratio": round(ratio, 3), "spread": round(spread, 3),
+                      "others": {c.name: round(statistics.median(c.rates), 2) for c in others}})
+    return cases
 
 
 def main():
@@ -100,13 +107,13 @@ def main():
     if load > 1:
         print(f"peers: warning: load is {load:.1f}; only ratios mean something", file=sys.stderr)
     cases = []
-    print(f"{'step':>8} {'kernel':>6} {'ours':>8} {'baseline':>9} {'ratio':>6} {'+-':>5}  images a second; baseline")
+    print(f"{'step':>8} {'kernel':>6} {'storage':>9} {'ours':>8} {'baseline':>9} {'ratio':>6} {'+-':>5}  images a second; baseline")
     for name in options.case or ["weight", "arch", "train3", "train5"]:
         step, kernel = (name[:-1], int(name[-1])) if name.startswith("train") else (name, 3)
-        case = run_case(step, kernel, options)
-        cases.append(case)
-        print(f"{step:>8} {case['kernel'] or '-':>6} {case['ours']:8.1f} {case['baseline']:9.1f} {case['ratio']:6.2f} {case['spread']:5.2f}"
-              f"  {case['baseline_name']}", flush=True)
+        for case in run_case(step, kernel, options):
+            cases.append(case)
+            print(f"{step:>8} {case['kernel'] or '-':>6} {case['storage']:>9} {case['ours']:8.1f} {case['baseline']:9.1f} {case['ratio']:6.2f}"
+                  f" {case['spread']:5.2f}  {case['baseline_name']}", flush=True)
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     result = {"schema": "vpunas.speed/1", "command": " ".join(["bench/peers.py", *sys.argv[1:]]), "commit": commit,
               "date": datetime.date.today().isoformat(), "machine": machine(), "load_before": round(load, 2), "cases": cases}

@@ -1,5 +1,5 @@
-// Our side of `make bench-peers`: step_bench STEP SIZE BATCH KERNEL [ENGINE]. Answers every line
-// "N" on standard input with the seconds that N steps took. STEP is
+// Our side of `make bench-peers`: step_bench STEP SIZE BATCH KERNEL [ENGINE [bfloat16]]. Answers
+// every line "N" on standard input with the seconds that N steps took. STEP is
 //   train   of a MobileNetV2-like network with kernel KERNEL throughout
 //   weight  of a supernet over it (kernels 3, 5, 7 and expansions 3, 6, and skip), one path
 //   arch    of the same, two paths
@@ -68,9 +68,9 @@ torch::Tensor loss(const torch::Tensor& outputs, const Images& images) {
   return torch::nn::functional::cross_entropy(outputs.flatten(1), images.labels);
 }
 
-std::function<void()> train_step(int size, int batch, int kernel, Engine engine) {
+std::function<void()> train_step(int size, int batch, int kernel, Computing computing) {
   const Architecture architecture = mobilenet(size, kernel);
-  const auto network = std::make_shared<Network>(lower(architecture, {}), 1, engine);
+  const auto network = std::make_shared<Network>(lower(architecture, {}), 1, computing);
   const auto sgd = std::make_shared<Sgd>(0.9, 4e-5);
   const Images images(size, batch, architecture.classes);
   return [=] {
@@ -79,9 +79,9 @@ std::function<void()> train_step(int size, int batch, int kernel, Engine engine)
   };
 }
 
-std::function<void()> weight_step(int size, int batch, Engine engine) {
+std::function<void()> weight_step(int size, int batch, Computing computing) {
   const SearchSpace space = space_over(mobilenet(size, 3));
-  const auto supernet = std::make_shared<Supernet>(space, Preprocess{}, 1, engine);
+  const auto supernet = std::make_shared<Supernet>(space, Preprocess{}, 1, computing);
   const auto sgd = std::make_shared<Sgd>(0.9, 4e-5);
   const Images images(size, batch, space.classes);
   return [=, step = int64_t{0}]() mutable {
@@ -91,9 +91,9 @@ std::function<void()> weight_step(int size, int batch, Engine engine) {
   };
 }
 
-std::function<void()> arch_step(int size, int batch, Engine engine) {
+std::function<void()> arch_step(int size, int batch, Computing computing) {
   const SearchSpace space = space_over(mobilenet(size, 3));
-  const auto supernet = std::make_shared<Supernet>(space, Preprocess{}, 1, engine);
+  const auto supernet = std::make_shared<Supernet>(space, Preprocess{}, 1, computing);
   supernet->set_requires_grad(false);
   const Images images(size, batch, space.classes);
   PerCandidate uniform;
@@ -107,14 +107,15 @@ std::function<void()> arch_step(int size, int batch, Engine engine) {
 }
 
 int run(int argc, char** argv) {
-  if (argc < 5) fail("step_bench: usage: step_bench train|weight|arch SIZE BATCH KERNEL [ENGINE]");
+  if (argc < 5)
+    fail("step_bench: usage: step_bench train|weight|arch SIZE BATCH KERNEL [ENGINE [bfloat16]]");
   const std::string kind = argv[1];
   const int size = std::atoi(argv[2]), batch = std::atoi(argv[3]), kernel = std::atoi(argv[4]);
-  const Engine engine = parse_engine(argc > 5 ? argv[5] : "fused");
+  const Computing computing = parse_computing(argc > 5 ? argv[5] : "fused", argc > 6);
   set_threads(0);
-  const auto step = kind == "train"    ? train_step(size, batch, kernel, engine)
-                    : kind == "weight" ? weight_step(size, batch, engine)
-                                       : arch_step(size, batch, engine);
+  const auto step = kind == "train"    ? train_step(size, batch, kernel, computing)
+                    : kind == "weight" ? weight_step(size, batch, computing)
+                                       : arch_step(size, batch, computing);
   for (int steps = 0; std::cin >> steps;) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < steps; ++i) step();

@@ -45,7 +45,8 @@ class RunOptions {
   std::vector<std::string> sets_;
   std::vector<std::pair<std::string, std::shared_ptr<std::string>>>
       shortcuts_;  // config key, value
-  bool restart_ = false, resume_ = false, blob_ = false, nn_archive_ = false, print_config_ = false;
+  bool restart_ = false, resume_ = false, print_config_ = false;
+  bool amp_ = false, blob_ = false, nn_archive_ = false;
 };
 
 }  // namespace vpunas::cli

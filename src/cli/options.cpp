@@ -18,6 +18,7 @@ void RunOptions::add_to(CLI::App& verb) {
   add_shortcut(verb, "--lr", "train.lr", "X");
   add_shortcut(verb, "--seed", "run.seed", "N");
   add_shortcut(verb, "-j,--workers", "run.workers", "N");
+  verb.add_flag("--amp", amp_, "activations in bfloat16 while searching and training: faster");
   verb.add_flag("--blob", blob_, "also export a MyriadX .blob (make blob-compiler)");
   verb.add_flag("--nn-archive", nn_archive_, "also export a DepthAI NN Archive (OAK cameras)");
   verb.add_flag("--restart", restart_, "discard what the run folder holds");
@@ -37,6 +38,10 @@ Config RunOptions::config() const {
   for (const std::string& text : sets_) overrides.push_back(parse_override(text));
   for (const auto& [key, value] : shortcuts_) {
     if (!value->empty()) overrides.push_back({key, *value});
+  }
+  if (amp_) {
+    overrides.push_back({"search.amp", "true"});
+    overrides.push_back({"train.amp", "true"});
   }
   if (blob_) overrides.push_back({"export.blob", "true"});
   if (nn_archive_) overrides.push_back({"export.nn_archive", "true"});

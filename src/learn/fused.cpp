@@ -1,29 +1,86 @@
 #include "learn/fused.h"
 
+#include <ATen/native/CPUBlas.h>
+
+#include <atomic>
+
 #include "learn/kernels/depthwise.h"
 #include "learn/kernels/norm.h"
+#include "learn/kernels/pointwise.h"
 
 namespace vpunas {
 namespace {
 
+using kernels::Bfloat16;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// libtorch's own threads.
+// libtorch's own threads. Each takes the next task when it is done with one: where a core is slower
+// or disturbed, the others do more.
 kernels::Parallel torch_threads() {
   return {at::get_num_threads(), [](int tasks, const std::function<void(int)>& task) {
-            at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
-              for (int64_t i = begin; i < end; ++i) task(static_cast<int>(i));
+            std::atomic<int> next = 0;
+            at::parallel_for(0, std::min(tasks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+              for (int i = next++; i < tasks; i = next++) task(i);
             });
           }};
+}
+
+// oneDNN's small products, as libtorch has them compiled at run time for the processor.
+template <class T>
+bool has_brgemm() {
+  using Element = std::conditional_t<std::is_same_v<T, float>, float, at::BFloat16>;
+  const Element one[2] = {1.0F, 0.0F};
+  float product = 0;
+  try {
+    at::native::cpublas::brgemm(1, 1, 2, 2, 1, 1, false, one, one, &product, sizeof(T) == 2);
+  } catch (const std::exception&) {
+    return false;
+  }
+  return product == 1;
+}
+
+void multiply_by_blas(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,
+                      bool add, const float* a, const float* b, float* c) {
+  const auto matrix = [](const float* values, int64_t rows, int64_t columns, int64_t length) {
+    return torch::from_blob(const_cast<float*>(values), {rows, columns}, {length, 1});
+  };
+  torch::NoGradGuard no_grad;
+  matrix(c, m, n, ldc).addmm_(matrix(a, m, k, lda), matrix(b, k, n, ldb), add ? 1 : 0);
+}
+
+template <class T>
+kernels::Products<T> products();
+template <>
+kernels::Products<float> products() {
+  static const bool has = has_brgemm<float>();
+  if (!has) return {.multiply = &multiply_by_blas};
+  return {.multiply = [](int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,
+                         bool add, const float* a, const float* b, float* c) {
+    at::native::cpublas::brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, false);
+  }};
+}
+template <>
+kernels::Products<Bfloat16> products() {
+  return {.multiply =
+              [](int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, bool add,
+                 const Bfloat16* a, const Bfloat16* b, float* c) {
+                at::native::cpublas::brgemm(m, n, k, lda, ldb, ldc, add,
+                                            reinterpret_cast<const at::BFloat16*>(a),
+                                            reinterpret_cast<const at::BFloat16*>(b), c, true);
+              },
+          .release = [] { at::native::cpublas::brgemm_release(true); }};
 }
 
 torch::Tensor channels_last(const torch::Tensor& x) {
   return x.contiguous(torch::MemoryFormat::ChannelsLast);
 }
-torch::Tensor empty_images(at::IntArrayRef sizes) {
-  return torch::empty(sizes,
-                      torch::TensorOptions().memory_format(torch::MemoryFormat::ChannelsLast));
+torch::Tensor images_like(const torch::Tensor& x, at::IntArrayRef sizes) {
+  return torch::empty(sizes, x.options().memory_format(torch::MemoryFormat::ChannelsLast));
+}
+template <class T>
+T* data(const torch::Tensor& x) {
+  return static_cast<T*>(x.data_ptr());
 }
 
 struct Size {
@@ -33,19 +90,20 @@ struct Size {
 Size size_of(const torch::Tensor& x) {
   return {x.size(0) * x.size(2) * x.size(3), static_cast<int>(x.size(1))};
 }
-torch::Tensor new_sums(int c) { return torch::empty({2, c}, torch::kFloat64); }
-
+torch::Tensor new_sums(const torch::Tensor& x) {
+  return torch::empty({2, x.size(1)}, torch::kFloat64);
+}
 torch::Tensor to_vector(const std::vector<float>& values) { return torch::tensor(values); }
 
 // A batch norm of a batch whose sums are known.
 class Norm {
  public:
-  Norm(Size size, const torch::Tensor& sums, const torch::Tensor& weight, const torch::Tensor& bias,
-       double eps, const kernels::Clamp& clamp)
-      : size_(size),
+  Norm(const torch::Tensor& x, const torch::Tensor& sums, const torch::Tensor& weight,
+       const torch::Tensor& bias, double eps, const kernels::Clamp& clamp)
+      : size_(size_of(x)),
         weight_(weight),
         clamp_(clamp),
-        statistics_(kernels::norm_statistics(size.pixels, size.c, sums.data_ptr<double>(),
+        statistics_(kernels::norm_statistics(size_.pixels, size_.c, sums.data_ptr<double>(),
                                              weight.data_ptr<float>(), bias.data_ptr<float>(),
                                              eps)) {}
 
@@ -77,92 +135,12 @@ class Norm {
   kernels::NormStatistics statistics_;
 };
 
-torch::Tensor normalised(const torch::Tensor& x, const Norm& norm, const torch::Tensor& residual) {
-  auto z = empty_images(x.sizes());
-  kernels::norm_apply(size_of(x).pixels, size_of(x).c, x.data_ptr<float>(), norm.view(),
-                      residual.defined() ? residual.data_ptr<float>() : nullptr,
-                      z.data_ptr<float>(), torch_threads());
-  return z;
+bool is_pointwise(const torch::Tensor& weight) {
+  return weight.size(2) == 1 && weight.size(3) == 1;
 }
-
-torch::Tensor sums_of(const torch::Tensor& x) {
-  auto sums = new_sums(size_of(x).c);
-  kernels::norm_sums(size_of(x).pixels, size_of(x).c, x.data_ptr<float>(), sums.data_ptr<double>(),
-                     torch_threads());
-  return sums;
+kernels::PointwiseShape pointwise_shape(const torch::Tensor& x, const torch::Tensor& weight) {
+  return {.pixels = size_of(x).pixels, .in = size_of(x).c, .out = static_cast<int>(weight.size(0))};
 }
-
-torch::Tensor backward_sums(const torch::Tensor& x, const torch::Tensor& g, const Norm& norm) {
-  auto sums = new_sums(size_of(x).c);
-  kernels::norm_backward_sums(size_of(x).pixels, size_of(x).c, x.data_ptr<float>(),
-                              g.data_ptr<float>(), norm.view(), sums.data_ptr<double>(),
-                              torch_threads());
-  return sums;
-}
-
-class FusedNorm : public torch::autograd::Function<FusedNorm> {
- public:
-  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input,
-                               const torch::Tensor& weight, const torch::Tensor& bias,
-                               const std::optional<torch::Tensor>& residual,
-                               const NormTensors& tensors) {
-    const auto x = channels_last(input);
-    const auto sums = sums_of(x);
-    const Norm norm(size_of(x), sums, weight, bias, tensors.eps, tensors.clamp);
-    norm.move_running(tensors);
-    context->save_for_backward({x, weight, bias, sums});
-    context->saved_data["eps"] = tensors.eps;
-    context->saved_data["low"] = double{tensors.clamp.low};
-    context->saved_data["high"] = double{tensors.clamp.high};
-    context->saved_data["residual"] = residual.has_value();
-    return normalised(x, norm, residual ? channels_last(*residual) : torch::Tensor());
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list outputs) {
-    const auto saved = context->get_saved_variables();
-    const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &sums = saved[3];
-    const auto g = channels_last(outputs[0]);
-    const Norm norm(size_of(x), sums, weight, bias, context->saved_data["eps"].toDouble(),
-                    {static_cast<float>(context->saved_data["low"].toDouble()),
-                     static_cast<float>(context->saved_data["high"].toDouble())});
-    const auto gradients = norm.gradients(backward_sums(x, g, norm));
-    auto dx = empty_images(x.sizes());
-    kernels::norm_backward(size_of(x).pixels, size_of(x).c, x.data_ptr<float>(),
-                           g.data_ptr<float>(), norm.view(), gradients.coefficients(),
-                           dx.data_ptr<float>(), torch_threads());
-    return {dx, to_vector(gradients.dweight), to_vector(gradients.dbias),
-            context->saved_data["residual"].toBool() ? g : torch::Tensor(), torch::Tensor()};
-  }
-};
-
-// The normalisations around a depthwise convolution, in the order of a context's saved scalars.
-struct Around {
-  bool has_before;
-  double before_eps, after_eps;
-  kernels::Clamp before, after;
-  int stride;
-
-  void save(AutogradContext* context) const {
-    context->saved_data["around"] = std::vector<double>{has_before ? 1.0 : 0.0,
-                                                        before_eps,
-                                                        after_eps,
-                                                        before.low,
-                                                        before.high,
-                                                        after.low,
-                                                        after.high,
-                                                        static_cast<double>(stride)};
-  }
-  static Around load(AutogradContext* context) {
-    const auto v = context->saved_data["around"].toDoubleVector();
-    return {v[0] != 0,
-            v[1],
-            v[2],
-            {static_cast<float>(v[3]), static_cast<float>(v[4])},
-            {static_cast<float>(v[5]), static_cast<float>(v[6])},
-            static_cast<int>(v[7])};
-  }
-};
-
 kernels::DepthwiseShape depthwise_shape(const torch::Tensor& x, const torch::Tensor& weight,
                                         int stride) {
   return {.n = x.size(0),
@@ -173,109 +151,240 @@ kernels::DepthwiseShape depthwise_shape(const torch::Tensor& x, const torch::Ten
           .stride = stride};
 }
 
-class FusedDepthwise : public torch::autograd::Function<FusedDepthwise> {
+kernels::Normalise view_of(const std::optional<Norm>& norm) {
+  return norm ? norm->view() : kernels::Normalise{};
+}
+
+// The raw output of a convolution on before(x), and its sums.
+template <class T>
+torch::Tensor convolve(const torch::Tensor& x, const std::optional<Norm>& before,
+                       const torch::Tensor& weight, int stride, torch::Tensor& sums) {
+  const auto parallel = torch_threads();
+  if (is_pointwise(weight)) {
+    const auto y = images_like(x, {x.size(0), weight.size(0), x.size(2), x.size(3)});
+    sums = new_sums(y);
+    kernels::pointwise_forward<T>(pointwise_shape(x, weight), data<T>(x), view_of(before),
+                                  weight.data_ptr<float>(), data<T>(y), sums.data_ptr<double>(),
+                                  products<T>(), parallel);
+    return y;
+  }
+  const auto shape = depthwise_shape(x, weight, stride);
+  const auto y = images_like(x, {shape.n, shape.c, shape.out_h(), shape.out_w()});
+  sums = new_sums(y);
+  kernels::depthwise_forward<T>(shape, data<T>(x), view_of(before), weight.data_ptr<float>(),
+                                data<T>(y), sums.data_ptr<double>(), parallel);
+  return y;
+}
+
+// The gradient behind before(x) from dy, that of the convolution's output, and its sums with x. A
+// residual is added where nothing stands before.
+template <class T>
+torch::Tensor convolve_back(const torch::Tensor& x, const std::optional<Norm>& before,
+                            const torch::Tensor& weight, int stride,
+                            const kernels::OutputGradient<T>& dy, const torch::Tensor& residual,
+                            const torch::Tensor& sums, const torch::Tensor& dweight) {
+  const auto parallel = torch_threads();
+  const auto dz = images_like(x, x.sizes());
+  float* into = dweight.defined() ? dweight.data_ptr<float>() : nullptr;
+  if (is_pointwise(weight)) {
+    kernels::pointwise_backward<T>(
+        pointwise_shape(x, weight), data<T>(x), view_of(before), weight.data_ptr<float>(), dy,
+        residual.defined() ? data<T>(residual) : nullptr, data<T>(dz),
+        before ? sums.data_ptr<double>() : nullptr, into, products<T>(), parallel);
+    return dz;
+  }
+  kernels::depthwise_backward<T>(depthwise_shape(x, weight, stride), data<T>(x), view_of(before),
+                                 weight.data_ptr<float>(), dy, data<T>(dz), sums.data_ptr<double>(),
+                                 into, parallel);
+  return residual.defined() ? dz.add_(residual) : dz;
+}
+
+// What a chain is besides tensors.
+struct Plan : torch::CustomClassHolder {
+  struct Norm {
+    double eps = 0;
+    kernels::Clamp clamp;
+  };
+  enum class Residual { none, input, other };
+  Residual residual = Residual::none;
+  std::optional<Norm> before;
+  struct Stage {
+    int stride = 1;
+    Norm norm;
+  };
+  std::vector<Stage> stages;
+};
+
+// The differentiable tensors of a chain in a row: x, the residual where it is another tensor,
+// weight and bias of the norm before, and of every stage the weight and its norm's weight and bias.
+// Behind them is saved: the stages' outputs, the sums of x and those of the outputs.
+class Places {
  public:
-  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input,
-                               const torch::Tensor& weight, const torch::Tensor& after_weight,
-                               const torch::Tensor& after_bias,
-                               const std::optional<torch::Tensor>& before_weight,
-                               const std::optional<torch::Tensor>& before_bias,
-                               const NormTensors* before_tensors, int stride,
-                               const NormTensors& after_tensors) {
-    const auto x = channels_last(input), taps = weight.contiguous();
-    Around around{.has_before = before_tensors != nullptr,
-                  .before_eps = 0,
-                  .after_eps = after_tensors.eps,
-                  .before = {},
-                  .after = after_tensors.clamp,
-                  .stride = stride};
-    torch::Tensor before_sums;
-    std::optional<Norm> before;
-    if (before_tensors != nullptr) {
-      around.before_eps = before_tensors->eps;
-      around.before = before_tensors->clamp;
-      before_sums = sums_of(x);
-      before.emplace(size_of(x), before_sums, *before_weight, *before_bias, around.before_eps,
-                     around.before);
-      before->move_running(*before_tensors);
+  explicit Places(const Plan& plan)
+      : other_(plan.residual == Plan::Residual::other),
+        before_(plan.before.has_value()),
+        stages_(plan.stages.size()) {}
+  size_t residual() const { return 1; }
+  size_t before() const { return 1 + size_t{other_}; }
+  size_t stage(size_t i) const { return before() + 2 * size_t{before_} + 3 * i; }
+  size_t inputs() const { return stage(stages_); }
+  size_t raw(size_t i) const { return i == 0 ? 0 : inputs() + i - 1; }  // in front of stage i
+  size_t sums(size_t i) const { return inputs() + stages_ + i; }
+  size_t all() const { return sums(stages_) + 1; }
+
+ private:
+  bool other_, before_;
+  size_t stages_;
+};
+
+// The norm in front of stage i (behind stage i - 1); none in front of the first without `before`.
+std::optional<Norm> norm_at(const Plan& plan, const Places& at, size_t i,
+                            const variable_list& saved) {
+  if (i == 0 && !plan.before) return {};
+  const Plan::Norm& norm = i == 0 ? *plan.before : plan.stages[i - 1].norm;
+  const size_t weight = i == 0 ? at.before() : at.stage(i - 1) + 1;
+  return Norm(saved[at.raw(i)], saved[at.sums(i)], saved[weight], saved[weight + 1], norm.eps,
+              norm.clamp);
+}
+
+template <class T>
+torch::Tensor run_forward(const Plan& plan, const std::vector<const NormTensors*>& running,
+                          variable_list& saved) {
+  const Places at(plan);
+  const torch::Tensor& x = saved[0];
+  if (plan.before) {
+    torch::Tensor& sums = saved[at.sums(0)] = new_sums(x);
+    kernels::norm_sums<T>(size_of(x).pixels, size_of(x).c, data<T>(x), sums.data_ptr<double>(),
+                          torch_threads());
+  }
+  auto norm = norm_at(plan, at, 0, saved);
+  if (norm) norm->move_running(*running[0]);
+  for (size_t i = 0; i < plan.stages.size(); ++i) {
+    saved[at.raw(i + 1)] = convolve<T>(saved[at.raw(i)], norm, saved[at.stage(i)],
+                                       plan.stages[i].stride, saved[at.sums(i + 1)]);
+    norm.emplace(*norm_at(plan, at, i + 1, saved));
+    norm->move_running(*running[i + 1]);
+  }
+  const torch::Tensor& last = saved[at.raw(plan.stages.size())];
+  const T* residual = plan.residual == Plan::Residual::none    ? nullptr
+                      : plan.residual == Plan::Residual::input ? data<T>(x)
+                                                               : data<T>(saved[at.residual()]);
+  const auto z = images_like(last, last.sizes());
+  kernels::norm_apply<T>(size_of(last).pixels, size_of(last).c, data<T>(last), norm->view(),
+                         residual, data<T>(z), torch_threads());
+  return z;
+}
+
+template <class T>
+variable_list run_backward(const Plan& plan, const variable_list& saved, const torch::Tensor& gz,
+                           const AutogradContext& context) {
+  const Places at(plan);
+  const auto parallel = torch_threads();
+  variable_list gradients(at.inputs() + 2);  // two arguments are no tensors
+  if (plan.residual == Plan::Residual::other) gradients[at.residual()] = gz;
+  const auto set_norm = [&](size_t weight, const kernels::NormGradients& of_norm) {
+    gradients[weight] = to_vector(of_norm.dweight);
+    gradients[weight + 1] = to_vector(of_norm.dbias);
+  };
+
+  size_t i = plan.stages.size();
+  auto norm = norm_at(plan, at, i, saved);
+  const torch::Tensor& last = saved[at.raw(i)];
+  torch::Tensor sums = new_sums(last);
+  kernels::norm_backward_sums<T>(size_of(last).pixels, size_of(last).c, data<T>(last), data<T>(gz),
+                                 norm->view(), sums.data_ptr<double>(), parallel);
+  auto of_norm = norm->gradients(sums);
+  torch::Tensor g = gz;  // of what stands behind the norm
+  while (i-- > 0) {
+    const size_t weight = at.stage(i);
+    set_norm(weight + 1, of_norm);
+    const auto dweight =
+        context.needs_input_grad(weight) ? torch::empty_like(saved[weight]) : torch::Tensor();
+    const auto before = norm_at(plan, at, i, saved);
+    const torch::Tensor &x = saved[at.raw(i)], &y = saved[at.raw(i + 1)];
+    sums = new_sums(x);
+    const bool add = i == 0 && !before && plan.residual == Plan::Residual::input;
+    g = convolve_back<T>(x, before, saved[weight], plan.stages[i].stride,
+                         {data<T>(g), data<T>(y), norm->view(), of_norm.coefficients()},
+                         add ? gz : torch::Tensor(), sums, dweight);
+    gradients[weight] = dweight;
+    if (!before) {
+      gradients[0] = g;
+      return gradients;
     }
-    const auto shape = depthwise_shape(x, weight, stride);
-    auto y = empty_images({shape.n, shape.c, shape.out_h(), shape.out_w()});
-    auto sums = new_sums(shape.c);
-    kernels::depthwise_forward(
-        shape, x.data_ptr<float>(), before ? before->view() : kernels::Normalise{},
-        taps.data_ptr<float>(), y.data_ptr<float>(), sums.data_ptr<double>(), torch_threads());
-    const Norm after(size_of(y), sums, after_weight, after_bias, around.after_eps, around.after);
-    after.move_running(after_tensors);
-    context->save_for_backward({x, taps, y, after_weight, after_bias, sums,
-                                before_weight.value_or(torch::Tensor()),
-                                before_bias.value_or(torch::Tensor()), before_sums});
-    around.save(context);
-    return normalised(y, after, {});
+    norm.emplace(*before);
+    of_norm = norm->gradients(sums);
+  }
+  set_norm(at.before(), of_norm);
+  const torch::Tensor& x = saved[0];
+  const auto dx = g.is_same(gz) ? images_like(x, x.sizes()) : g;
+  kernels::norm_backward<T>(size_of(x).pixels, size_of(x).c, data<T>(x), data<T>(g), norm->view(),
+                            of_norm.coefficients(), data<T>(dx), parallel);
+  gradients[0] = plan.residual == Plan::Residual::input ? dx + gz : dx;
+  return gradients;
+}
+
+class FusedChain : public torch::autograd::Function<FusedChain> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const at::TensorList& inputs,
+                               const c10::intrusive_ptr<Plan>& plan,
+                               const std::vector<const NormTensors*>& running) {
+    variable_list saved(inputs.begin(), inputs.end());
+    saved.resize(Places(*plan).all());
+    const auto z = saved[0].scalar_type() == torch::kBFloat16
+                       ? run_forward<Bfloat16>(*plan, running, saved)
+                       : run_forward<float>(*plan, running, saved);
+    context->save_for_backward(std::move(saved));
+    context->saved_data["plan"] = torch::IValue::make_capsule(plan);
+    return z;
   }
 
-  static variable_list backward(AutogradContext* context, variable_list outputs) {
+  static variable_list backward(AutogradContext* context, const variable_list& outputs) {
+    const auto plan =
+        c10::static_intrusive_pointer_cast<Plan>(context->saved_data["plan"].toCapsule());
     const auto saved = context->get_saved_variables();
-    const auto &x = saved[0], &taps = saved[1], &y = saved[2];
-    const Around around = Around::load(context);
-    const auto g = channels_last(outputs[0]);
-    const Norm after(size_of(y), saved[5], saved[3], saved[4], around.after_eps, around.after);
-    const auto after_gradients = after.gradients(backward_sums(y, g, after));
-
-    std::optional<Norm> before;
-    if (around.has_before)
-      before.emplace(size_of(x), saved[8], saved[6], saved[7], around.before_eps, around.before);
-    auto dx = empty_images(x.sizes());
-    auto sums = new_sums(size_of(x).c);
-    const auto dweight = context->needs_input_grad(1) ? torch::empty_like(taps) : torch::Tensor();
-    kernels::depthwise_backward<float>(
-        depthwise_shape(x, taps, around.stride), x.data_ptr<float>(),
-        before ? before->view() : kernels::Normalise{}, taps.data_ptr<float>(),
-        {g.data_ptr<float>(), y.data_ptr<float>(), after.view(), after_gradients.coefficients()},
-        dx.data_ptr<float>(), sums.data_ptr<double>(),
-        dweight.defined() ? dweight.data_ptr<float>() : nullptr, torch_threads());
-
-    torch::Tensor before_dweight, before_dbias;
-    if (before) {
-      const auto gradients = before->gradients(sums);
-      before_dweight = to_vector(gradients.dweight);
-      before_dbias = to_vector(gradients.dbias);
-      kernels::norm_backward<float>(size_of(x).pixels, size_of(x).c, x.data_ptr<float>(),
-                                    dx.data_ptr<float>(), {}, gradients.coefficients(),
-                                    dx.data_ptr<float>(), torch_threads());
-    }
-    return {dx,
-            dweight,
-            to_vector(after_gradients.dweight),
-            to_vector(after_gradients.dbias),
-            before_dweight,
-            before_dbias,
-            torch::Tensor(),
-            torch::Tensor(),
-            torch::Tensor()};
+    const auto gz = channels_last(outputs[0]);
+    return saved[0].scalar_type() == torch::kBFloat16
+               ? run_backward<Bfloat16>(*plan, saved, gz, *context)
+               : run_backward<float>(*plan, saved, gz, *context);
   }
 };
 
 }  // namespace
 
+bool can_use_bfloat16() {
+  static const bool can = has_brgemm<Bfloat16>();
+  return can;
+}
+
 bool can_fuse(const torch::Tensor& x) {
-  return x.dim() == 4 && x.scalar_type() == torch::kFloat32 && x.device().is_cpu() && x.numel() > 0;
+  return x.dim() == 4 && x.device().is_cpu() && x.numel() > 0 &&
+         (x.scalar_type() == torch::kFloat32 ||
+          (x.scalar_type() == torch::kBFloat16 && can_use_bfloat16()));
 }
 
-torch::Tensor fused_norm(const torch::Tensor& x, const NormTensors& norm,
-                         const std::optional<torch::Tensor>& residual) {
-  return FusedNorm::apply(x, norm.weight, norm.bias, residual, norm);
-}
-
-torch::Tensor fused_depthwise(const torch::Tensor& x, const NormTensors* before,
-                              const torch::Tensor& weight, int stride, const NormTensors& after) {
-  std::optional<torch::Tensor> before_weight, before_bias;
-  if (before != nullptr) {
-    before_weight = before->weight;
-    before_bias = before->bias;
+torch::Tensor fused_chain(const torch::Tensor& x, const NormTensors* before,
+                          const std::vector<ConvNorm>& stages,
+                          const std::optional<torch::Tensor>& residual) {
+  auto plan = c10::make_intrusive<Plan>();
+  std::vector<torch::Tensor> inputs = {channels_last(x)};
+  std::vector<const NormTensors*> running = {before};
+  if (residual) {
+    const bool is_input = residual->is_same(x);
+    plan->residual = is_input ? Plan::Residual::input : Plan::Residual::other;
+    if (!is_input) inputs.push_back(channels_last(residual->to(x.scalar_type())));
   }
-  return FusedDepthwise::apply(x, weight, after.weight, after.bias, before_weight, before_bias,
-                               before, stride, after);
+  const auto add_norm = [&](const NormTensors& norm) {
+    inputs.insert(inputs.end(), {norm.weight, norm.bias});
+    return Plan::Norm{norm.eps, norm.clamp};
+  };
+  if (before != nullptr) plan->before = add_norm(*before);
+  for (const ConvNorm& stage : stages) {
+    inputs.push_back(stage.weight.contiguous());
+    plan->stages.push_back({stage.stride, add_norm(stage.norm)});
+    running.push_back(&stage.norm);
+  }
+  return FusedChain::apply(at::TensorList(inputs), plan, running);
 }
 
 }  // namespace vpunas

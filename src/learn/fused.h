@@ -1,9 +1,10 @@
-// Fused steps of a network as libtorch operations with gradients, for training: batch norm takes
-// the statistics of its batch. Normalised activations in front of a depthwise convolution are
-// computed anew on every reading and never stored.
+// Fused steps of a network as one libtorch operation with gradients, for training: batch norm takes
+// the statistics of its batch. Of the activations only what convolutions put out is stored; their
+// normalised and activated form is computed anew on every reading.
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "learn/kernels/types.h"
 #include "learn/torch.h"
@@ -17,15 +18,24 @@ struct NormTensors {
   kernels::Clamp clamp = {};  // the activation behind it
 };
 
-// Whether the functions below take x: float images on a CPU.
+// A convolution without bias and the batch norm behind it.
+struct ConvNorm {
+  torch::Tensor weight;  // float [out, in, 1, 1], or depthwise [c, 1, k, k] with k > 1
+  int stride = 1;        // of a depthwise one
+  NormTensors norm;
+};
+
+// Whether fused_chain takes x: images on a CPU, float, or bfloat16 where can_use_bfloat16().
 bool can_fuse(const torch::Tensor& x);
 
-// clamp(batch_norm(x)), plus the residual where there is one.
-torch::Tensor fused_norm(const torch::Tensor& x, const NormTensors& norm,
-                         const std::optional<torch::Tensor>& residual);
+// Whether this processor multiplies matrices of bfloat16 (x86-64 with AVX-512, faster with its
+// bfloat16 dot products or AMX).
+bool can_use_bfloat16();
 
-// clamp(after(depthwise(clamp(before(x))))) with a weight of [c, 1, k, k]; `before` may be null.
-torch::Tensor fused_depthwise(const torch::Tensor& x, const NormTensors* before,
-                              const torch::Tensor& weight, int stride, const NormTensors& after);
+// The stages one after the other on x, or on before(x) where that is not null; plus the residual
+// where there is one. The output has x's type.
+torch::Tensor fused_chain(const torch::Tensor& x, const NormTensors* before,
+                          const std::vector<ConvNorm>& stages,
+                          const std::optional<torch::Tensor>& residual);
 
 }  // namespace vpunas

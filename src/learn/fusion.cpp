@@ -17,10 +17,9 @@ class Planner {
 
   std::vector<Step> plan(bool fuse) {
     const int count = static_cast<int>(graph_.nodes.size());
-    for (int i = 1; fuse && i < count; ++i) fuse_depthwise(i);
-    for (int i = 1; fuse && i < count; ++i) fuse_norm(i);
+    for (int i = 1; fuse && i < count; ++i) fuse_from(i);
     for (int i = 1; i < count; ++i) {
-      if (is_free(i)) take({}, {i});
+      if (is_free(i)) take({.nodes = {i}});
     }
     std::sort(steps_.begin(), steps_.end(),
               [](const Step& a, const Step& b) { return a.nodes.back() < b.nodes.back(); });
@@ -34,7 +33,8 @@ class Planner {
     return node < 0 ? nullptr : std::get_if<L>(&graph_.nodes[node].layer);
   }
   bool is_free(int node) const { return step_of_[node] < 0; }
-  bool is_free_norm(int node) const { return layer<BatchNorm>(node) != nullptr && is_free(node); }
+  bool is_norm(int node) const { return layer<BatchNorm>(node) != nullptr; }
+  bool is_free_norm(int node) const { return is_norm(node) && is_free(node); }
   bool is_clamp(int node) const {
     const auto* l = layer<Activation>(node);
     return l != nullptr && (l->act == Act::relu || l->act == Act::relu6);
@@ -42,55 +42,57 @@ class Planner {
   int only_reader(int node) const {
     return node >= 0 && readers_[node].size() == 1 ? readers_[node].front() : -1;
   }
-  // What `node` reads, if nobody else does.
-  int own_input(int node) const {
-    const int input = graph_.nodes[node].inputs.front();
-    return only_reader(input) == node ? input : -1;
-  }
 
-  bool is_depthwise(int node) const {
+  bool is_served(int node) const {
     const auto* l = layer<Conv>(node);
-    return l != nullptr && !l->bias && l->dilation == 1 && l->groups == l->out_channels &&
-           l->groups == graph_.nodes[graph_.nodes[node].inputs.front()].shape.c && l->kh == l->kw &&
-           l->sh == l->sw && kernels::is_served(l->kh, l->sh) &&
-           l->padding == Padding::all(l->kh / 2);
-  }
-
-  void fuse_depthwise(int node) {
-    if (!is_depthwise(node) || !is_free_norm(only_reader(node))) return;
-    Step step;
-    step.depthwise = node;
-    step.norm = only_reader(node);
-    if (is_clamp(only_reader(step.norm))) step.act = only_reader(step.norm);
-    int input = own_input(node);
-    const int act = input >= 0 && is_clamp(input) ? input : -1;
-    if (act >= 0) input = own_input(act);
-    if (input >= 0 && is_free_norm(input)) {
-      step.before = input;
-      step.before_act = act;
+    if (l == nullptr || l->bias || l->dilation != 1 || l->kh != l->kw || l->sh != l->sw ||
+        l->padding != Padding::all(l->kh / 2)) {
+      return false;
     }
-    take(step, {step.before, step.before_act, step.depthwise, step.norm, step.act});
+    if (l->kh == 1) return l->sh == 1 && l->groups == 1;
+    const int channels = graph_.nodes[graph_.nodes[node].inputs.front()].shape.c;
+    return l->groups == channels && l->out_channels == channels && kernels::is_served(l->kh, l->sh);
   }
 
-  void fuse_norm(int node) {
-    if (!is_free_norm(node)) return;
+  // A chain is entered at its first node, as nodes are visited in order.
+  void fuse_from(int node) {
     Step step;
-    step.norm = node;
-    const int reader = only_reader(node);
-    if (reader >= 0 && is_clamp(reader)) step.act = reader;
-    if (layer<vpunas::Add>(reader) != nullptr && is_free(reader) &&
+    int last = -1;  // of the chain
+    if (is_free_norm(node)) {
+      step.before = last = node;
+      step.nodes = {node};
+      last = append_act(last, step, step.before_act);
+    }
+    for (int conv = last < 0 ? node : only_reader(last); conv >= 0 && is_free(conv);
+         conv = only_reader(last)) {
+      Step::Stage stage{.conv = conv, .norm = only_reader(conv)};
+      if (!is_served(conv) || stage.norm < 0 || !is_free_norm(stage.norm)) break;
+      step.nodes.insert(step.nodes.end(), {stage.conv, stage.norm});
+      last = append_act(stage.norm, step, stage.act);
+      step.stages.push_back(stage);
+    }
+    if (!step.is_fused()) return;
+    const int reader = only_reader(last);
+    if (is_norm(last) && layer<vpunas::Add>(reader) != nullptr && is_free(reader) &&
         graph_.nodes[reader].inputs.size() == 2) {
       step.add = reader;
+      step.nodes.push_back(reader);
     }
-    take(step, {step.norm, step.act, step.add});
+    take(std::move(step));
   }
 
-  void take(Step step, const std::vector<int>& nodes) {
-    for (const int node : nodes) {
-      if (node < 0) continue;
-      step.nodes.push_back(node);
-      step_of_[node] = 0;
-    }
+  // Sets `act` to the activation that alone reads `norm`, if it clamps; returns the chain's last
+  // node.
+  int append_act(int norm, Step& step, int& act) const {
+    const int reader = only_reader(norm);
+    if (reader < 0 || !is_clamp(reader)) return norm;
+    act = reader;
+    step.nodes.push_back(reader);
+    return reader;
+  }
+
+  void take(Step step) {
+    for (const int node : step.nodes) step_of_[node] = 0;
     steps_.push_back(std::move(step));
   }
 

@@ -7,22 +7,25 @@
 
 namespace vpunas {
 
-// Nodes that run together. A step of one node is that node. One of several is
-//   [before [before_act]] depthwise norm [act]     or
-//   norm [act], or norm add,
-// by whichever of these are not -1; no other step reads what only passes between them.
+// Nodes that run together: one node, or a chain
+//   [norm [act]] (conv norm [act])* [add]
+// with at least one norm, where no other step reads what only passes between them. A conv is 1x1 or
+// depthwise.
 struct Step {
-  std::vector<int> nodes;     // in order; the last one's output is the step's
-  std::vector<int> releases;  // nodes whose outputs nobody reads after this step
-  int before = -1, before_act = -1, depthwise = -1;
-  int norm = -1, act = -1, add = -1;
-  bool is_fused() const { return norm >= 0; }
+  struct Stage {
+    int conv = -1, norm = -1, act = -1;
+  };
+  std::vector<int> nodes = {};     // in order; the last one's output is the step's
+  std::vector<int> releases = {};  // nodes whose outputs nobody reads after this step
+  int before = -1, before_act = -1;
+  std::vector<Stage> stages = {};
+  int add = -1;
+  bool is_fused() const { return before >= 0 || !stages.empty(); }
 };
 
-// The graph in order of execution; without `fuse` a step a node. Fused are depthwise convolutions
-// of 3, 5 or 7 with stride 1 or 2 and padding "same", with the batch norms and clamping activations
-// (relu, relu6) around them; and any other batch norm with a clamping activation or an addition
-// behind it.
+// The graph in order of execution; without `fuse` a step a node. Fused are convolutions without
+// bias, 1x1 with stride 1 or depthwise of 3, 5 or 7 with stride 1 or 2 and padding "same"; batch
+// norms; activations that clamp (relu, relu6) and additions of two.
 std::vector<Step> plan_steps(const Graph& graph, bool fuse);
 
 }  // namespace vpunas

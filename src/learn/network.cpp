@@ -2,7 +2,6 @@
 
 #include "base/files.h"
 #include "base/random.h"
-#include "learn/fused.h"
 
 namespace vpunas {
 namespace {
@@ -135,12 +134,16 @@ bool is_trained(const std::string& parameter) {
 
 }  // namespace
 
-Engine parse_engine(const std::string& name) {
-  return name == "libtorch" ? Engine::libtorch : Engine::fused;
+Computing parse_computing(const std::string& engine, bool bfloat16) {
+  if (bfloat16 && !can_use_bfloat16())
+    fail("bfloat16: this processor has no products of it (AVX-512); leave amp off");
+  return {engine == "libtorch" ? Engine::libtorch : Engine::fused, bfloat16};
 }
 
-Network::Network(Graph graph, uint64_t seed, Engine engine)
-    : graph_(std::move(graph)), steps_(plan_steps(graph_, engine == Engine::fused)) {
+Network::Network(Graph graph, uint64_t seed, Computing computing)
+    : graph_(std::move(graph)),
+      bfloat16_(computing.bfloat16),
+      steps_(plan_steps(graph_, computing.engine == Engine::fused)) {
   require_one_input(graph_);
   tensors_.resize(graph_.nodes.size());
   std::vector<int> readers(graph_.nodes.size(), 0);
@@ -202,41 +205,43 @@ torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics
   return values.back();
 }
 
+NormTensors Network::norm_tensors(int norm, int act, Statistics statistics) const {
+  const auto& tensors = tensors_[norm];
+  NormTensors result{.weight = tensors.at("weight"),
+                     .bias = tensors.at("bias"),
+                     .running_mean = {},
+                     .running_var = {},
+                     .eps = std::get<BatchNorm>(graph_.nodes[norm].layer).eps,
+                     .clamp = {}};
+  if (statistics == Statistics::train) {
+    result.running_mean = tensors.at("running_mean");
+    result.running_var = tensors.at("running_var");
+  }
+  if (act >= 0) {
+    result.clamp.low = 0;
+    if (std::get<Activation>(graph_.nodes[act].layer).act == Act::relu6) result.clamp.high = 6;
+  }
+  return result;
+}
+
 torch::Tensor Network::run_fused(const Step& step, const std::vector<torch::Tensor>& values,
                                  Statistics statistics) const {
-  const auto norm = [&](int node, int act) {
-    const auto& tensors = tensors_[node];
-    NormTensors result{.weight = tensors.at("weight"),
-                       .bias = tensors.at("bias"),
-                       .running_mean = {},
-                       .running_var = {},
-                       .eps = std::get<BatchNorm>(graph_.nodes[node].layer).eps,
-                       .clamp = {}};
-    if (statistics == Statistics::train) {
-      result.running_mean = tensors.at("running_mean");
-      result.running_var = tensors.at("running_var");
-    }
-    if (act >= 0) {
-      result.clamp.low = 0;
-      if (std::get<Activation>(graph_.nodes[act].layer).act == Act::relu6) result.clamp.high = 6;
-    }
-    return result;
-  };
-  const NormTensors after = norm(step.norm, step.act);
-  const torch::Tensor& x = values[graph_.nodes[step.nodes.front()].inputs.front()];
-  if (step.depthwise >= 0) {
-    const auto& conv = std::get<Conv>(graph_.nodes[step.depthwise].layer);
-    std::optional<NormTensors> before;
-    if (step.before >= 0) before = norm(step.before, step.before_act);
-    return fused_depthwise(x, before ? &*before : nullptr, tensors_[step.depthwise].at("weight"),
-                           conv.sh, after);
+  std::optional<NormTensors> before;
+  if (step.before >= 0) before = norm_tensors(step.before, step.before_act, statistics);
+  std::vector<ConvNorm> stages;
+  for (const Step::Stage& stage : step.stages) {
+    stages.push_back({.weight = tensors_[stage.conv].at("weight"),
+                      .stride = std::get<Conv>(graph_.nodes[stage.conv].layer).sh,
+                      .norm = norm_tensors(stage.norm, stage.act, statistics)});
   }
   std::optional<torch::Tensor> residual;
   if (step.add >= 0) {
     const auto& inputs = graph_.nodes[step.add].inputs;
-    residual = values[inputs[0] == step.norm ? inputs[1] : inputs[0]];
+    const int last = step.nodes[step.nodes.size() - 2];
+    residual = values[inputs[0] == last ? inputs[1] : inputs[0]];
   }
-  return fused_norm(x, after, residual);
+  const torch::Tensor& x = values[graph_.nodes[step.nodes.front()].inputs.front()];
+  return fused_chain(x, before ? &*before : nullptr, stages, residual);
 }
 
 torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& values,
@@ -247,10 +252,19 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
     const auto found = tensors_[index].find(parameter);
     return found == tensors_[index].end() ? torch::Tensor() : found->second;
   };
+  const auto tensor_as = [&](const char* parameter, torch::ScalarType type) {
+    const auto value = tensor(parameter);
+    return value.defined() ? value.to(type) : value;
+  };
   return std::visit(
       Overload{
           [&](const Input&) { return values[index]; },
-          [&](const Conv& l) { return convolve(l, input(0), tensor("weight"), tensor("bias")); },
+          [&](const Conv& l) {
+            const bool half = bfloat16_ && statistics != Statistics::running;
+            const auto type = half ? torch::kBFloat16 : torch::kFloat32;
+            return convolve(l, input(0).to(type), tensor_as("weight", type),
+                            tensor_as("bias", type));
+          },
           [&](const BatchNorm& l) {
             const bool own =
                 statistics == Statistics::batch;  // neither reads nor moves the running statistics
@@ -264,7 +278,9 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
             return l.shift ? scaled + per_channel(tensor("bias")) : scaled;
           },
           [&](const Activation& l) { return activate(l, input(0), may_overwrite_[index]); },
-          [&](const PRelu&) { return torch::prelu(input(0), tensor("weight")); },
+          [&](const PRelu&) {
+            return torch::prelu(input(0), tensor_as("weight", input(0).scalar_type()));
+          },
           [&](const vpunas::Add&) {
             auto sum = input(0) + input(1);
             for (size_t i = 2; i < node.inputs.size(); ++i) sum = sum + input(i);
@@ -281,7 +297,7 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
           [&](const Pool& l) { return pool(l, input(0)); },
           [&](const GlobalPool&) { return input(0).mean({2, 3}, true); },
           [&](const Linear&) {
-            auto x = input(0).flatten(1);
+            auto x = input(0).flatten(1).to(torch::kFloat32);
             if (dropout > 0 && statistics == Statistics::train)
               x = torch::dropout(x, dropout, true);
             return torch::linear(x, tensor("weight"), tensor("bias")).unsqueeze(-1).unsqueeze(-1);

@@ -9,6 +9,7 @@
 
 #include "arch/weights.h"
 #include "data/loader.h"
+#include "learn/fused.h"
 #include "learn/fusion.h"
 #include "learn/torch.h"
 
@@ -24,14 +25,23 @@ enum class Statistics {
 // Who computes a training step: our fused kernels where they serve (docs/engine.md), or libtorch
 // alone, for comparisons. Both give the same up to rounding.
 enum class Engine { fused, libtorch };
-Engine parse_engine(const std::string& name);
+
+struct Computing {
+  Engine engine = Engine::fused;
+  // Activations of training are stored and multiplied in bfloat16; weights, statistics, sums and
+  // classifiers stay float32.
+  bool bfloat16 = false;
+  Computing(Engine e = Engine::fused, bool b = false) : engine(e), bfloat16(b) {}
+};
+// As a recipe names it. Throws Error where the processor has no bfloat16.
+Computing parse_computing(const std::string& engine, bool bfloat16);
 
 class Network {
  public:
   // Kaiming initialisation (fan out, arXiv:1502.01852) from a stream of `seed` and the node's name,
   // so that a node has the same first weights in every network that contains it; residual branches
   // start at 0 (arXiv:1706.02677, section 5.1).
-  Network(Graph graph, uint64_t seed, Engine engine = Engine::fused);
+  Network(Graph graph, uint64_t seed, Computing computing = {});
 
   // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns
   // the graph's output as [n, c, h, w]. `dropout` is applied before linear layers in
@@ -62,9 +72,11 @@ class Network {
                     double dropout) const;
   torch::Tensor run_fused(const Step& step, const std::vector<torch::Tensor>& values,
                           Statistics statistics) const;
+  NormTensors norm_tensors(int norm, int act, Statistics statistics) const;
 
   Graph graph_;
   std::vector<std::map<std::string, torch::Tensor>> tensors_;  // by node and parameter
+  bool bfloat16_;
   std::vector<Step> steps_;
   std::vector<bool> may_overwrite_;  // an activation's input
 };

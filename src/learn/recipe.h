@@ -15,6 +15,7 @@ struct Recipe {
   double warmup = 0.05;
   double label_smoothing = 0.1;
   std::string engine = "fused";
+  bool amp = false;
 };
 template <class Fields>
 void fields(Fields& f, Recipe& c) {
@@ -29,6 +30,7 @@ void fields(Fields& f, Recipe& c) {
     between(0, 0.9));
   f("engine", c.engine, "fused (our kernels) or libtorch (its own alone, for comparisons)",
     one_of({"fused", "libtorch"}));
+  f("amp", c.amp, "activations in bfloat16 (mixed precision): faster, on processors with AVX-512");
 }
 
 }  // namespace vpunas

@@ -4,26 +4,36 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <thread>
 
+#include "base/text.h"
 #include "learn/torch.h"
 
 namespace vpunas {
 
 void tune_allocator(char** argv) {
-  constexpr const char* variable = "GLIBC_TUNABLES";
-  constexpr const char* setting = "glibc.malloc.hugetlb=1";
-  const char* present = std::getenv(variable);
-  if (present == nullptr) {
-    setenv(variable, setting, 1);
+  struct Setting {
+    const char *variable, *value;
+  };
+  constexpr Setting settings[] = {{"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"},
+                                  {"OMP_WAIT_POLICY", "passive"}};
+  constexpr const char* done = "VPUNAS_TUNED";
+  if (std::getenv(done) == nullptr) {
+    setenv(done, "1", 1);
+    for (const auto& [variable, value] : settings) setenv(variable, value, 0);
     std::error_code unknown;
     const auto program = std::filesystem::read_symlink("/proc/self/exe", unknown);
-    execv(program.c_str(), argv);  // returns only on failure: then we run without huge pages
+    execv(program.c_str(), argv);  // returns only on failure: then we run without
   }
-  if (present == nullptr || std::strcmp(present, setting) == 0) unsetenv(variable);
+  unsetenv(done);
+  for (const auto& [variable, value] : settings) {
+    const char* present = std::getenv(variable);
+    if (present != nullptr && std::strcmp(present, value) == 0) unsetenv(variable);
+  }
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, 2147483647);
   mallopt(M_TOP_PAD, 64 << 20);
@@ -50,6 +60,26 @@ double processor_seconds() {
   const rusage used = usage();
   return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
          1e-6 * static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+void Effort::report(const Work& work, const std::string& stage, const std::string& what,
+                    int64_t images, double waited_seconds) const {
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
+  const double seconds = std::max(1e-9, elapsed.count());
+  const double cores = (processor_seconds() - start_core_seconds_) / seconds;
+  const int threads = torch::get_num_threads();
+  work.note(stage, cat(what, ": ", fixed(static_cast<double>(images) / seconds, 0), " images/s, ",
+                       fixed(cores, 1), " of ", threads, " cores, ",
+                       fixed(100 * waited_seconds / seconds, 1), " % waiting for data, ",
+                       fixed(static_cast<double>(peak_memory()) * 1e-9, 2), " GB at most"));
+  // A short stretch says little, and its first steps are spent on starting.
+  constexpr double least_seconds = 20, least_share = 0.65;
+  if (seconds > least_seconds && cores < least_share * threads) {
+    work.warn(stage, cat(what, ": only ", fixed(cores, 1), " of ", threads,
+                         " cores were at work; other programs run beside, or threads share a core "
+                         "(compare with OMP_NUM_THREADS=",
+                         std::max(1, threads / 2), ")"));
+  }
 }
 
 }  // namespace vpunas

@@ -1,15 +1,20 @@
-// Set-up of libtorch in this process.
+// libtorch in this process: its set-up, and what it uses of the machine.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
+
+#include "base/progress.h"
 
 namespace vpunas {
 
 // Call first in main(). Makes malloc keep freed memory and use huge pages, without which large
-// tensors are returned to the system and faulted in again at every step. glibc reads the huge-page
-// setting only at start-up, so the program starts itself once more with it set; the variable is
-// removed again so that child processes do not inherit it.
+// tensors are returned to the system and faulted in again at every step; and lets OpenMP's threads
+// sleep while they wait, because spinning ones hold up the others wherever a core is shared. The
+// libraries read these settings only at start-up, so the program starts itself once more with them
+// set, where the user has not set them; they are removed again so that child processes do not
+// inherit them.
 void tune_allocator(char** argv);
 
 // Threads of libtorch; 0: one a core.
@@ -20,5 +25,19 @@ std::string torch_version();
 // Peak resident memory of this process in bytes, and its processor time in seconds.
 int64_t peak_memory();
 double processor_seconds();
+
+// How a stretch of work uses the machine, from its construction on.
+class Effort {
+ public:
+  // One line for people: images a second, cores at work, share of the time spent waiting for data,
+  // greatest memory. And a warning where a good part of the cores did nothing for us: threads that
+  // share a core wait for each other, and everything is several times slower.
+  void report(const Work& work, const std::string& stage, const std::string& what, int64_t images,
+              double waited_seconds) const;
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double start_core_seconds_ = processor_seconds();
+};
 
 }  // namespace vpunas

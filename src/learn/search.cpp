@@ -90,7 +90,7 @@ class Search {
         checkpoint_(std::move(checkpoint)),
         work_(work),
         supernet_(problem.train_space, problem.preprocess, seed,
-                  parse_engine(config.recipe.engine)),
+                  parse_computing(config.recipe.engine, config.recipe.amp)),
         sgd_(config.recipe.momentum, config.recipe.weight_decay),
         preference_(zeros_like(problem.train_space)),
         adam_(config.arch_lr, zeros_like(problem.train_space)),

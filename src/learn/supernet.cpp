@@ -24,14 +24,40 @@ bool is_skip(const SearchSpace& space, size_t slot, int candidate) {
   return space.slots[slot].candidates[candidate].kind == BlockKind::skip;
 }
 
+// gates[0] * active + gates[1] * other, which is `active` itself for gates of 1 and 0; `other` gets
+// no gradient. Candidates of different widths cannot be added: then `other` is left out.
+class Gated : public torch::autograd::Function<Gated> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context,
+                               const torch::Tensor& active, const torch::Tensor& other,
+                               const torch::Tensor& gates) {
+    context->save_for_backward({active, other, gates});
+    const float* gate = gates.data_ptr<float>();
+    if (gate[0] == 1 && gate[1] == 0) return active.view_as(active);
+    return active.sizes() == other.sizes() ? gate[0] * active + gate[1] * other : gate[0] * active;
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& outputs) {
+    const auto saved = context->get_saved_variables();
+    const auto& g = outputs[0];
+    const auto product_with = [&](const torch::Tensor& path) {
+      return path.sizes() == g.sizes() ? (g * path).sum(torch::kFloat32)
+                                       : torch::zeros({}, torch::kFloat32);
+    };
+    const float gate = saved[2].data_ptr<float>()[0];
+    return {gate == 1 ? g : gate * g, torch::Tensor(),
+            torch::stack({product_with(saved[0]), product_with(saved[1])})};
+  }
+};
+
 std::string feature(size_t slot) { return cat("features.", slot + 1); }
 
 }  // namespace
 
 Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed,
-                   Engine engine)
+                   Computing computing)
     : space_(space),
-      stem_(lower_stem(space.stem, space.input, space.bn_eps, preprocess), seed, engine) {
+      stem_(lower_stem(space.stem, space.input, space.bn_eps, preprocess), seed, computing) {
   validate(space);
   std::set<Shape> shapes{stem_.graph().output_shape()};
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
@@ -48,7 +74,7 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
         });
         behind.insert(graph.output_shape());
         const uint64_t own_seed = seed * 1000003 + static_cast<uint64_t>(candidate) + 1;
-        blocks_.try_emplace({slot, candidate, shape}, graph, own_seed, engine);
+        blocks_.try_emplace({slot, candidate, shape}, graph, own_seed, computing);
       }
     }
     shapes = behind;
@@ -57,7 +83,7 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
     const Graph graph = part(shape, [&](Graph& g) {
       lower_head(space.head, feature(space.slots.size()), space.classes, 0, space.bn_eps, g);
     });
-    heads_.try_emplace(shape, graph, seed, engine);
+    heads_.try_emplace(shape, graph, seed, computing);
   }
 }
 
@@ -72,7 +98,10 @@ torch::Tensor Supernet::forward(const torch::Tensor& images, const Choice& choic
                                 Statistics statistics) const {
   auto x = stem_.forward(images, statistics);
   for (size_t slot = 0; slot < choice.size(); ++slot) x = run(slot, choice[slot], x, statistics);
-  return heads_.at(shape_of(x)).forward(x, statistics, space_.head.dropout).flatten(1);
+  return heads_.at(shape_of(x))
+      .forward(x, statistics, space_.head.dropout)
+      .flatten(1)
+      .to(torch::kFloat32);
 }
 
 torch::Tensor Supernet::forward(const torch::Tensor& images,
@@ -91,11 +120,9 @@ torch::Tensor Supernet::forward(const torch::Tensor& images,
       torch::NoGradGuard no_grad;
       other = run(slot, two.other, x, statistics);
     }
-    // Candidates of different widths cannot be added; then only the active one has a gradient.
-    x = active.sizes() == other.sizes() ? two.gates[0] * active + two.gates[1] * other
-                                        : two.gates[0] * active;
+    x = Gated::apply(active, other, two.gates);
   }
-  return heads_.at(shape_of(x)).forward(x, statistics).flatten(1);
+  return heads_.at(shape_of(x)).forward(x, statistics).flatten(1).to(torch::kFloat32);
 }
 
 template <class Visit>

@@ -22,7 +22,7 @@ struct TwoPaths {
 class Supernet {
  public:
   Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed,
-           Engine engine = Engine::fused);
+           Computing computing = {});
 
   // One network's logits.
   torch::Tensor forward(const torch::Tensor& images, const Choice& choice,

@@ -7,6 +7,7 @@
 #include "learn/evaluate.h"
 #include "learn/network.h"
 #include "learn/optimizer.h"
+#include "learn/runtime.h"
 
 namespace vpunas {
 namespace {
@@ -86,7 +87,7 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
                   const TrainConfig& config, uint64_t seed, int workers, const fs::path& checkpoint,
                   const Work& work) {
   const std::string key = work_key(graph, data, augmentation, config, seed);
-  Network fresh(graph, seed, parse_engine(config.recipe.engine));
+  Network fresh(graph, seed, parse_computing(config.recipe.engine, config.recipe.amp));
   Average start(fresh, config.ema_decay);
   Training training{std::move(fresh), Sgd(config.recipe.momentum, config.recipe.weight_decay),
                     std::move(start)};
@@ -116,6 +117,8 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
                 std::max(1, workers));
   CheckpointClock clock;
   Stopwatch watch(training.earlier_seconds);
+  const Effort effort;
+  const int64_t first_step = training.step;
   work.report({.kind = Event::Kind::begin,
                .stage = "train",
                .what = "train " + graph.name,
@@ -131,7 +134,9 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
         cosine_rate(config.recipe.lr, config.recipe.warmup,
                     static_cast<double>(training.step + 1) / static_cast<double>(total));
     const auto outputs =
-        training.network.forward(to_tensor(batch, data.train.shape), Statistics::train).flatten(1);
+        training.network.forward(to_tensor(batch, data.train.shape), Statistics::train)
+            .flatten(1)
+            .to(torch::kFloat32);
     const auto loss = F::cross_entropy(
         outputs, labels_tensor(batch),
         F::CrossEntropyFuncOptions().label_smoothing(config.recipe.label_smoothing));
@@ -170,6 +175,8 @@ TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& a
                  .metrics = {{"loss", loss_value}}});
   }
   work.report({.kind = Event::Kind::end, .stage = "train", .what = "train " + graph.name});
+  effort.report(work, "train", graph.name, (training.step - first_step) * config.recipe.batch_size,
+                loader.waited_seconds());
   return {averaged(), training.curve, training.step * config.recipe.batch_size, watch.seconds()};
 }
 

@@ -33,19 +33,20 @@ struct Outcome {
   std::map<std::string, torch::Tensor> statistics;
 };
 
-Outcome step(const Graph& graph, const Weights& weights, const torch::Tensor& pixels, Engine engine,
-             Statistics statistics) {
-  Network network(graph, 1, engine);
+Outcome step(const Graph& graph, const Weights& weights, const torch::Tensor& pixels,
+             Computing computing, Statistics statistics) {
+  Network network(graph, 1, computing);
   network.load(weights);
   const auto images = pixels.clone().set_requires_grad(true);
   Outcome outcome;
   outcome.output = network.forward(images, statistics);
-  outcome.output.square().mean().backward();
+  outcome.output.to(torch::kFloat32).square().mean().backward();
   std::vector<torch::Tensor> gradients = {images.grad().flatten() * 255};
   for (const auto& parameter : network.parameters()) {
     EXPECT_TRUE(parameter.value.grad().defined()) << parameter.name;
     if (parameter.value.grad().defined()) gradients.push_back(parameter.value.grad().flatten());
   }
+  for (auto& gradient : gradients) gradient = gradient.to(torch::kFloat32);
   outcome.gradients = torch::cat(gradients);
   for (const auto& [name, value] : network.tensors())
     if (name.find("running") != std::string::npos) outcome.statistics[name] = value;
@@ -83,32 +84,84 @@ TEST(Fused, StepOfMobileNetV2EqualsLibtorchs) {
   }
 }
 
-TEST(Fused, SegmentsEqualLibtorchsClosely) {
+// norm act, depthwise norm act, 1x1 norm, all one step; with a residual where `added`.
+Graph segment(Act act, int kernel, int stride, bool added) {
+  Graph graph{.name = "segment", .preprocess = {}, .nodes = {}};
+  int at = graph.add("image", Input{{20, 9, 7}}, {});
+  const auto add = [&](const char* name, Layer layer) {
+    at = graph.add(name, std::move(layer), {at});
+  };
+  const auto norm_and_act = [&](const char* norm, const char* name) {
+    add(norm, BatchNorm{.eps = 1e-3});
+    if (act != Act::none) add(name, Activation{.act = act});
+  };
+  norm_and_act("before", "act");
+  add("depthwise", Conv{.out_channels = 20,
+                        .kh = kernel,
+                        .kw = kernel,
+                        .sh = stride,
+                        .sw = stride,
+                        .padding = Padding::all(kernel / 2),
+                        .groups = 20});
+  norm_and_act("middle", "act2");
+  add("pointwise", Conv{.out_channels = 20});
+  add("after", BatchNorm{});
+  if (added) graph.add("sum", vpunas::Add{}, {at, 0});
+  return graph;
+}
+
+template <class Use>
+void for_each_segment(const Use& use) {
   for (const Act act : {Act::none, Act::relu, Act::relu6}) {
     for (const int kernel : {3, 5, 7}) {
       for (const int stride : {1, 2}) {
-        Graph graph{.name = "segment", .preprocess = {}, .nodes = {}};
-        int at = graph.add("image", Input{{20, 9, 7}}, {});
-        const auto add = [&](const char* name, Layer layer) {
-          at = graph.add(name, std::move(layer), {at});
-        };
-        const auto norm_and_act = [&](const char* norm, const char* name) {
-          add(norm, BatchNorm{.eps = 1e-3});
-          if (act != Act::none) add(name, Activation{.act = act});
-        };
-        norm_and_act("before", "act");
-        add("conv", Conv{.out_channels = 20,
-                         .kh = kernel,
-                         .kw = kernel,
-                         .sh = stride,
-                         .sw = stride,
-                         .padding = Padding::all(kernel / 2),
-                         .groups = 20});
-        norm_and_act("after", "act2");
-        ASSERT_EQ(plan_steps(graph, true).size(), 1U);
-        SCOPED_TRACE(testing::Message() << act_name(act) << " " << kernel << " " << stride);
-        expect_same_step(graph, random_images(graph.input_shape(), 3), 1e-4);
+        for (const bool added : {false, true}) {
+          if (added && stride == 2) continue;
+          SCOPED_TRACE(testing::Message()
+                       << act_name(act) << " " << kernel << " " << stride << " " << added);
+          const Graph graph = segment(act, kernel, stride, added);
+          ASSERT_EQ(plan_steps(graph, true).size(), 1U);
+          use(graph);
+        }
       }
+    }
+  }
+}
+
+TEST(Fused, SegmentsEqualLibtorchsClosely) {
+  for_each_segment([](const Graph& graph) {
+    expect_same_step(graph, random_images(graph.input_shape(), 3), 1e-4);
+  });
+}
+
+// Gradients that go through clamps differ by whole elements where rounding crosses a bound.
+TEST(Fused, SegmentsInBfloat16AreCloseToFloat32) {
+  if (!can_use_bfloat16()) GTEST_SKIP() << "no products of bfloat16 on this processor";
+  for_each_segment([](const Graph& graph) {
+    const Weights weights = random_weights(graph, 3);
+    const auto images = random_images(graph.input_shape(), 3);
+    const Outcome expected = step(graph, weights, images, Engine::libtorch, Statistics::train);
+    const auto halves = images.to(torch::kBFloat16);
+    const Outcome actual =
+        step(graph, weights, halves, Computing(Engine::fused, true), Statistics::train);
+    EXPECT_EQ(actual.output.scalar_type(), torch::kBFloat16);
+    EXPECT_LT(relative_difference(expected.output, actual.output), 0.01);
+    EXPECT_LT(relative_difference(expected.gradients, actual.gradients), 0.05);
+  });
+}
+
+TEST(Fused, NetworksInBfloat16HaveGradientsOfTheirWeights) {
+  if (!can_use_bfloat16()) GTEST_SKIP() << "no products of bfloat16 on this processor";
+  for (const auto& [name, graph] : cases::graph_cases()) {
+    SCOPED_TRACE(name);
+    Network network(graph, 1, Computing(Engine::fused, true));
+    const auto images = random_images(graph.input_shape(), 4).set_requires_grad(true);
+    const auto output = network.forward(images, Statistics::train);
+    output.to(torch::kFloat32).square().mean().backward();
+    for (const auto& parameter : network.parameters()) {
+      ASSERT_TRUE(parameter.value.grad().defined()) << parameter.name;
+      EXPECT_EQ(parameter.value.grad().scalar_type(), torch::kFloat32) << parameter.name;
+      EXPECT_TRUE(parameter.value.grad().isfinite().all().item<bool>()) << parameter.name;
     }
   }
 }
@@ -144,9 +197,8 @@ TEST(Fused, GatesOfASupernetEqualLibtorchs) {
   EXPECT_LT(relative_difference(gradients[0], gradients[1]), of_networks);
 }
 
-// A MobileNetV2 block is three steps: the expansion, all around the depthwise convolution, and the
-// projection with its batch norm and addition; the stem's convolution, the head and the classifier
-// stand around it.
+// A MobileNetV2 block is one step, its addition included. The stem's convolution is dense; what
+// stands behind it and the head's convolution are chains, too.
 TEST(Plan, FusesAMobileNetBlock) {
   const Architecture network{.name = "one",
                              .input = {3, 16, 16},
@@ -166,9 +218,9 @@ TEST(Plan, FusesAMobileNetBlock) {
   EXPECT_EQ(nodes, graph.nodes.size());
   const std::vector<std::vector<std::string>> expected = {
       {"BatchNorm", "Activation"},
-      {"BatchNorm", "Activation", "Conv", "BatchNorm", "Activation"},
-      {"BatchNorm", "Add"},
-      {"BatchNorm", "Activation"}};
+      {"Conv", "BatchNorm", "Activation", "Conv", "BatchNorm", "Activation", "Conv", "BatchNorm",
+       "Add"},
+      {"Conv", "BatchNorm", "Activation"}};
   EXPECT_EQ(fused, expected);
   for (const Step& step : plan_steps(graph, false)) EXPECT_FALSE(step.is_fused());
 }
