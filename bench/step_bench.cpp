@@ -101,7 +101,7 @@ std::function<void()> arch_step(int size, int batch, Computing computing) {
     uniform.emplace_back(slot.candidates.size(), 1.0 / static_cast<double>(slot.candidates.size()));
   return [=, step = uint64_t{0}]() mutable {
     Random random({1, step++});
-    const PathSample sample = sample_gates(uniform, random);
+    const PathSample sample = sample_gates(space, uniform, random);
     loss(supernet->forward(images.pixels, sample.paths), images).backward();
   };
 }

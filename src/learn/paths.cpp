@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
+
+#include "base/error.h"
 
 namespace vpunas {
 namespace {
@@ -27,18 +30,57 @@ torch::Tensor straight_through(const torch::Tensor& soft) {
   return torch::tensor({1.0F, 0.0F}) + soft - soft.detach();
 }
 
-torch::Tensor log_probability(const std::vector<double>& probability) {
-  std::vector<float> logits;
-  for (const double p : probability)
-    logits.push_back(static_cast<float>(std::log(std::max(p, 1e-30))));
-  return torch::tensor(logits).set_requires_grad(true);
+// What a slot draws: the active candidate, the other one (-1: none), and noise on their logits.
+struct Draw {
+  int active = 0, other = -1;
+  float active_noise = 0, other_noise = 0;
+};
+
+// The draws with those of blocks before those of skips, as canonical() orders choices.
+std::vector<Draw> canonical_draws(const SearchSpace& space, std::vector<Draw> draws) {
+  const auto& slots = space.slots;
+  for (size_t begin = 0, end = 0; begin < slots.size(); begin = end) {
+    for (end = begin + 1; end < slots.size() && slots[end] == slots[begin];) ++end;
+    const auto& candidates = slots[begin].candidates;
+    std::stable_partition(draws.begin() + static_cast<ptrdiff_t>(begin),
+                          draws.begin() + static_cast<ptrdiff_t>(end), [&](const Draw& d) {
+                            return candidates[static_cast<size_t>(d.active)].kind !=
+                                   BlockKind::skip;
+                          });
+  }
+  return draws;
 }
 
-torch::Tensor pick_two(const torch::Tensor& values, int first, int second) {
-  return torch::stack({values[first], values[second]});
+PathSample gated(const SearchSpace& space, const PerCandidate& probability, std::vector<Draw> draws,
+                 double temperature) {
+  draws = canonical_draws(space, std::move(draws));
+  PathSample sample;
+  for (size_t slot = 0; slot < draws.size(); ++slot) {
+    std::vector<float> log_p;
+    for (const double p : probability[slot])
+      log_p.push_back(static_cast<float>(std::log(std::max(p, 1e-30))));
+    auto logits = torch::tensor(log_p).set_requires_grad(true);
+    const Draw& draw = draws[slot];
+    TwoPaths two{.active = draw.active, .other = draw.active, .gates = {}};
+    if (draw.other >= 0) {
+      const auto pair = torch::stack(
+          {logits[draw.active] + draw.active_noise, logits[draw.other] + draw.other_noise});
+      two.other = draw.other;
+      two.gates = straight_through(torch::softmax(pair / temperature, 0));
+    }
+    sample.logits.push_back(std::move(logits));
+    sample.paths.push_back(std::move(two));
+  }
+  return sample;
 }
 
 }  // namespace
+
+PerCandidate zeros_like(const SearchSpace& space) {
+  PerCandidate values;
+  for (const Slot& slot : space.slots) values.emplace_back(slot.candidates.size(), 0.0);
+  return values;
+}
 
 Choice fair_choice(const SearchSpace& space, uint64_t seed, int64_t step) {
   Choice choice;
@@ -53,49 +95,81 @@ Choice fair_choice(const SearchSpace& space, uint64_t seed, int64_t step) {
   return canonical(space, choice);
 }
 
-PathSample sample_gates(const PerCandidate& probability, Random& random) {
-  PathSample sample;
-  for (const auto& p : probability) {
-    auto logits = log_probability(p);
-    int first = draw(p, random);
-    auto rest = p;
-    rest[static_cast<size_t>(first)] = 0;
-    int second = draw(rest, random);
-    TwoPaths two{.active = first, .other = first, .gates = {}};
-    if (second >= 0) {
-      const double share = p[static_cast<size_t>(first)] /
-                           (p[static_cast<size_t>(first)] + p[static_cast<size_t>(second)]);
-      if (random.uniform() >= share) std::swap(first, second);
-      two = {.active = first,
-             .other = second,
-             .gates = straight_through(torch::softmax(pick_two(logits, first, second), 0))};
-    }
-    sample.logits.push_back(std::move(logits));
-    sample.paths.push_back(std::move(two));
+std::optional<std::vector<double>> table_ms(const SearchSpace& space,
+                                            const std::vector<Constraint>& constraints,
+                                            const Choice& choice) {
+  const Architecture architecture = choose(space, choice, "");
+  std::vector<double> ms;
+  try {
+    for (const Constraint& constraint : constraints)
+      ms.push_back(constraint.table.predict(architecture).ms);
+  } catch (const Error&) {
+    return std::nullopt;
   }
-  return sample;
+  return ms;
 }
 
-PathSample sample_gumbel(const PerCandidate& probability, double temperature, Random& random) {
-  PathSample sample;
-  for (const auto& p : probability) {
-    auto logits = log_probability(p);
-    std::vector<float> noise;
-    for (size_t i = 0; i < p.size(); ++i)
-      noise.push_back(static_cast<float>(-std::log(-std::log(1 - random.uniform()))));
-    const auto perturbed = logits + torch::tensor(noise);
-    TwoPaths two;
-    if (p.size() > 1) {
-      const auto best = std::get<1>(perturbed.topk(2));
-      two.active = best[0].item<int>();
-      two.other = best[1].item<int>();
-      two.gates = straight_through(
-          torch::softmax(pick_two(perturbed, two.active, two.other) / temperature, 0));
-    }
-    sample.logits.push_back(std::move(logits));
-    sample.paths.push_back(std::move(two));
+std::vector<Choice> draw_networks(const SearchSpace& space,
+                                  const std::vector<Constraint>& constraints, double low,
+                                  double high, int n, uint64_t seed) {
+  const PerCandidate probability = price_choice(space, constraints, zeros_like(space)).probability;
+  std::vector<Choice> networks;
+  std::set<Choice> seen;
+  for (uint64_t attempt = 0; attempt < 1000 * static_cast<uint64_t>(n); ++attempt) {
+    Random random({seed, 0xD7A3, attempt});
+    Choice choice;
+    for (const auto& p : probability) choice.push_back(draw(p, random));
+    choice = canonical(space, choice);
+    if (!seen.insert(choice).second) continue;
+    const auto ms = table_ms(space, constraints, choice);
+    if (!ms) continue;
+    double share = 0;
+    for (size_t d = 0; d < constraints.size(); ++d)
+      share = std::max(share, (*ms)[d] / constraints[d].budget_ms);
+    if (share < low || share > high) continue;
+    networks.push_back(std::move(choice));
+    if (static_cast<int>(networks.size()) == n) break;
   }
-  return sample;
+  return networks;
+}
+
+PathSample sample_gates(const SearchSpace& space, const PerCandidate& probability, Random& random) {
+  std::vector<Draw> draws;
+  for (const auto& p : probability) {
+    Draw drawn{.active = draw(p, random)};
+    auto rest = p;
+    rest[static_cast<size_t>(drawn.active)] = 0;
+    drawn.other = draw(rest, random);
+    if (drawn.other >= 0) {
+      const double first = p[static_cast<size_t>(drawn.active)];
+      const double second = p[static_cast<size_t>(drawn.other)];
+      if (random.uniform() * (first + second) >= first) std::swap(drawn.active, drawn.other);
+    }
+    draws.push_back(drawn);
+  }
+  return gated(space, probability, std::move(draws), 1);
+}
+
+PathSample sample_gumbel(const SearchSpace& space, const PerCandidate& probability,
+                         double temperature, Random& random) {
+  std::vector<Draw> draws;
+  for (const auto& p : probability) {
+    std::vector<std::pair<double, int>> perturbed;  // -(log p + noise), candidate
+    std::vector<float> noise;
+    for (size_t j = 0; j < p.size(); ++j) {
+      noise.push_back(static_cast<float>(-std::log(-std::log(1 - random.uniform()))));
+      perturbed.emplace_back(-std::log(std::max(p[j], 1e-30)) - noise.back(), static_cast<int>(j));
+    }
+    std::sort(perturbed.begin(), perturbed.end());
+    Draw drawn{.active = perturbed[0].second};
+    drawn.active_noise = noise[static_cast<size_t>(drawn.active)];
+    if (perturbed.size() > 1) {
+      drawn.other = perturbed[1].second;
+      drawn.other_noise = noise[static_cast<size_t>(drawn.other)];
+    }
+    draws.push_back(drawn);
+  }
+  return gated(space, probability, std::move(draws), temperature);
 }
 
 }  // namespace vpunas

@@ -50,6 +50,14 @@ class Gated : public torch::autograd::Function<Gated> {
   }
 };
 
+// Undoes the zero start of a residual branch: a block that starts as a skip, and is trained in a
+// part of the steps only, is still worth little more than a skip when the choice is made.
+void start_residual_branches(const Network& network) {
+  for (auto& [name, value] : network.tensors()) {
+    if (value.dim() == 1 && name.ends_with(".weight") && !value.any().item<bool>()) value.fill_(1);
+  }
+}
+
 std::string feature(size_t slot) { return cat("features.", slot + 1); }
 
 }  // namespace
@@ -74,7 +82,9 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
         });
         behind.insert(graph.output_shape());
         const uint64_t own_seed = seed * 1000003 + static_cast<uint64_t>(candidate) + 1;
-        blocks_.try_emplace({slot, candidate, shape}, graph, own_seed, computing);
+        const auto block =
+            blocks_.try_emplace({slot, candidate, shape}, graph, own_seed, computing);
+        start_residual_branches(block.first->second);
       }
     }
     shapes = behind;
@@ -87,30 +97,38 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
   }
 }
 
-torch::Tensor Supernet::run(size_t slot, int candidate, const torch::Tensor& x,
-                            Statistics statistics) const {
+torch::Tensor Supernet::stem(const torch::Tensor& images, Statistics statistics) const {
+  return stem_.forward(images, statistics);
+}
+
+torch::Tensor Supernet::slot(size_t slot, int candidate, const torch::Tensor& x,
+                             Statistics statistics) const {
   return is_skip(space_, slot, candidate)
              ? x
              : blocks_.at({slot, candidate, shape_of(x)}).forward(x, statistics);
 }
 
-torch::Tensor Supernet::forward(const torch::Tensor& images, const Choice& choice,
-                                Statistics statistics) const {
-  auto x = stem_.forward(images, statistics);
-  for (size_t slot = 0; slot < choice.size(); ++slot) x = run(slot, choice[slot], x, statistics);
+torch::Tensor Supernet::head(const torch::Tensor& x, Statistics statistics) const {
   return heads_.at(shape_of(x))
       .forward(x, statistics, space_.head.dropout)
       .flatten(1)
       .to(torch::kFloat32);
 }
 
+torch::Tensor Supernet::forward(const torch::Tensor& images, const Choice& choice,
+                                Statistics statistics) const {
+  auto x = stem(images, statistics);
+  for (size_t i = 0; i < choice.size(); ++i) x = slot(i, choice[i], x, statistics);
+  return head(x, statistics);
+}
+
 torch::Tensor Supernet::forward(const torch::Tensor& images,
                                 const std::vector<TwoPaths>& paths) const {
   constexpr auto statistics = Statistics::batch;
-  auto x = stem_.forward(images, statistics);
-  for (size_t slot = 0; slot < paths.size(); ++slot) {
-    const TwoPaths& two = paths[slot];
-    const auto active = run(slot, two.active, x, statistics);
+  auto x = stem(images, statistics);
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const TwoPaths& two = paths[i];
+    const auto active = slot(i, two.active, x, statistics);
     if (two.other == two.active) {
       x = active;
       continue;
@@ -118,11 +136,11 @@ torch::Tensor Supernet::forward(const torch::Tensor& images,
     torch::Tensor other;
     {
       torch::NoGradGuard no_grad;
-      other = run(slot, two.other, x, statistics);
+      other = slot(i, two.other, x, statistics);
     }
     x = Gated::apply(active, other, two.gates);
   }
-  return heads_.at(shape_of(x)).forward(x, statistics).flatten(1).to(torch::kFloat32);
+  return head(x, statistics);
 }
 
 template <class Visit>

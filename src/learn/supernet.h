@@ -28,6 +28,12 @@ class Supernet {
   torch::Tensor forward(const torch::Tensor& images, const Choice& choice,
                         Statistics statistics) const;
 
+  // The same in parts, for paths that share their beginning: stem, a slot after the other, head.
+  torch::Tensor stem(const torch::Tensor& images, Statistics statistics) const;
+  torch::Tensor slot(size_t slot, int candidate, const torch::Tensor& x,
+                     Statistics statistics) const;
+  torch::Tensor head(const torch::Tensor& x, Statistics statistics) const;
+
   // Logits where every slot's output is gates[0] * active(x) + gates[1] * other(x): the value of
   // the active path, and for each gate the gradient <dL/dy, candidate(x)> of binarised paths
   // (ProxylessNAS, section 3.2 and equation 4). `other` runs outside of autograd, because its own
@@ -48,8 +54,6 @@ class Supernet {
 
  private:
   using Key = std::tuple<size_t, int, Shape>;  // slot, candidate, input shape
-  torch::Tensor run(size_t slot, int candidate, const torch::Tensor& x,
-                    Statistics statistics) const;
   template <class Visit>
   void visit(const Choice& choice, Visit&& visit) const;  // every part that a choice uses, in order
 

@@ -24,7 +24,7 @@ void fields(Fields& f, RunConfig& c) {
   f("name", c.name, "of the run; its folder is runs/NAME");
   f("seed", c.seed, "of everything random", between(0, 9e15));
   f("workers", c.workers, "threads (0: one a core)", between(0, 1024));
-  f("baselines", c.baselines, "networks trained by the same recipe and compared");
+  f("baselines", c.baselines, "networks trained by the same recipe and compared; also front_1, ... of the front");
 }
 
 struct SpaceConfig {
@@ -53,7 +53,8 @@ void fields(Fields& f, LatencyConfig& c) {
   f("mode", c.mode, "throughput (MYRIADX: one of two streams) or latency (one request at a time)",
     one_of({"throughput", "latency"}));
   f("budget", c.budget,
-    "12.5ms (50MMACs on MACS), or a share of a network's cost: 0.87x:mobilenet_v2");
+    "12.5ms (50MMACs on MACS), or a share of a network's cost: 0.87x:mobilenet_v2; one a device: "
+    "MYRIADX=12.5ms, CPU=3ms; a ladder: 12.5ms; 10ms");
 }
 
 struct ExportConfig {

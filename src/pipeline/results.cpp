@@ -1,44 +1,70 @@
 #include "pipeline/results.h"
 
+#include "base/error.h"
+
 namespace vpunas {
+
+std::string front_name(size_t index) { return cat("front_", index + 1); }
 
 Json to_json(const Latency& latency) {
   return {{"ms", latency.ms}, {"low_ms", latency.low_ms}, {"high_ms", latency.high_ms}};
 }
 
+namespace {
+
+Json to_json(const CandidateNetwork& c) {
+  Json json = {{"choice", c.scored.choice},
+               {"preference", c.scored.preference},
+               {"table_ms", c.scored.ms.front()},
+               {"loss", c.loss},
+               {"accuracy", c.accuracy}};
+  if (!c.latency.empty()) json.update(to_json(c.latency.front()));
+  for (size_t d = 1; d < c.latency.size(); ++d) json["others"].push_back(to_json(c.latency[d]));
+  return json;
+}
+
+}  // namespace
+
 Json to_json(const SearchResult& result) {
-  Json candidates = Json::array(), history = Json::array();
-  for (const CandidateNetwork& c : result.candidates) {
-    Json candidate = {{"choice", c.scored.choice},
-                      {"preference", c.scored.preference},
-                      {"table_ms", c.scored.ms.front()},
-                      {"loss", c.loss},
-                      {"accuracy", c.accuracy}};
-    if (c.latency) candidate.update(to_json(*c.latency));
-    candidates.push_back(std::move(candidate));
+  Json candidates = Json::array(), front = Json::array(), history = Json::array();
+  for (const CandidateNetwork& c : result.candidates) candidates.push_back(to_json(c));
+  for (size_t i = 0; i < result.front.size(); ++i) {
+    const FrontPoint& point = result.front[i];
+    Json json = {{"architecture", front_name(i)}, {"budget_ms", point.budgets.front()}};
+    json.update(to_json(point.network));
+    json["dominated"] = point.dominated;
+    front.push_back(std::move(json));
   }
   for (const SearchStep& s : result.history) {
     history.push_back({{"step", s.step},
                        {"entropy", s.entropy},
-                       {"expected_ms", s.expected_ms},
-                       {"mu", s.mu},
+                       {"expected_ms", s.expected_ms.front()},
+                       {"mu", s.mu.front()},
                        {"loss", s.loss},
                        {"probability", s.probability}});
   }
+  const Cost cost = result.cost.total();
   return {{"choice", result.choice},
-          {"predicted_table_ms", result.table_ms},
-          {"predicted", to_json(result.predicted)},
-          {"images_seen", result.images_seen},
-          {"seconds", result.seconds},
-          {"core_seconds", result.core_seconds},
+          {"predicted_table_ms", result.table_ms.front()},
+          {"predicted", to_json(result.predicted.front())},
+          {"images_seen", cost.images},
+          {"seconds", cost.seconds},
+          {"core_seconds", cost.core_seconds},
+          {"cost",
+           {{"weights", to_json(result.cost.weights)},
+            {"choosing", to_json(result.cost.choosing)},
+            {"ranking", to_json(result.cost.ranking)}}},
           {"preference", result.preference},
           {"probability", result.probability},
-          {"mu", result.mu},
-          {"expected_ms", result.expected_ms},
+          {"mu", result.mu.front()},
+          {"expected_ms", result.expected_ms.front()},
           {"entropy", result.entropy},
           {"skip_share", result.skip_share},
+          {"agreement", result.agreement},
+          {"front_agreement", result.front_agreement},
           {"warnings", result.warnings},
           {"candidates", std::move(candidates)},
+          {"front", std::move(front)},
           {"history", std::move(history)}};
 }
 

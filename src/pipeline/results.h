@@ -9,6 +9,9 @@
 
 namespace vpunas {
 
+// The name of the front's architecture `index`, counted from 0.
+std::string front_name(size_t index);
+
 Json to_json(const Latency& latency);
 Json to_json(const SearchResult& result);
 Json to_json(const std::vector<CurvePoint>& curve);

@@ -173,9 +173,10 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
 
 Architecture network_of(const fs::path& run_folder, const std::string& name,
                         const SearchSpace& space) {
-  if (name != "found")
+  const bool of_front = name.starts_with("front_");
+  if (name != "found" && !of_front)
     return with_input(find_network(name, data_folder()), space.input, space.classes);
-  const fs::path path = run_folder / "architectures" / "found.json";
+  const fs::path path = run_folder / (of_front ? "front" : "architectures") / (name + ".json");
   if (!fs::exists(path))
     fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
   return with_input(read_architecture(path), space.input, space.classes);

@@ -21,7 +21,11 @@ namespace {
 // One sitting at a run: what its stages share, made when first needed.
 class Sitting {
  public:
-  Sitting(Run& run, const Work& work) : run_(run), config_(run.config()), work_(work) {
+  Sitting(Run& run, const Work& work)
+      : run_(run),
+        config_(run.config()),
+        work_(work),
+        ladder_(parse_budgets(config_.latency.budget, config_.latency.device)) {
     set_threads(config_.run.workers);
   }
 
@@ -96,10 +100,9 @@ class Sitting {
                  spaces().preprocess);
   }
 
-  Latency price(const LatencyFn& latency, const Architecture& architecture) {
-    const auto priced = latency(deployed(architecture));
-    if (!priced)
-      fail("network ", architecture.name, ": ", config_.latency.device, " cannot run it");
+  Latency price(const Pricing& device, const Architecture& architecture) {
+    const auto priced = device.price(deployed(architecture));
+    if (!priced) fail("network ", architecture.name, ": ", device.device, " cannot run it");
     return *priced;
   }
 
@@ -107,6 +110,9 @@ class Sitting {
     if (!device_) device_ = std::make_unique<DeviceClient>(default_runner());
     return *device_;
   }
+
+  fs::path table_file(const std::string& device) const;
+  SearchProblem problem();
 
   void profile();
   void search_network();
@@ -120,68 +126,105 @@ class Sitting {
   Run& run_;
   const Config& config_;
   const Work& work_;
+  std::vector<std::vector<Budget>> ladder_;  // by rung and device
   int channels_ = 0;
   std::map<int, std::unique_ptr<Dataset>> datasets_;
   std::unique_ptr<Spaces> spaces_;
   std::unique_ptr<DeviceClient> device_;
 };
 
+// The table of the first device that budgets name is latency.json, those of others have its name.
+fs::path Sitting::table_file(const std::string& device) const {
+  const std::string first = ladder_.front().front().device;
+  return file(device == first ? "latency.json" : "latency_" + device + ".json");
+}
+
 void Sitting::profile() {
-  const Pricing device = pricing(config_.latency.device, mode());
-  const LatencyTable table = price_space(spaces().deploy, spaces().preprocess, device, work_);
-  const LatencyRange range = latency_range(spaces().deploy, table);
-  work_.note("profile",
-             cat("space ", spaces().deploy.name, ": ", count_networks(spaces().deploy),
-                 " networks, ", fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ",
-                 unit_of(device.device), " on ", device.device, " (", mode_name(device.mode),
-                 ", input ", spaces().deploy.input, ")"));
-  write_table(file("latency.json"), table);
+  const SearchSpace& space = spaces().deploy;
+  for (const Budget& budget : ladder_.front()) {
+    const Pricing device = pricing(budget.device, mode());
+    const LatencyTable table = price_space(space, spaces().preprocess, device, work_);
+    const LatencyRange range = latency_range(space, table);
+    work_.note("profile", cat("space ", space.name, ": ", count_networks(space), " networks, ",
+                              fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ",
+                              unit_of(device.device), " on ", device.device, " (",
+                              mode_name(device.mode), ", input ", space.input, ")"));
+    write_table(table_file(device.device), table);
+  }
+}
+
+// Budgets in the devices' units.
+SearchProblem Sitting::problem() {
+  SearchProblem problem{.train_space = spaces().train,
+                        .deploy_space = spaces().deploy,
+                        .preprocess = spaces().preprocess};
+  problem.ladder.resize(ladder_.size());
+  for (size_t d = 0; d < ladder_.front().size(); ++d) {
+    const Pricing device = pricing(ladder_.front()[d].device, mode());
+    problem.devices.push_back(
+        {.table = read_table(table_file(device.device), spaces().deploy),
+         .price = [this, device](const Architecture& a) { return device.price(deployed(a)); }});
+    for (size_t rung = 0; rung < problem.ladder.size(); ++rung) {
+      const Budget& budget = ladder_[rung][d];
+      problem.ladder[rung].push_back(
+          budget.reference.empty() ? budget.value
+                                   : budget.value * price(device, network(budget.reference)).ms);
+    }
+  }
+  return problem;
 }
 
 void Sitting::search_network() {
-  const Pricing device = pricing(config_.latency.device, mode());
-  const Budget budget = parse_budget(config_.latency.budget, device.device);
-  const char* unit = unit_of(device.device);
-  double reference_ms = 0;
-  if (!budget.reference.empty()) reference_ms = price(device.price, network(budget.reference)).ms;
-  SearchProblem problem{
-      .train_space = spaces().train,
-      .deploy_space = spaces().deploy,
-      .preprocess = spaces().preprocess,
-      .table = read_table(file("latency.json"), spaces().deploy),
-      .budget_ms = budget.reference.empty() ? budget.value : budget.value * reference_ms,
-      .price = [&](const Architecture& a) { return device.price(deployed(a)); }};
-  const LatencyRange range = latency_range(problem.deploy_space, problem.table);
-  work_.note("search",
-             cat("budget ", fixed(problem.budget_ms, 3), " ", unit, " (", to_string(budget),
-                 ") on ", device.device, "; the space reaches from ", fixed(range.least.ms, 3),
-                 " to ", fixed(range.greatest.ms, 3), " ", unit));
+  const SearchProblem asked = problem();
+  const Budgets& budgets = asked.ladder.front();
+  const auto bounds = constraints(asked, budgets);
+  const Feasibility feasible = check_feasible(asked.deploy_space, bounds);
+  work_.note("search", to_string(feasible, bounds));
   const SearchResult found =
-      search(problem, train_data(), augmentation(), config_.search, seed(), config_.run.workers,
-             file("search/checkpoint.safetensors"), recorded(file("search/history.jsonl")));
+      search(asked, train_data(), augmentation(), config_.search, seed(), config_.run.workers,
+             file("search"), recorded(file("search/history.jsonl")));
   for (const std::string& warning : found.warnings) work_.warn("search", warning);
-  Json json = {{"algorithm", config_.search.algorithm},
-               {"space", problem.deploy_space.name},
-               {"space_hash", problem.table.space_hash},
+  const LatencyTable& table = asked.devices.front().table;
+  const Budget& budget = ladder_.front().front();
+  Json json = {{"algorithm", config_.search.choosing.algorithm},
+               {"space", asked.deploy_space.name},
+               {"space_hash", table.space_hash},
                {"seed", config_.run.seed},
-               {"device", device.device},
-               {"mode", mode_name(device.mode)},
-               {"budget_ms", problem.budget_ms},
+               {"device", table.provenance.device},
+               {"mode", mode_name(table.provenance.mode)},
+               {"budget_ms", budgets.front()},
                {"budget", config_.latency.budget},
-               {"reference_ms", reference_ms},
-               {"least_ms", range.least.ms},
-               {"greatest_ms", range.greatest.ms},
-               {"fits_high", found.predicted.high_ms <= problem.budget_ms}};
+               {"reference_ms", budget.reference.empty() ? 0 : budgets.front() / budget.value},
+               {"least_ms", feasible.ranges.front().least.ms},
+               {"median_ms", feasible.ranges.front().median_ms},
+               {"greatest_ms", feasible.ranges.front().greatest.ms},
+               {"networks", feasible.networks},
+               {"networks_that_fit", feasible.fitting},
+               {"fits_high", found.predicted.front().high_ms <= budgets.front()}};
   json.update(to_json(found));
+  for (size_t d = 0; d < budgets.size(); ++d) {
+    const Latency& whole = found.predicted[d];
+    const std::string& device = asked.devices[d].table.provenance.device;
+    json["budgets"].push_back({{"device", device},
+                               {"budget_ms", budgets[d]},
+                               {"table_ms", found.table_ms[d]},
+                               {"predicted", to_json(whole)},
+                               {"fits_high", whole.high_ms <= budgets[d]}});
+    work_.note("search",
+               cat("found a network of ", fixed(whole.ms, 3), " ", unit_of(device), " on ", device,
+                   ", ", fixed(100 * whole.ms / budgets[d], 1), " % of the budget"));
+  }
   write_json(file("search.json"), "vpunas.search/1", json);
   write_architecture(file("architectures/found.json"),
-                     choose(problem.deploy_space, found.choice, "found"));
+                     choose(asked.deploy_space, found.choice, "found"));
+  for (size_t i = 0; i < found.front.size(); ++i) {
+    write_architecture(
+        file("front/" + front_name(i) + ".json"),
+        choose(asked.deploy_space, found.front[i].network.scored.choice, front_name(i)));
+  }
   for (const std::string& name : config_.run.baselines)
     write_architecture(file("architectures/" + name + ".json"), network(name));
   for (const std::string& name : run_.networks()) explain(name);
-  work_.note("search",
-             cat("found a network of ", fixed(found.predicted.ms, 3), " ", unit, ", ",
-                 fixed(100 * found.predicted.ms / problem.budget_ms, 1), " % of the budget"));
 }
 
 void Sitting::explain(const std::string& name) {

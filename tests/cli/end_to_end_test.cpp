@@ -79,7 +79,7 @@ TEST(EndToEndSlow, InterruptSavesAndSaysHowToResume) {
   const ProcessResult result =
       run_process(words, {.environment = {}, .folder = {}, .timeout = std::chrono::seconds(120)});
   EXPECT_NE(result.errors.find("to resume: "), std::string::npos) << result.errors;
-  EXPECT_TRUE(fs::exists(folder.path() / "run/search/checkpoint.safetensors"));
+  EXPECT_TRUE(fs::exists(folder.path() / "run/search/supernet.safetensors"));
 }
 
 }  // namespace

@@ -12,33 +12,36 @@ namespace {
 
 SearchConfig quick_search(const std::string& algorithm) {
   SearchConfig config;
-  config.algorithm = algorithm;
-  config.epochs = 4;
-  config.recipe.batch_size = 32;
-  config.arch_steps = 30;
-  config.arch_batch_size = 64;
+  config.choosing.algorithm = algorithm;
+  config.choosing.networks = 12;
+  config.choosing.held_out_images = 128;
+  config.choosing.arch_steps = 30;
+  config.choosing.arch_batch_size = 64;
+  config.weights.epochs = 4;
+  config.weights.recipe.batch_size = 32;
+  config.front = {0.8, 1.2};
   return config;
 }
 
-SearchResult run(const SearchProblem& problem, const SearchConfig& config,
-                 const fs::path& checkpoint, const Work& work = {}) {
-  return search(problem, test::small_data(), {}, config, 5, 1, checkpoint, work);
+SearchResult run(const SearchProblem& problem, const SearchConfig& config, const fs::path& folder,
+                 const Work& work = {}) {
+  return search(problem, test::small_data(), {}, config, 5, 1, folder, work);
 }
 
 class SearchByAlgorithm : public testing::TestWithParam<const char*> {};
 
 TEST_P(SearchByAlgorithm, DeliversANetworkWithinItsBudget) {
-  const LatencyRange range = latency_range(test::small_space(), test::small_problem(1).table);
+  const LatencyRange range =
+      latency_range(test::small_space(), test::small_problem(1).devices[0].table);
   for (const double share : {0.15, 0.5, 0.9}) {
     const TemporaryFolder folder;
     const double budget = range.least.ms + share * (range.greatest.ms - range.least.ms);
     const SearchProblem problem = test::small_problem(budget);
-    const SearchResult result =
-        run(problem, quick_search(GetParam()), folder.path() / "checkpoint");
-    const Latency whole = *problem.price(choose(problem.deploy_space, result.choice, "found"));
+    const SearchResult result = run(problem, quick_search(GetParam()), folder.path());
+    const Latency whole = whole_latency(problem, result.choice)->front();
     EXPECT_LE(whole.ms, budget);
-    EXPECT_DOUBLE_EQ(whole.ms, result.predicted.ms);
-    EXPECT_LE(result.expected_ms, budget * 1.001);
+    EXPECT_DOUBLE_EQ(whole.ms, result.predicted[0].ms);
+    EXPECT_LE(result.expected_ms[0], budget * 1.001);
   }
 }
 
@@ -47,17 +50,49 @@ TEST_P(SearchByAlgorithm, ResumedEqualsUnbroken) {
   const SearchConfig config = quick_search(GetParam());
   const TemporaryFolder folder;
   const SearchResult unbroken = run(problem, config, folder.path() / "unbroken");
-  for (const int steps : {3, 70, 80}) {  // 64 steps of weights, then 30 of preferences
-    const fs::path checkpoint = folder.path() / cat("broken", steps);
+  const bool steps_to_choose = !unbroken.history.empty();
+  for (const int steps : {3, 64, 80, 100}) {  // 64 steps of weights, then 3 x 30 of preferences
+    if (steps > 64 && !steps_to_choose) continue;
+    const fs::path broken = folder.path() / cat("broken", steps);
     test::StopAfter stop(steps);
-    EXPECT_THROW(run(problem, config, checkpoint, stop.work), Interrupted);
-    const SearchResult resumed = run(problem, config, checkpoint);
+    EXPECT_THROW(run(problem, config, broken, stop.work), Interrupted);
+    const SearchResult resumed = run(problem, config, broken);
     EXPECT_EQ(resumed.choice, unbroken.choice);
     EXPECT_EQ(resumed.preference, unbroken.preference) << "stopped after step " << steps;
+    ASSERT_EQ(resumed.front.size(), unbroken.front.size());
+    for (size_t i = 0; i < resumed.front.size(); ++i) {
+      EXPECT_EQ(resumed.front[i].network.scored.choice, unbroken.front[i].network.scored.choice);
+      EXPECT_EQ(resumed.front[i].network.loss, unbroken.front[i].network.loss);
+    }
+    EXPECT_EQ(resumed.cost.total().images, unbroken.cost.total().images);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Algorithms, SearchByAlgorithm, testing::Values("gates", "gumbel"));
+TEST_P(SearchByAlgorithm, GivesANetworkForEveryBudgetOfTheFront) {
+  const SearchProblem problem = test::small_problem(8);
+  const TemporaryFolder folder;
+  const SearchResult result = run(problem, quick_search(GetParam()), folder.path());
+  ASSERT_EQ(result.front.size(), 3);
+  for (size_t i = 0; i < 3; ++i) {
+    const FrontPoint& point = result.front[i];
+    EXPECT_DOUBLE_EQ(point.budgets[0], 8 * (0.8 + 0.2 * static_cast<double>(i)));
+    EXPECT_LE(point.network.latency[0].ms, point.budgets[0]);
+    EXPECT_GT(point.network.loss, 0);
+  }
+  EXPECT_EQ(result.front[1].network.scored.choice, result.choice);
+}
+
+// Whatever a search does, it may not look at a test image.
+TEST_P(SearchByAlgorithm, SeesNoTestImage) {
+  Dataset data = test::small_data();
+  data.test.load = [](int64_t, uint8_t*) { throw std::logic_error("a test image was read"); };
+  const TemporaryFolder folder;
+  EXPECT_NO_THROW(
+      search(test::small_problem(8), data, {}, quick_search(GetParam()), 5, 2, folder.path(), {}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Algorithms, SearchByAlgorithm,
+                         testing::Values("effects", "gates", "gumbel", "random", "evolution"));
 
 TEST(Search, RefusesAnImpossibleBudgetBeforeAnyTraining) {
   const TemporaryFolder folder;
@@ -65,7 +100,7 @@ TEST(Search, RefusesAnImpossibleBudgetBeforeAnyTraining) {
   Work work;
   work.report = [&](const Event&) { ++steps; };
   try {
-    run(test::small_problem(0.001), quick_search("gates"), folder.path() / "checkpoint", work);
+    run(test::small_problem(0.001), quick_search("gates"), folder.path(), work);
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::budget);
@@ -79,20 +114,39 @@ TEST(Search, RefusesAnImpossibleBudgetBeforeAnyTraining) {
 TEST(Search, MeetsTheBudgetAlsoWhereTheTableIsTooLow) {
   const TemporaryFolder folder;
   SearchProblem problem = test::small_problem(12);
-  problem.price = [](const Architecture& a) {
+  problem.devices[0].price = [](const Architecture& a) {
     const double ms = 2 * test::macs_price(lower(a, {}))->ms;
     return Latency{ms, ms, ms};
   };
-  const SearchResult result = run(problem, quick_search("gates"), folder.path() / "checkpoint");
-  EXPECT_LE(problem.price(choose(problem.deploy_space, result.choice, "found"))->ms, 12);
+  const SearchResult result = run(problem, quick_search("gates"), folder.path());
+  EXPECT_LE(whole_latency(problem, result.choice)->front().ms, 12);
+}
+
+TEST(Search, TrainsItsWeightsOnceForAllAlgorithms) {
+  const TemporaryFolder folder;
+  const SearchProblem problem = test::small_problem(8);
+  run(problem, quick_search("effects"), folder.path());
+  fs::remove(folder.path() / "choosing.json");
+  int weight_steps = 0;
+  Work work;
+  work.report = [&](const Event& event) { weight_steps += event.what == "shared weights"; };
+  run(test::small_problem(7), quick_search("random"), folder.path(), work);
+  EXPECT_EQ(weight_steps, 0);
+}
+
+TEST(Search, RefusesTheStateOfAnotherSearch) {
+  const TemporaryFolder folder;
+  const SearchProblem problem = test::small_problem(8);
+  run(problem, quick_search("effects"), folder.path());
+  EXPECT_THROW(run(problem, quick_search("random"), folder.path()), Error);
 }
 
 TEST(Search, EndsWithTheBudgetCodeWhereOnlyTheTableFits) {
   const TemporaryFolder folder;
   SearchProblem problem = test::small_problem(8);
-  problem.price = [](const Architecture&) { return Latency{1000, 1000, 1000}; };
+  problem.devices[0].price = [](const Architecture&) { return Latency{1000, 1000, 1000}; };
   try {
-    run(problem, quick_search("gates"), folder.path() / "checkpoint");
+    run(problem, quick_search("gates"), folder.path());
     FAIL() << "delivered";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::budget);
@@ -109,15 +163,52 @@ TEST(Search, FindsTheAccurateBlockWherePriceDoesNotMatter) {
   sighted.kernel = 5;
   problem.train_space.slots = {{{blind, sighted}}, {{test::block(BlockKind::conv, 24, 2)}}};
   problem.deploy_space = problem.train_space;
-  problem.table = build_table(problem.deploy_space, {}, test::macs_price, problem.table.provenance);
+  problem.devices[0].table = build_table(problem.deploy_space, {}, test::macs_price, {});
   const TemporaryFolder folder;
   SearchConfig config = quick_search("gates");
-  config.epochs = 12;
-  config.arch_steps = 60;
-  config.budget_floor = 0;
-  const SearchResult result = run(problem, config, folder.path() / "checkpoint");
+  config.weights.epochs = 12;
+  config.choosing.arch_steps = 60;
+  config.choosing.budget_floor = 0;
+  const SearchResult result = run(problem, config, folder.path());
   EXPECT_EQ(result.choice.front(), 1);
   EXPECT_GT(result.preference[0][1], result.preference[0][0]);
+}
+
+// Two slots with a block that sees the whole image and two that see a sixteenth of it, and one
+// behind them that can spend the time on what no longer helps: under a budget for two seeing
+// blocks, the best network is known.
+SearchProblem known_best() {
+  SearchProblem problem = test::small_problem(1);
+  BlockSpec blind = test::block(BlockKind::conv, 16, 4);
+  blind.kernel = 1;
+  BlockSpec blind_too = test::block(BlockKind::fused_mbconv, 16, 4, 2);
+  blind_too.kernel = 1;
+  BlockSpec seeing = test::block(BlockKind::conv, 16, 4);
+  seeing.kernel = 5;
+  problem.train_space.slots = {
+      {{blind, seeing, blind_too}},
+      {{blind_too, blind, seeing}},
+      {{test::block(BlockKind::fused_mbconv, 16, 1, 8), test::block(BlockKind::skip, 0, 1)}}};
+  problem.deploy_space = problem.train_space;
+  problem.devices[0].table = build_table(problem.deploy_space, {}, test::macs_price, {});
+  problem.ladder = {{1.02 * whole_latency(problem, {1, 2, 1})->front().ms}};
+  return problem;
+}
+
+TEST(SearchSlow, FindsTheKnownBestNetworkWithEverySeed) {
+  const SearchProblem problem = known_best();
+  const Dataset data = test::small_data(1500);
+  for (const char* algorithm : {"gates", "gumbel", "effects"}) {
+    SearchConfig config = quick_search(algorithm);
+    config.weights.epochs = 10;
+    config.choosing.arch_steps = 100;
+    config.choosing.budget_floor = 0;
+    for (uint64_t seed = 1; seed <= 10; ++seed) {
+      const TemporaryFolder folder;
+      const SearchResult result = search(problem, data, {}, config, seed, 2, folder.path(), {});
+      EXPECT_EQ(result.choice, (Choice{1, 2, 1})) << algorithm << ", seed " << seed;
+    }
+  }
 }
 
 }  // namespace

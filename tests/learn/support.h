@@ -73,9 +73,9 @@ inline SearchProblem small_problem(double budget_ms) {
   return {.train_space = space,
           .deploy_space = space,
           .preprocess = {},
-          .table = build_table(space, {}, macs_price, provenance),
-          .budget_ms = budget_ms,
-          .price = [](const Architecture& a) { return macs_price(lower(a, {})); }};
+          .devices = {{.table = build_table(space, {}, macs_price, provenance),
+                       .price = [](const Architecture& a) { return macs_price(lower(a, {})); }}},
+          .ladder = {{budget_ms}}};
 }
 
 // Work that asks to stop after `steps` step events.

@@ -1,0 +1,23 @@
+// Averaged effects: what a candidate adds to the loss of networks, estimated from a sample of them.
+#pragma once
+
+#include <vector>
+
+#include "latency/chain.h"
+
+namespace vpunas {
+
+// loss = mean + sum of effects, by ridge regression whose penalty has the least error on networks
+// left out one at a time. Candidates that no network has are taken for the worst of their slot.
+struct Effects {
+  PerCandidate effect;
+  double deviation = 0;  // standard error of an effect, about
+  double agreement = 0;  // Kendall's tau of predictions for networks left out with their losses
+};
+Effects fit_effects(const SearchSpace& space, const std::vector<Choice>& networks,
+                    const std::vector<double>& losses);
+
+// Kendall's tau-b; 0 where one of the lists is constant.
+double kendall_tau(const std::vector<double>& a, const std::vector<double>& b);
+
+}  // namespace vpunas

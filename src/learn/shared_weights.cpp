@@ -1,0 +1,121 @@
+#include "learn/shared_weights.h"
+
+#include <cmath>
+
+#include "base/text.h"
+#include "learn/checkpoint.h"
+#include "learn/optimizer.h"
+#include "learn/paths.h"
+
+namespace vpunas {
+namespace {
+
+namespace F = torch::nn::functional;
+
+constexpr const char* stage = "search";
+constexpr const char* phase = "shared weights";
+
+std::string work_key(const SearchSpace& space, const Preprocess& preprocess, const ImageSet& images,
+                     const std::string& name, const Augmentation& augmentation,
+                     const SharedWeightsConfig& config, uint64_t seed) {
+  SharedWeightsConfig copy = config;
+  ConfigWriter writer;
+  writer.write(stage, copy);
+  return content_hash(cat(writer.text(), space_hash(space), Json(preprocess.mean).dump(), name,
+                          images.size(), augmentation.crop_padding, augmentation.flip, seed));
+}
+
+struct Training {
+  Supernet supernet;
+  Sgd sgd;
+  int64_t step = 0;
+  CostMeter meter = CostMeter();
+
+  void save(const fs::path& path, const std::string& key, bool done) const {
+    Checkpoint checkpoint{.key = key, .state = {}, .tensors = {}};
+    for (const auto& [name, value] : supernet.tensors())
+      checkpoint.tensors.emplace(name, to_tensor(value));
+    if (!done) sgd.save(supernet.tensors(), checkpoint.tensors);
+    checkpoint.state = {{"step", step}, {"cost", to_json(meter.cost(0))}};
+    write_checkpoint(path, checkpoint);
+  }
+
+  void load(const Checkpoint& saved) {
+    for (auto& [name, value] : supernet.tensors()) copy_to(saved.tensors.at(name), value);
+    sgd.load(supernet.tensors(), saved.tensors);
+    step = saved.state.at("step");
+    meter = CostMeter(cost_from_json(saved.state.at("cost")));
+  }
+};
+
+double train_step(Training& training, const Batch& batch, const ImageShape& shape,
+                  const SharedWeightsConfig& config, double lr, uint64_t seed) {
+  const Choice choice = fair_choice(training.supernet.space(), seed, training.step);
+  const auto outputs =
+      training.supernet.forward(to_tensor(batch, shape), choice, Statistics::train);
+  const auto loss =
+      F::cross_entropy(outputs, labels_tensor(batch),
+                       F::CrossEntropyFuncOptions().label_smoothing(config.recipe.label_smoothing));
+  loss.backward();
+  training.sgd.step(training.supernet.parameters(choice), lr);
+  ++training.step;
+  const double value = loss.item<double>();
+  if (!std::isfinite(value))
+    fail("search: the loss of the shared weights is not finite; lower search.lr");
+  return value;
+}
+
+}  // namespace
+
+SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& preprocess,
+                                   const ImageSet& images, const std::string& name,
+                                   const Augmentation& augmentation,
+                                   const SharedWeightsConfig& config, uint64_t seed, int workers,
+                                   const fs::path& checkpoint, const Work& work) {
+  const std::string key = work_key(space, preprocess, images, name, augmentation, config, seed);
+  Training training{
+      Supernet(space, preprocess, seed, parse_computing(config.recipe.engine, config.recipe.amp)),
+      Sgd(config.recipe.momentum, config.recipe.weight_decay)};
+  if (const auto saved = read_checkpoint(checkpoint, key)) training.load(*saved);
+
+  const double epoch_steps = static_cast<double>(images.size()) / config.recipe.batch_size;
+  const int64_t total = std::max<int64_t>(1, std::llround(config.epochs * epoch_steps));
+  if (training.step < total) {
+    Loader loader(images, augmentation, config.recipe.batch_size, seed, training.step,
+                  std::max(1, workers));
+    CheckpointClock clock;
+    work.report({.kind = Event::Kind::begin, .stage = stage, .what = phase, .total = total});
+    double loss_sum = 0;
+    while (training.step < total) {
+      const bool stopped = work.stop.stop_requested();
+      if (stopped || clock.due()) training.save(checkpoint, key, false);
+      if (stopped)
+        throw Interrupted(
+            cat("search stopped at step ", training.step, " of ", total, " of its shared weights"));
+      const double progress = static_cast<double>(training.step + 1) / static_cast<double>(total);
+      const double lr = cosine_rate(config.recipe.lr, config.recipe.warmup, progress);
+      const double loss = train_step(training, loader.next(), images.shape, config, lr, seed);
+      loss_sum += loss;
+      if (training.step % 20 == 0) {
+        work.report({.kind = Event::Kind::metrics,
+                     .stage = stage,
+                     .what = phase,
+                     .metrics = {{"step", static_cast<double>(training.step)},
+                                 {"train_loss", loss_sum / 20}}});
+        loss_sum = 0;
+      }
+      work.report({.kind = Event::Kind::step,
+                   .stage = stage,
+                   .done = training.step,
+                   .total = total,
+                   .metrics = {{"loss", loss}}});
+    }
+    training.save(checkpoint, key, true);
+    work.report({.kind = Event::Kind::end, .stage = stage, .what = phase});
+  }
+  training.supernet.set_requires_grad(false);
+  const Cost cost = training.meter.cost(training.step * config.recipe.batch_size);
+  return {std::move(training.supernet), cost, key};
+}
+
+}  // namespace vpunas

@@ -1,0 +1,74 @@
+#include "learn/effects.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "tests/learn/support.h"
+
+namespace vpunas {
+namespace {
+
+const PerCandidate known_effects{{0.5, -0.5}, {0.2, 0.1, -0.3}, {0, -0.25, 0.25}};
+
+double known_loss(const Choice& choice) {
+  double loss = 2;
+  for (size_t slot = 0; slot < choice.size(); ++slot)
+    loss += known_effects[slot][static_cast<size_t>(choice[slot])];
+  return loss;
+}
+
+std::vector<Choice> all_choices() {
+  std::vector<Choice> all;
+  for (int a = 0; a < 2; ++a) {
+    for (int b = 0; b < 3; ++b) {
+      for (int c = 0; c < 3; ++c) all.push_back({a, b, c});
+    }
+  }
+  return all;
+}
+
+TEST(FitEffects, RecoversAnAdditiveLoss) {
+  const std::vector<Choice> networks = all_choices();
+  std::vector<double> losses;
+  for (const Choice& network : networks) losses.push_back(known_loss(network));
+  const Effects effects = fit_effects(test::small_space(), networks, losses);
+  for (size_t slot = 0; slot < known_effects.size(); ++slot) {
+    for (size_t j = 0; j < known_effects[slot].size(); ++j)
+      EXPECT_NEAR(effects.effect[slot][j], known_effects[slot][j], 0.01);
+  }
+  EXPECT_GT(effects.agreement, 0.95);
+}
+
+TEST(FitEffects, ShrinksWhatIsNoise) {
+  const std::vector<Choice> networks = all_choices();
+  std::vector<double> losses;
+  Random random({1});
+  for (size_t i = 0; i < networks.size(); ++i) losses.push_back(random.normal());
+  const Effects effects = fit_effects(test::small_space(), networks, losses);
+  for (const auto& slot : effects.effect) {
+    for (const double effect : slot) EXPECT_LT(std::abs(effect), 0.6);
+  }
+  EXPECT_LT(effects.agreement, 0.5);
+}
+
+TEST(FitEffects, TakesTheWorstForWhatNoNetworkHas) {
+  std::vector<Choice> networks;
+  std::vector<double> losses;
+  for (const Choice& network : all_choices()) {
+    if (network[1] == 2) continue;
+    networks.push_back(network);
+    losses.push_back(known_loss(network));
+  }
+  const Effects effects = fit_effects(test::small_space(), networks, losses);
+  EXPECT_DOUBLE_EQ(effects.effect[1][2], std::max(effects.effect[1][0], effects.effect[1][1]));
+}
+
+TEST(KendallTau, CountsPairsInOrder) {
+  EXPECT_DOUBLE_EQ(kendall_tau({1, 2, 3, 4}, {10, 20, 30, 40}), 1);
+  EXPECT_DOUBLE_EQ(kendall_tau({1, 2, 3, 4}, {4, 3, 2, 1}), -1);
+  EXPECT_DOUBLE_EQ(kendall_tau({1, 2, 3}, {1, 3, 2}), 1.0 / 3);
+  EXPECT_DOUBLE_EQ(kendall_tau({1, 2, 3}, {5, 5, 5}), 0);
+}
+
+}  // namespace
+}  // namespace vpunas

@@ -1,0 +1,53 @@
+#include "learn/held_out.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/learn/support.h"
+
+namespace vpunas {
+namespace {
+
+namespace F = torch::nn::functional;
+
+// Beginnings that networks share are computed once; that must not change what a network loses.
+TEST(HeldOut, GivesTheLossOfEveryNetworkAlone) {
+  const Dataset data = test::small_data();
+  Supernet supernet(test::small_space(), {}, 1);
+  HeldOut held_out(supernet, data.validation, 100, 0, 7);
+  const std::vector<Choice> choices{{1, 2, 0}, {0, 0, 0}, {1, 2, 2}, {0, 1, 1}, {1, 0, 2}};
+  held_out.evaluate(choices, [] {});
+
+  torch::NoGradGuard no_grad;
+  Loader loader(data.validation, {}, 100, 7, 0, 0);
+  const Batch batch = loader.next();
+  for (const Choice& choice : choices) {
+    const auto outputs =
+        supernet.forward(to_tensor(batch, data.train.shape), choice, Statistics::batch);
+    EXPECT_NEAR(held_out[choice].loss,
+                F::cross_entropy(outputs, labels_tensor(batch)).item<double>(), 1e-5);
+  }
+  EXPECT_EQ(held_out.images_seen(), 500);
+}
+
+TEST(HeldOut, EvaluatesANetworkOnce) {
+  const Dataset data = test::small_data();
+  Supernet supernet(test::small_space(), {}, 1);
+  HeldOut held_out(supernet, data.validation, 50, 0, 7);
+  held_out.evaluate({{0, 0, 0}, {0, 0, 0}}, [] {});
+  int evaluations = 0;
+  held_out.evaluate({{0, 0, 0}}, [&] { ++evaluations; });
+  EXPECT_EQ(evaluations, 0);
+  EXPECT_EQ(held_out.images_seen(), 50);
+}
+
+TEST(HeldOut, KeepsWhatItKnowsWhenInterrupted) {
+  const Dataset data = test::small_data();
+  Supernet supernet(test::small_space(), {}, 1);
+  HeldOut held_out(supernet, data.validation, 50, 0, 7);
+  EXPECT_THROW(held_out.evaluate({{0, 0, 0}, {1, 1, 1}}, [] { throw Interrupted("stop"); }),
+               Interrupted);
+  EXPECT_EQ(held_out.known().size(), 2);
+}
+
+}  // namespace
+}  // namespace vpunas
