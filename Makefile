@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check fuzz tidy bench bench-peers calibrate results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check fuzz tidy bench bench-peers nasbench calibrate results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -56,6 +56,14 @@ bench-peers: build ## training and search steps beside plain PyTorch's (a quiet 
 	@scripts/setup.sh --bench
 	@cmake --build --preset release -j $(JOBS) --target step_bench
 	@bench/peers.py
+
+SEEDS ?= 1 2 3
+MINUTES ?= 40
+nasbench: build ## search on NAS-Bench-Macro and judge (IMAGES= CIFAR-10, TABLE= its JSON, SEEDS="1 2 3", MINUTES=40 a seed; call again to go on)
+	@test -n "$(IMAGES)" -a -n "$(TABLE)" || { echo "nasbench: give IMAGES=folder of CIFAR-10 and TABLE=nas-bench-macro_cifar10.json" >&2; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target nasbench_macro
+	@for seed in $(SEEDS); do build/release/nasbench_macro "$(IMAGES)" runs/nasbench $$seed $(MINUTES) || test $$? = 130 || exit 1; done
+	@bench/nasbench_macro.py runs/nasbench "$(TABLE)" 'make nasbench SEEDS="$(SEEDS)"'
 
 results: ## copy the figures of the last quick run to docs/results
 	@scripts/results.sh

@@ -1,0 +1,265 @@
+// The searching half of `make nasbench`: nasbench_macro IMAGES FOLDER SEED [MINUTES [EPOCHS]].
+// Trains one supernet of the NAS-Bench-Macro space on the training images in IMAGES (CIFAR-10), of
+// which a tenth is held out, and chooses a network for every device, budget and algorithm on it.
+// Leaves FOLDER/seed_SEED.json, written anew after every choice, and FOLDER/prices.json. Stops
+// after MINUTES and continues when called again. Knows nothing of the benchmark's accuracies;
+// bench/nasbench_macro.py judges.
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <set>
+#include <stop_token>
+
+#include "base/text.h"
+#include "learn/choosing.h"
+#include "learn/delivery.h"
+#include "learn/shared_weights.h"
+#include "output/progress_view.h"
+#include "pipeline/run.h"
+
+namespace {
+
+using namespace vpunas;
+
+constexpr const char* algorithms[] = {"effects", "gates", "gumbel", "random", "evolution"};
+constexpr double mmacs_budgets[] = {40, 50, 60, 70};
+
+// The recipe of the supernet: many small steps, as there are few images. 2.5 epochs are 112,500.
+SharedWeightsConfig weights_config(double epochs) {
+  SharedWeightsConfig config{.epochs = epochs, .recipe = {}};
+  config.recipe.batch_size = 32;
+  config.recipe.lr = 0.04;
+  config.recipe.label_smoothing = 0;
+  return config;
+}
+
+Dataset images(const std::string& folder, uint64_t seed, const Work& work) {
+  DataConfig config;
+  config.format = "folder";
+  config.path = folder;
+  config.validation = 0.1;
+  config.test_limit = 10;  // there must be some; none is used
+  return read_dataset(config, {.channels = 3, .height = 32, .width = 32}, seed, work);
+}
+
+std::string digits(const Choice& choice) {
+  std::string text;
+  for (const int candidate : choice) text += static_cast<char>('0' + candidate);
+  return text;
+}
+
+// Every distinct network of the space.
+std::vector<Choice> all_networks(const SearchSpace& space) {
+  std::set<Choice> networks;
+  for (int number = 0; number < 6561; ++number) {
+    Choice choice;
+    for (int left = number; choice.size() < space.slots.size(); left /= 3)
+      choice.push_back(left % 3);
+    networks.insert(canonical(space, choice));
+  }
+  return {networks.begin(), networks.end()};
+}
+
+// A device with its budgets and every network's price.
+struct Device {
+  std::string name, unit;
+  SearchProblem problem;
+  std::map<std::string, double> prices;
+  std::vector<double> budgets;
+};
+
+// Budgets of other devices leave as many networks as those in multiply-accumulates do.
+Device make_device(const std::string& name, const SearchSpace& space, const Device* macs,
+                   const Work& work) {
+  const Pricing device = pricing(name, Mode::throughput);
+  Device result{
+      .name = name,
+      .unit = unit_of(name),
+      .problem = {.train_space = space,
+                  .deploy_space = space,
+                  .devices = {{.table = price_space(space, {}, device, work),
+                               .price =
+                                   [device](const Architecture& a) {
+                                     return device.price(lower(a, {}));
+                                   }}}},
+      .prices = {},
+      .budgets = {std::begin(mmacs_budgets), std::end(mmacs_budgets)}};
+  for (const Choice& network : all_networks(space))
+    result.prices[digits(network)] = whole_latency(result.problem, network)->front().ms;
+  if (macs == nullptr) return result;
+  std::vector<double> sorted;
+  for (const auto& [network, price] : result.prices) sorted.push_back(price);
+  std::sort(sorted.begin(), sorted.end());
+  for (double& budget : result.budgets) {
+    const auto fitting = std::count_if(macs->prices.begin(), macs->prices.end(),
+                                       [&](const auto& p) { return p.second <= budget; });
+    budget = std::ceil(100 * sorted[static_cast<size_t>(fitting - 1)]) / 100;
+  }
+  return result;
+}
+
+class Yardstick {
+ public:
+  Yardstick(fs::path folder, uint64_t seed, const Dataset& data, const Work& work)
+      : folder_(std::move(folder)), seed_(seed), data_(data), work_(work) {
+    if (fs::exists(file())) piece_ = read_json(file(), schema);
+    if (!piece_.contains("runs")) piece_["runs"] = Json::array();
+  }
+
+  void choose_all(const std::vector<Device>& devices, const SharedWeights& shared) {
+    piece_["supernet"] = {{"seed", seed_}, {"cost", to_json(shared.cost)}};
+    evaluate_all(shared);
+    for (const Device& device : devices) {
+      for (const char* algorithm : algorithms) choose(device, algorithm, shared);
+    }
+  }
+
+ private:
+  static constexpr const char* schema = "vpunas.nasbench_macro_piece/1";
+  static constexpr const char* networks_schema = "vpunas.nasbench_macro_networks/1";
+  fs::path file() const { return folder_ / cat("seed_", seed_, ".json"); }
+
+  // All networks at once, in the order of common beginnings, cost an eighth of the same networks
+  // one by one. The algorithms take from these what they would evaluate themselves, and are charged
+  // for it: images in full, core-seconds by the mean of all.
+  void evaluate_all(const SharedWeights& shared) {
+    const fs::path path = folder_ / cat("seed_", seed_) / "networks.json";
+    HeldOut held_out(shared.supernet, data_.validation, ChoosingConfig{}.held_out_images, 0,
+                     seed_ + 2);
+    Cost earlier;
+    if (fs::exists(path)) {
+      const Json saved = read_json(path, networks_schema);
+      for (const Json& entry : saved.at("networks"))
+        inherited_[entry.at(0).get<Choice>()] = {entry.at(1), entry.at(2)};
+      earlier = cost_from_json(saved.at("cost"));
+      held_out.remember(inherited_);
+    }
+    const CostMeter meter(earlier);
+    const auto save = [&] {
+      Json networks = Json::array();
+      for (const auto& [choice, x] : held_out.known())
+        networks.push_back({choice, x.loss, x.accuracy});
+      write_json(path, networks_schema,
+                 {{"cost", to_json(meter.cost(held_out.images_seen()))}, {"networks", networks}});
+    };
+    const std::vector<Choice> all = all_networks(shared.supernet.space());
+    if (held_out.known().size() < all.size()) {
+      CheckpointClock clock;
+      held_out.evaluate(all, [&] {
+        work_.report({.kind = Event::Kind::step,
+                      .stage = "search",
+                      .done = static_cast<int64_t>(held_out.known().size()),
+                      .total = static_cast<int64_t>(all.size())});
+        const bool stopped = work_.stop.stop_requested();
+        if (stopped || clock.due()) save();
+        if (stopped) throw Interrupted("stopped; call again to go on");
+      });
+      save();
+    }
+    inherited_ = held_out.known();
+    evaluation_ = cost_from_json(read_json(path, networks_schema).at("cost"));
+  }
+
+  void choose(const Device& device, const std::string& algorithm, const SharedWeights& shared) {
+    ChoosingConfig config;
+    config.algorithm = algorithm;
+    const fs::path state =
+        folder_ / cat("seed_", seed_) / cat(algorithm, "_", device.name, ".json");
+    Choosing choosing(device.problem, shared.supernet, data_.validation, config, seed_, 1, state,
+                      shared.key, work_);
+    choosing.borrow(inherited_);
+    const bool evaluates = algorithm != "gates" && algorithm != "gumbel";
+    Cost earlier;  // of the budgets before
+    for (const double budget : device.budgets) {
+      if (const Json* done = find(device.name, algorithm, budget)) {
+        earlier.images += done->at("cost").at("images").get<int64_t>();
+        continue;
+      }
+      const Chosen chosen = choosing.choose({budget});
+      const Delivery delivery = deliver(device.problem, chosen, config, {budget});
+      Cost cost = choosing.cost() - earlier;
+      earlier = earlier + cost;
+      if (evaluates) {
+        const double share = static_cast<double>(cost.images) / evaluation_.images;
+        cost.seconds += share * evaluation_.seconds;
+        cost.core_seconds += share * evaluation_.core_seconds;
+      }
+      piece_["runs"].push_back({{"device", device.name},
+                                {"budget", budget},
+                                {"algorithm", algorithm},
+                                {"architecture", digits(delivery.delivered().scored.choice)},
+                                {"price", delivery.delivered().latency.front().ms},
+                                {"agreement", chosen.agreement},
+                                {"cost", to_json(cost)}});
+      write_json(file(), schema, piece_);
+      work_.note("search", cat("seed ", seed_, ", ", algorithm, ", ", budget, " ", device.unit,
+                               ": ", digits(delivery.delivered().scored.choice)));
+    }
+  }
+
+  const Json* find(const std::string& device, const std::string& algorithm, double budget) const {
+    for (const Json& run : piece_.at("runs")) {
+      if (run.at("device") == device && run.at("algorithm") == algorithm &&
+          run.at("budget") == budget)
+        return &run;
+    }
+    return nullptr;
+  }
+
+  fs::path folder_;
+  uint64_t seed_;
+  const Dataset& data_;
+  const Work& work_;
+  Json piece_ = Json::object();
+  std::map<Choice, Inherited> inherited_;  // of every network
+  Cost evaluation_;                        // of them together
+};
+
+int run(int argc, char** argv) {
+  if (argc < 4) fail("usage: nasbench_macro IMAGES FOLDER SEED [MINUTES [EPOCHS]]");
+  const fs::path folder = argv[2];
+  const uint64_t seed = std::stoull(argv[3]);
+  const double minutes = argc > 4 ? std::stod(argv[4]) : 1e9;
+  const double epochs = argc > 5 ? std::stod(argv[5]) : 2.5;
+  set_threads(0);
+
+  std::stop_source source;
+  const Stopwatch watch;
+  ProgressView view;
+  Work work{.report =
+                [&](const Event& event) {
+                  if (watch.seconds() > 60 * minutes) source.request_stop();
+                  view(event);
+                },
+            .stop = source.get_token()};
+  const Dataset data = images(argv[1], seed, work);
+  const SearchSpace space = find_space("nasbench_macro", data_folder());
+  std::vector<Device> devices;
+  devices.push_back(make_device(macs_device, space, nullptr, work));
+  devices.push_back(make_device("MYRIADX", space, &devices.front(), work));
+  Json prices;
+  for (const Device& device : devices)
+    prices[device.name] = {{"budgets", device.budgets}, {"networks", device.prices}};
+  write_json(folder / "prices.json", "vpunas.nasbench_macro_prices/1", prices);
+
+  const SharedWeights shared = train_shared_weights(
+      space, {}, data.train, data.name, {.crop_padding = 4, .flip = true}, weights_config(epochs),
+      seed, 2, folder / cat("seed_", seed) / "supernet.safetensors", work);
+  Yardstick(folder, seed, data, work).choose_all(devices, shared);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  vpunas::tune_allocator(argv);
+  try {
+    return run(argc, argv);
+  } catch (const vpunas::Error& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return 1;
+  }
+}

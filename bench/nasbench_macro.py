@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Judges searches by NAS-Bench-Macro and writes docs/results/nasbench_macro.json.
+
+    bench/nasbench_macro.py FOLDER TABLE [COMMAND]
+
+FOLDER has what build/release/nasbench_macro left; TABLE is nas-bench-macro_cifar10.json of
+xiusu/NAS-Bench-Macro (6,561 trained networks with their accuracy). Regret is the accuracy of the
+best network within the budget minus that of the network found, in percentage points.
+"""
+import datetime
+import json
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULT = ROOT / "docs/results/nasbench_macro.json"
+
+
+def rules(networks, prices, budget):
+    """Regrets of choices without any search, and of ones that train networks, by name."""
+    feasible = [name for name in prices if prices[name] <= budget]
+    accuracy = {name: networks[name]["mean_acc"] for name in feasible}
+    best = max(accuracy.values())
+    macs = {name: networks[name]["flops"] for name in feasible}
+    draw = random.Random(1)
+
+    def best_of(count):
+        return statistics.median(best - max(accuracy[draw.choice(feasible)] for _ in range(count))
+                                 for _ in range(2000))
+
+    return best, {
+        "fewest skips, then largest MACs":
+            best - accuracy[min(feasible, key=lambda name: (name.count("0"), -macs[name]))],
+        "largest MACs": best - accuracy[max(feasible, key=macs.get)],
+        "a random network, mean": best - statistics.mean(accuracy.values()),
+        "best of 10 random trained networks, median": best_of(10),
+        "best of 100 random trained networks, median": best_of(100),
+    }
+
+
+def summary(runs, device, algorithm, budgets):
+    """Regret by budget (median of seeds), and averaged over budgets (each seed, median)."""
+    seeds = {}
+    for run in runs:
+        if run["device"] == device and run["algorithm"] == algorithm:
+            seeds.setdefault(run["seed"], {})[run["budget"]] = run["regret"]
+    whole = {seed: regrets for seed, regrets in seeds.items() if set(regrets) == set(budgets)}
+    if not whole:
+        return None
+    means = {seed: statistics.mean(regrets.values()) for seed, regrets in whole.items()}
+    return {"device": device, "algorithm": algorithm, "seeds": sorted(whole),
+            "regret": {str(b): statistics.median(r[b] for r in whole.values()) for b in budgets},
+            "mean_regret": [means[seed] for seed in sorted(means)],
+            "median_mean_regret": statistics.median(means.values()),
+            "worst_regret": max(max(r.values()) for r in whole.values())}
+
+
+def rounded(value):
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: rounded(of) for key, of in value.items()}
+    return [rounded(of) for of in value] if isinstance(value, list) else value
+
+
+def main():
+    folder, table = pathlib.Path(sys.argv[1]), json.load(open(sys.argv[2]))
+    prices = json.load(open(folder / "prices.json"))
+    prices.pop("schema")
+    result = {"schema": "vpunas.nasbench_macro/1",
+              "command": sys.argv[3] if len(sys.argv) > 3 else "make nasbench",
+              "commit": subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True,
+                                       capture_output=True).stdout.strip(),
+              "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+              "cores": os.cpu_count(),
+              "supernets": [], "runs": [], "summary": [], "rules": []}
+    best = {}
+    for device, priced in prices.items():
+        for budget in priced["budgets"]:
+            best[device, budget], regrets = rules(table, priced["networks"], budget)
+            result["rules"].append({"device": device, "budget": budget,
+                                    "best_accuracy": best[device, budget], "regret": regrets})
+    for path in sorted(folder.glob("seed_*.json")):
+        piece = json.load(open(path))
+        seed, cost = piece["supernet"]["seed"], piece["supernet"]["cost"]
+        result["supernets"].append({"seed": seed, "images_seen": cost["images"],
+                                    "core_seconds": cost["core_seconds"]})
+        for run in piece["runs"]:
+            accuracy = table[run["architecture"]]["mean_acc"]
+            key = "budget_mmacs" if run["device"] == "MACS" else "budget_ms"
+            result["runs"].append({
+                "seed": seed, "device": run["device"], "budget": run["budget"], key: run["budget"],
+                "architecture": run["architecture"], "algorithm": run["algorithm"],
+                "images_seen": run["cost"]["images"], "core_seconds": run["cost"]["core_seconds"],
+                "price": run["price"], "accuracy": accuracy,
+                "regret": best[run["device"], run["budget"]] - accuracy})
+    for device, priced in prices.items():
+        names = dict.fromkeys(run["algorithm"] for run in result["runs"])
+        rows = [summary(result["runs"], device, name, priced["budgets"]) for name in names]
+        result["summary"] += [row for row in rows if row]
+        print(f"{device}: regret at {', '.join(map(str, priced['budgets']))}; "
+              "mean over budgets, median of seeds; worst")
+        for row in filter(None, rows):
+            print(f"  {row['algorithm']:44}", *(f"{x:6.2f}" for x in row["regret"].values()),
+                  f"{row['median_mean_regret']:8.2f} {row['worst_regret']:6.2f}",
+                  f"  seeds {row['seeds']}")
+        of_device = [rule["regret"] for rule in result["rules"] if rule["device"] == device]
+        for name in of_device[0]:
+            regrets = [rule[name] for rule in of_device]
+            print(f"  {name:44}", *(f"{x:6.2f}" for x in regrets),
+                  f"{statistics.mean(regrets):8.2f} {max(regrets):6.2f}")
+    for run in result["runs"]:
+        run.pop("budget")
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(rounded(result), indent=1) + "\n")
+    print(RESULT.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
