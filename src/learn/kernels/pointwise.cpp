@@ -246,7 +246,10 @@ class Tile {
  public:
   Tile(int64_t rows, int64_t channels)
       : length_(static_cast<size_t>(row_length(channels))),
-        values_(hwy::AllocateAligned<T>(static_cast<size_t>(rows) * length_)) {}
+        values_(hwy::AllocateAligned<T>(static_cast<size_t>(rows) * length_)) {
+    // Products and vectors read behind the last channel.
+    std::fill_n(values_.get(), static_cast<size_t>(rows) * length_, T{});
+  }
   Rows<T> rows() const { return {values_.get(), length_}; }
   size_t length() const { return length_; }
   T* get() const { return values_.get(); }
