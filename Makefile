@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check fuzz tidy bench bench-peers nasbench calibrate results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check check-format fuzz tidy bench bench-peers nasbench calibrate results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -28,9 +28,12 @@ test: build-all ## set up, build and run all tests
 test-fast: build-all ## the tests that take seconds
 	@cd build/release && ctest --output-on-failure -j $(JOBS) -L fast
 
-check: ## what CI checks besides the tests: formatting, sanitizers on the core
-	@scripts/setup.sh --dev
+check: check-format ## what CI checks besides the tests: formatting, sanitizers on the core
 	@scripts/check.sh
+
+check-format: ## are the sources formatted?
+	@scripts/setup.sh --dev
+	@git ls-files '*.h' '*.cpp' | xargs .venv-dev/bin/clang-format --dry-run --Werror
 
 fuzz: ## feed damaged files to the readers (SECONDS=60 for each)
 	@scripts/setup.sh --dev

@@ -64,7 +64,7 @@ int run_all(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  vpunas::tune_allocator(argv);
+  vpunas::tune_process(argv);
   try {
     return run_all(argc, argv);
   } catch (const std::exception& error) {

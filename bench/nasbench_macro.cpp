@@ -24,12 +24,13 @@ using namespace vpunas;
 constexpr const char* algorithms[] = {"effects", "gates", "gumbel", "random", "evolution"};
 constexpr double mmacs_budgets[] = {40, 50, 60, 70};
 
-// The recipe of the supernet: many small steps, as there are few images. 2.5 epochs are 112,500.
+// The recipe of the supernet: many small steps, as there are few images. 4 epochs are 180,000.
 SharedWeightsConfig weights_config(double epochs) {
   SharedWeightsConfig config{.epochs = epochs, .recipe = {}};
   config.recipe.batch_size = 32;
   config.recipe.lr = 0.04;
   config.recipe.label_smoothing = 0;
+  config.recipe.amp = true;
   return config;
 }
 
@@ -72,18 +73,17 @@ struct Device {
 Device make_device(const std::string& name, const SearchSpace& space, const Device* macs,
                    const Work& work) {
   const Pricing device = pricing(name, Mode::throughput);
-  Device result{
-      .name = name,
-      .unit = unit_of(name),
-      .problem = {.train_space = space,
-                  .deploy_space = space,
-                  .devices = {{.table = price_space(space, {}, device, work),
-                               .price =
-                                   [device](const Architecture& a) {
-                                     return device.price(lower(a, {}));
-                                   }}}},
-      .prices = {},
-      .budgets = {std::begin(mmacs_budgets), std::end(mmacs_budgets)}};
+  Device result{.name = name,
+                .unit = unit_of(name),
+                .problem = {.train_space = space,
+                            .deploy_space = space,
+                            .devices = {{.table = price_space(space, {}, device, work),
+                                         .price =
+                                             [device](const Architecture& a) {
+                                               return device.price(lower(a, {}));
+                                             }}}},
+                .prices = {},
+                .budgets = {std::begin(mmacs_budgets), std::end(mmacs_budgets)}};
   for (const Choice& network : all_networks(space))
     result.prices[digits(network)] = whole_latency(result.problem, network)->front().ms;
   if (macs == nullptr) return result;
@@ -220,7 +220,7 @@ int run(int argc, char** argv) {
   const fs::path folder = argv[2];
   const uint64_t seed = std::stoull(argv[3]);
   const double minutes = argc > 4 ? std::stod(argv[4]) : 1e9;
-  const double epochs = argc > 5 ? std::stod(argv[5]) : 2.5;
+  const double epochs = argc > 5 ? std::stod(argv[5]) : 4;
   set_threads(0);
 
   std::stop_source source;
@@ -252,7 +252,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  vpunas::tune_allocator(argv);
+  vpunas::tune_process(argv);
   try {
     return run(argc, argv);
   } catch (const vpunas::Error& error) {

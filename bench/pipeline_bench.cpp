@@ -72,7 +72,7 @@ BENCHMARK(train_mobilenet_v2_at_32)->Unit(benchmark::kSecond)->Iterations(3)->Us
 }  // namespace
 
 int main(int argc, char** argv) {
-  vpunas::tune_allocator(argv);
+  vpunas::tune_process(argv);
   vpunas::set_threads(0);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

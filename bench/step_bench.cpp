@@ -128,7 +128,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  vpunas::tune_allocator(argv);
+  vpunas::tune_process(argv);
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

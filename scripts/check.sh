@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Checks besides the tests: formatting, the core under sanitizers.
+# The core under address and undefined-behaviour sanitizers, what has threads under the thread
+# sanitizer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-echo "== formatting"
-git ls-files '*.h' '*.cpp' | xargs .venv-dev/bin/clang-format --dry-run --Werror
-
-echo "== address and undefined-behaviour sanitizers on the core"
 cmake --preset asan > /dev/null
 cmake --build --preset asan -j "$(nproc)"
 (cd build/asan && ctest --output-on-failure -j "$(nproc)" -L fast)
+
+cmake --preset tsan > /dev/null
+cmake --build --preset tsan -j "$(nproc)" --target test_kernels
+build/tsan/test_kernels --gtest_brief=1

@@ -2,6 +2,6 @@
 #include "learn/runtime.h"
 
 int main(int argc, char** argv) {
-  vpunas::tune_allocator(argv);
+  vpunas::tune_process(argv);
   return vpunas::cli::run_program(argc, argv);
 }

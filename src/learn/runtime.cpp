@@ -15,7 +15,7 @@
 
 namespace vpunas {
 
-void tune_allocator(char** argv) {
+void tune_process(char** argv) {
   struct Setting {
     const char *variable, *value;
   };

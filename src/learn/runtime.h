@@ -15,7 +15,7 @@ namespace vpunas {
 // libraries read these settings only at start-up, so the program starts itself once more with them
 // set, where the user has not set them; they are removed again so that child processes do not
 // inherit them.
-void tune_allocator(char** argv);
+void tune_process(char** argv);
 
 // Threads of libtorch; 0: one a core.
 void set_threads(int threads);

@@ -24,7 +24,8 @@ void fields(Fields& f, RunConfig& c) {
   f("name", c.name, "of the run; its folder is runs/NAME");
   f("seed", c.seed, "of everything random", between(0, 9e15));
   f("workers", c.workers, "threads (0: one a core)", between(0, 1024));
-  f("baselines", c.baselines, "networks trained by the same recipe and compared; also front_1, ... of the front");
+  f("baselines", c.baselines,
+    "networks trained by the same recipe and compared; also front_1, ... of the front");
 }
 
 struct SpaceConfig {

@@ -65,8 +65,8 @@ struct Spaces {
 };
 Spaces spaces_of(const Config& config, int channels, const std::vector<std::string>& classes);
 
-// "found" or "front_1", ... from the run's folder, or a network of the zoo or a file, with the input and classes of
-// `space`.
+// "found" or "front_1", ... from the run's folder, or a network of the zoo or a file, with the
+// input and classes of `space`.
 Architecture network_of(const std::filesystem::path& run_folder, const std::string& name,
                         const SearchSpace& space);
 

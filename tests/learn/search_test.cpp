@@ -174,8 +174,9 @@ TEST(Search, FindsTheAccurateBlockWherePriceDoesNotMatter) {
   EXPECT_GT(result.preference[0][1], result.preference[0][0]);
 }
 
-// Two slots with a block that sees the whole image and ones that see a sixteenth of it; in the first
-// another sees even more, but is over the budget alone. So the best network within it is known.
+// Two slots with a block that sees the whole image and ones that see a sixteenth of it; in the
+// first another sees even more, but is over the budget alone. So the best network within it is
+// known.
 SearchProblem known_best() {
   SearchProblem problem = test::small_problem(1);
   BlockSpec blind = test::block(BlockKind::conv, 16, 4);
