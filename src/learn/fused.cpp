@@ -2,11 +2,10 @@
 
 #include <ATen/native/CPUBlas.h>
 
-#include <atomic>
-
 #include "learn/kernels/depthwise.h"
 #include "learn/kernels/norm.h"
 #include "learn/kernels/pointwise.h"
+#include "learn/runtime.h"
 
 namespace vpunas {
 namespace {
@@ -14,17 +13,6 @@ namespace {
 using kernels::Bfloat16;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-// libtorch's own threads. Each takes the next task when it is done with one: where a core is slower
-// or disturbed, the others do more.
-kernels::Parallel torch_threads() {
-  return {at::get_num_threads(), [](int tasks, const std::function<void(int)>& task) {
-            std::atomic<int> next = 0;
-            at::parallel_for(0, std::min(tasks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
-              for (int i = next++; i < tasks; i = next++) task(i);
-            });
-          }};
-}
 
 // oneDNN's small products, as libtorch has them compiled at run time for the processor.
 template <class T>

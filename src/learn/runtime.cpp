@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -42,6 +43,15 @@ void tune_process(char** argv) {
 void set_threads(int threads) {
   torch::set_num_threads(threads > 0 ? threads
                                      : static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+kernels::Parallel torch_threads() {
+  return {at::get_num_threads(), [](int tasks, const std::function<void(int)>& task) {
+            std::atomic<int> next = 0;
+            at::parallel_for(0, std::min(tasks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+              for (int i = next++; i < tasks; i = next++) task(i);
+            });
+          }};
 }
 
 std::string torch_version() { return TORCH_VERSION; }

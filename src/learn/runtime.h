@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/progress.h"
+#include "learn/kernels/types.h"
 
 namespace vpunas {
 
@@ -19,6 +20,10 @@ void tune_process(char** argv);
 
 // Threads of libtorch; 0: one a core.
 void set_threads(int threads);
+
+// The same threads for the kernels. Each takes the next task when it is done with one: where a core
+// is slower or disturbed, the others do more.
+kernels::Parallel torch_threads();
 
 std::string torch_version();
 
