@@ -353,17 +353,38 @@ void backward(const PointwiseBackward<T>& work, int64_t first, int64_t last, dou
                 static_cast<size_t>(narrow(s)), narrow_tile.length(),
                 reinterpret_cast<uint32_t*>(transposed.get()), transposed.length() / words);
       work.products->multiply(narrow(s), wide(s), whole, static_cast<int64_t>(transposed.length()),
-                              static_cast<int64_t>(wide_tile.length()), row_length(wide(s)), true,
-                              transposed.get(), right, dweight);
+                              static_cast<int64_t>(wide_tile.length()), row_length(wide(s)),
+                              i > first, transposed.get(), right, dweight);
     }
     write_gradient(work, dy, product, pixel, rows, sums);
   }
   work.products->release();
 }
 
+void add_up_weights(const PointwiseShape& s, const float* parts, int tasks, int64_t first,
+                    int64_t last, float* dweight) {
+  const auto columns = static_cast<size_t>(wide(s)), rows = static_cast<size_t>(narrow(s));
+  const auto length = static_cast<size_t>(row_length(wide(s)));
+  for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last); ++row) {
+    for (size_t i = 0; i < columns; i += lanes) {
+      V sum = hn::Load(floats, parts + row * length + i);
+      for (size_t task = 1; task < static_cast<size_t>(tasks); ++task)
+        sum = hn::Add(sum, hn::Load(floats, parts + (task * rows + row) * length + i));
+      if (out_is_narrow(s)) {
+        store(sum, dweight + row * columns + i, columns - i);
+      } else {
+        HWY_ALIGN float values[lanes];
+        hn::Store(sum, floats, values);
+        for (size_t j = 0; j < std::min(lanes, columns - i); ++j)
+          dweight[(i + j) * rows + row] = values[j];
+      }
+    }
+  }
+}
+
 template <class T>
 PointwisePasses<T> passes() {
-  return {&pack<T>, &pack_transposed<T>, &forward<T>, &backward<T>};
+  return {&pack<T>, &pack_transposed<T>, &forward<T>, &backward<T>, &add_up_weights};
 }
 PointwisePasses<float> pointwise_of_float() { return passes<float>(); }
 PointwisePasses<Bfloat16> pointwise_of_bfloat16() { return passes<Bfloat16>(); }
@@ -450,7 +471,8 @@ void pointwise_backward(const PointwiseShape& shape, const T* x, const Normalise
                         : task_count(work.tiles(), parallel);
   PartialSums partial(tasks, 2 * stride);
   AlignedFloats gradients;
-  if (dweight != nullptr) gradients = aligned_zeros(area * static_cast<size_t>(tasks));
+  if (dweight != nullptr)
+    gradients = hwy::AllocateAligned<float>(area * static_cast<size_t>(tasks));
   share_out(work.tiles(), tasks, parallel, [&](int task, int64_t first, int64_t last) {
     passes.backward(
         work, first, last, partial.of(task),
@@ -458,16 +480,10 @@ void pointwise_backward(const PointwiseShape& shape, const T* x, const Normalise
   });
   if (sums != nullptr) add_up(partial, stride, shape.in, sums);
   if (dweight == nullptr) return;
-  const auto in = static_cast<size_t>(shape.in), out = static_cast<size_t>(shape.out);
-  for (size_t o = 0; o < out; ++o) {
-    for (size_t i = 0; i < in; ++i) {
-      const size_t at = out_is_narrow(shape) ? o * length + i : i * length + o;
-      float total = 0;
-      for (size_t task = 0; task < static_cast<size_t>(tasks); ++task)
-        total += gradients[task * area + at];
-      dweight[o * in + i] = total;
-    }
-  }
+  share_out(narrow(shape), task_count(narrow(shape), parallel), parallel,
+            [&](int, int64_t first, int64_t last) {
+              passes.add_up_weights(shape, gradients.get(), tasks, first, last, dweight);
+            });
 }
 
 #define VPUNAS_INSTANTIATE(T)                                                                      \

@@ -47,8 +47,8 @@ inline bool out_is_narrow(const PointwiseShape& s) { return s.out <= s.in; }
 inline int64_t narrow(const PointwiseShape& s) { return std::min(s.in, s.out); }
 inline int64_t wide(const PointwiseShape& s) { return std::max(s.in, s.out); }
 
-// Sums are added to [2][row_length(channels)] doubles or nowhere (null), weight gradients to
-// [narrow][row_length(wide)] floats or nowhere.
+// Sums are added to [2][row_length(channels)] doubles; weight gradients are written to
+// [narrow][row_length(wide)] floats or nowhere (null).
 template <class T>
 struct PointwisePasses {
   // [rows][columns] floats to T in pairs of rows, [rows / pair][row_length(columns)][pair].
@@ -59,6 +59,10 @@ struct PointwisePasses {
   void (*forward)(const PointwiseForward<T>& work, int64_t first, int64_t last, double* sums);
   void (*backward)(const PointwiseBackward<T>& work, int64_t first, int64_t last, double* sums,
                    float* dweight);
+  // Rows [first, last) of what `tasks` calls of backward wrote one behind the other, in their
+  // order; to [out][in].
+  void (*add_up_weights)(const PointwiseShape& shape, const float* parts, int tasks, int64_t first,
+                         int64_t last, float* dweight);
 };
 
 }  // namespace vpunas::kernels
