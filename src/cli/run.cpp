@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "latency/latency.h"
 #include "output/table.h"
 #include "pipeline/stages.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 // A figure of result.json as text, "-" where it is missing.
 std::string figure(const Json& result, const char* key, double factor, int digits,
-                   const char* unit) {
+                   const std::string& unit) {
   const auto found = result.find(key);
   if (found == result.end() || !found->is_number()) return "-";
   return fixed(factor * found->get<double>(), digits) + unit;
@@ -21,13 +22,15 @@ void print_result(const Run& run) {
   const fs::path path = run.folder() / "result.json";
   if (!fs::exists(path)) return;
   const Json r = read_json(path, "vpunas.result/1");
+  const std::string device = r.value("device", "MYRIADX");  // older runs knew no other
+  const std::string unit = cat(" ", unit_of(device));
   std::cout << '\n'
             << text_table({"", "found", "mobilenet_v2"},
                           {{"test accuracy", figure(r, "test_accuracy", 100, 2, " %"),
                             figure(r, "mobilenet_v2_accuracy", 100, 2, " %")},
-                           {"predicted MyriadX latency", figure(r, "predicted_ms", 1, 3, " ms"),
-                            figure(r, "mobilenet_v2_ms", 1, 3, " ms")},
-                           {"budget", figure(r, "budget_ms", 1, 3, " ms"), ""}})
+                           {"predicted on " + device, figure(r, "predicted_ms", 1, 3, unit),
+                            figure(r, "mobilenet_v2_ms", 1, 3, unit)},
+                           {"budget", figure(r, "budget_ms", 1, 3, unit), ""}})
             << "\nreport: " << (run.folder() / "report.html").string() << '\n';
 }
 

@@ -6,6 +6,7 @@
 #include "learn/checkpoint.h"
 #include "learn/optimizer.h"
 #include "learn/paths.h"
+#include "learn/runtime.h"
 
 namespace vpunas {
 namespace {
@@ -84,6 +85,8 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
     Loader loader(images, augmentation, config.recipe.batch_size, seed, training.step,
                   std::max(1, workers));
     CheckpointClock clock;
+    const Effort effort;
+    const int64_t first_step = training.step;
     work.report({.kind = Event::Kind::begin, .stage = stage, .what = phase, .total = total});
     double loss_sum = 0;
     while (training.step < total) {
@@ -112,6 +115,8 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
     }
     training.save(checkpoint, key, true);
     work.report({.kind = Event::Kind::end, .stage = stage, .what = phase});
+    effort.report(work, stage, phase, (training.step - first_step) * config.recipe.batch_size,
+                  loader.waited_seconds());
   }
   training.supernet.set_requires_grad(false);
   const Cost cost = training.meter.cost(training.step * config.recipe.batch_size);

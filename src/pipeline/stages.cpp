@@ -336,9 +336,10 @@ Json Sitting::result() const {
   const auto accuracy = [&](const std::string& name) {
     return read("train/" + name + "/train.json", "vpunas.train/1").value("test_accuracy", Json());
   };
+  const std::string device = search.at("budgets").front().at("device");
   Json mobilenet_ms, cpu_ms;
   for (const Json& row : benchmarks.value("rows", Json::array())) {
-    if (row["network"] == "mobilenet_v2" && row["device"] == "MYRIADX" &&
+    if (row["network"] == "mobilenet_v2" && row["device"] == device &&
         !row["predicted"].is_null()) {
       mobilenet_ms = row["predicted"]["ms"];
     }
@@ -360,6 +361,7 @@ Json Sitting::result() const {
           {"seconds", seconds},
           {"test_accuracy", accuracy("found")},
           {"mobilenet_v2_accuracy", accuracy("mobilenet_v2")},
+          {"device", device},
           {"predicted_ms", search.at("predicted").at("ms")},
           {"budget_ms", search.at("budget_ms")},
           {"mobilenet_v2_ms", mobilenet_ms},
