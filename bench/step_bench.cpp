@@ -2,7 +2,8 @@
 // every line "N" on standard input with the seconds that N steps took. STEP is
 //   train   of a MobileNetV2-like network with kernel KERNEL throughout
 //   weight  of a supernet over it (kernels 3, 5, 7 and expansions 3, 6, and skip), one path
-//   arch    of the same, two paths
+//   sampled of the networks that weight steps draw, each with weights of its own
+//   arch    of the supernet, two paths
 // Images are random and in memory; what is measured is computing alone.
 #include <chrono>
 #include <iostream>
@@ -68,11 +69,10 @@ torch::Tensor loss(const torch::Tensor& outputs, const Images& images) {
   return torch::nn::functional::cross_entropy(outputs.flatten(1), images.labels);
 }
 
-std::function<void()> train_step(int size, int batch, int kernel, Computing computing) {
-  const Architecture architecture = mobilenet(size, kernel);
+std::function<void()> train_step(const Architecture& architecture, int batch, Computing computing) {
   const auto network = std::make_shared<Network>(lower(architecture, {}), 1, computing);
   const auto sgd = std::make_shared<Sgd>(0.9, 4e-5);
-  const Images images(size, batch, architecture.classes);
+  const Images images(architecture.input.h, batch, architecture.classes);
   return [=] {
     loss(network->forward(images.pixels, Statistics::train), images).backward();
     sgd->step(network->parameters(), 0.01);
@@ -89,6 +89,15 @@ std::function<void()> weight_step(int size, int batch, Computing computing) {
     loss(supernet->forward(images.pixels, choice, Statistics::train), images).backward();
     sgd->step(supernet->parameters(choice), 0.01);
   };
+}
+
+std::function<void()> sampled_step(int size, int batch, Computing computing) {
+  const SearchSpace space = space_over(mobilenet(size, 3));
+  std::vector<std::function<void()>> steps;
+  for (int i = 0; i < 14; ++i)  // every candidate of every slot twice
+    steps.push_back(
+        train_step(choose(space, fair_choice(space, 1, i), "sampled"), batch, computing));
+  return [=, step = size_t{0}]() mutable { steps[step++ % steps.size()](); };
 }
 
 std::function<void()> arch_step(int size, int batch, Computing computing) {
@@ -108,14 +117,17 @@ std::function<void()> arch_step(int size, int batch, Computing computing) {
 
 int run(int argc, char** argv) {
   if (argc < 5)
-    fail("step_bench: usage: step_bench train|weight|arch SIZE BATCH KERNEL [ENGINE [bfloat16]]");
+    fail(
+        "step_bench: usage: step_bench train|weight|sampled|arch SIZE BATCH KERNEL [ENGINE "
+        "[bfloat16]]");
   const std::string kind = argv[1];
   const int size = std::atoi(argv[2]), batch = std::atoi(argv[3]), kernel = std::atoi(argv[4]);
   const Computing computing = parse_computing(argc > 5 ? argv[5] : "fused", argc > 6);
   set_threads(0);
-  const auto step = kind == "train"    ? train_step(size, batch, kernel, computing)
-                    : kind == "weight" ? weight_step(size, batch, computing)
-                                       : arch_step(size, batch, computing);
+  const auto step = kind == "train"     ? train_step(mobilenet(size, kernel), batch, computing)
+                    : kind == "weight"  ? weight_step(size, batch, computing)
+                    : kind == "sampled" ? sampled_step(size, batch, computing)
+                                        : arch_step(size, batch, computing);
   for (int steps = 0; std::cin >> steps;) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < steps; ++i) step();

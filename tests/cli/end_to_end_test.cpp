@@ -45,6 +45,23 @@ TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
   EXPECT_NE(evaluated.output.find("of 200 test images"), std::string::npos) << evaluated.output;
 }
 
+TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments = test::tiny_run(folder.path(), "search");
+  arguments.insert(arguments.end(), {"--budget", "MYRIADX=0.95x:mobilenet_v2-0.35,MACS=20MMACs"});
+  const ProcessResult searched = test::vpunas(arguments, 600);
+  ASSERT_EQ(searched.exit_code, 0) << searched.errors;
+  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
+  const Json& budgets = search.at("budgets");
+  ASSERT_EQ(budgets.size(), 2U);
+  EXPECT_EQ(budgets[0].at("device"), "MYRIADX");
+  EXPECT_EQ(budgets[1].at("device"), "MACS");
+  EXPECT_EQ(budgets[1].at("budget_ms"), 20);
+  for (const Json& budget : budgets)
+    EXPECT_LE(budget.at("predicted").at("ms").get<double>(), budget.at("budget_ms").get<double>());
+  EXPECT_TRUE(fs::exists(folder.path() / "run/latency_MACS.json"));
+}
+
 TEST(EndToEndSlow, KilledAtAnyMomentFinishesWithTheSameNetwork) {
   const TemporaryFolder unbroken, broken;
   ASSERT_EQ(test::vpunas(test::tiny_run(unbroken.path(), "search"), 600).exit_code, 0);
