@@ -395,8 +395,10 @@ SearchSpace find_space(const std::string& name_or_path, const std::filesystem::p
   const fs::path folder = data / "spaces";
   const fs::path preset = folder / (name_or_path + ".json");
   std::error_code none;
+  // A file that happens to lie about under a preset's name is not meant.
+  if (!fs::path(name_or_path).has_parent_path() && fs::is_regular_file(preset, none))
+    return read_space(preset);
   if (fs::is_regular_file(name_or_path, none)) return read_space(name_or_path);
-  if (fs::is_regular_file(preset, none)) return read_space(preset);
   std::vector<std::string> names;
   if (fs::is_directory(folder, none))
     for (const auto& entry : fs::directory_iterator(folder))

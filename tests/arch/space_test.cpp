@@ -225,6 +225,14 @@ TEST(FindSpace, KnowsPresetsAndFiles) {
   write_json(preset, "vpunas.space/1", to_json(small_space()));
   EXPECT_EQ(find_space("small", data.path()), small_space());
   EXPECT_EQ(find_space(preset.string(), data.path()), small_space());
+  {  // a file under its name in the working folder
+    const fs::path before = fs::current_path();
+    fs::current_path(data.path());
+    write_file("small", "of something else");
+    const SearchSpace found = find_space("small", data.path());
+    fs::current_path(before);
+    EXPECT_EQ(found, small_space());
+  }
   EXPECT_MENTIONS(error_of([&] { find_space("smal", data.path()); }),
                   "search space smal is neither a file nor a preset (did you mean small?)");
 }
