@@ -15,6 +15,7 @@
 #include "learn/delivery.h"
 #include "learn/shared_weights.h"
 #include "output/progress_view.h"
+#include "pipeline/pricing.h"
 #include "pipeline/run.h"
 
 namespace {

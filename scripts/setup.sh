@@ -18,7 +18,7 @@ readonly scipy_version=1.17.1
 packages=(
   ca-certificates g++ make cmake ninja-build python3 python3-venv
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libprotozero-dev zlib1g-dev
-  libjpeg62-turbo-dev libpng-dev libhwy-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
+  libjpeg62-turbo-dev libpng-dev libhwy-dev libeigen3-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
 )
 [ "${1:-}" = --dev ] && packages+=(clang libclang-rt-14-dev)
 readonly packages

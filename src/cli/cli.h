@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "latency/table.h"
 #include "pipeline/run.h"
 
 namespace vpunas::cli {
@@ -16,13 +17,18 @@ namespace vpunas::cli {
 using Action = std::function<void(const Work&)>;
 
 void add_run(CLI::App& app,
-             Action& action);  // run, profile, search, train, benchmark, report
+             Action& action);  // run, search, train, benchmark, report
+void add_profile(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_space(CLI::App& app, Action& action);
 void add_zoo(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
+
+// What a table says of its space: range of costs, how it was checked, and the `rows` dearest
+// blocks.
+std::string table_text(const SearchSpace& space, const LatencyTable& table, int rows);
 
 // The program's whole command line: parses, acts, and returns the exit code. Errors go to standard
 // error as one line.

@@ -9,7 +9,7 @@
 #include "output/explain_page.h"
 #include "output/explain_text.h"
 #include "pipeline/networks.h"
-#include "pipeline/run.h"
+#include "pipeline/pricing.h"
 
 namespace vpunas::cli {
 namespace {

@@ -67,6 +67,7 @@ int run_program(int argc, char** argv) {
       "Example: vpunas run -c configs/quick.toml\nDocumentation: README.md, docs/formats.md");
   Action action;
   add_run(app, action);
+  add_profile(app, action);
   add_export(app, action);
   add_evaluate(app, action);
   add_devices(app, action);

@@ -59,8 +59,6 @@ void add_run(CLI::App& app, Action& action) {
   add_stage(app, action, "run",
             "search, train, export, benchmark and report; resumes what was cut off", Stage::report,
             "vpunas run -c configs/quick.toml --data ~/photos --budget 12.5ms");
-  add_stage(app, action, "profile", "make the latency table of the search space on the device",
-            Stage::profile, "vpunas profile -c configs/quick.toml -d CPU");
   add_stage(app, action, "search", "find the best network within the budget", Stage::search,
             "vpunas search -c configs/quick.toml --budget 0.8x:mobilenet_v2");
   add_stage(app, action, "train", "train the found network and the baselines", Stage::train,

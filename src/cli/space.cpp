@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "latency/census.h"
 #include "output/table.h"
+#include "pipeline/pricing.h"
 
 namespace vpunas::cli {
 namespace {
@@ -42,16 +43,24 @@ void show(const Options& options, const Work& work) {
     space = with_input(space, {space.input.c, options.size, options.size}, space.classes);
   const Mode mode = parse_mode(options.mode);
   const LatencyTable table = price_space(space, {}, pricing(options.device, mode), work);
-  std::cout << "space " << space.name << ": input " << space.input << ", " << space.classes
-            << " classes, " << space.slots.size() << " slots, " << count_networks(space)
-            << " distinct networks, " << table.blocks.size() << " distinct blocks\n"
-            << range_text(space, table);
-  if (options.device != macs_device)
-    std::cout << range_text(space, price_space(space, {}, pricing(macs_device, mode), {}));
-  std::cout << '\n' << dearest_blocks(table, options.rows);
+  std::cout << table_text(space, table, options.rows);
 }
 
 }  // namespace
+
+std::string table_text(const SearchSpace& space, const LatencyTable& table, int rows) {
+  const Provenance& provenance = table.provenance;
+  std::string text =
+      cat("space ", space.name, ": input ", space.input, ", ", space.classes, " classes, ",
+          space.slots.size(), " slots, ", count_networks(space), " distinct networks, ",
+          table.blocks.size(), " distinct blocks\n", range_text(space, table));
+  if (provenance.device != macs_device) {
+    text += range_text(space, price_space(space, {}, pricing(macs_device, provenance.mode), {}));
+  }
+  if (const std::string check = check_text(table); !check.empty())
+    text += cat(provenance.device, ": ", check, '\n');
+  return cat(text, '\n', dearest_blocks(table, rows));
+}
 
 void add_space(CLI::App& app, Action& action) {
   CLI::App* verb =

@@ -7,18 +7,11 @@
 #include <numeric>
 
 #include "arch/weights.h"
+#include "base/statistics.h"
 #include "onnx/onnx.h"
 
 namespace vpunas {
 namespace {
-
-// The q-quantile of sorted values, linear between order statistics.
-double quantile(const std::vector<double>& sorted, double q) {
-  const double place = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(place);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
 
 void summarise(Measurement& measurement) {
   std::vector<double> ms = measurement.samples_us;

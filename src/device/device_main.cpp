@@ -12,6 +12,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <list>
 #include <mutex>
 #include <openvino/openvino.hpp>
 #include <vector>
@@ -81,6 +82,37 @@ ov::CompiledModel compile(ov::Core& core, const std::string& path, const std::st
     fail(device, " has gone while compiling ", path, ": ", error.what());
   }
 }
+
+// What was compiled last, so that models measured in turns are compiled once. A model is known by
+// its file's path, size and time of writing.
+class CompiledModels {
+ public:
+  ov::CompiledModel& get(ov::Core& core, const std::string& path, const std::string& device,
+                         const std::string& precision, ov::hint::PerformanceMode mode) {
+    // The file may be missing: compile() says so.
+    std::error_code error;
+    const std::string key = cat(device, '\n', precision, '\n', static_cast<int>(mode), '\n', path,
+                                '\n', fs::file_size(path, error), '\n',
+                                fs::last_write_time(path, error).time_since_epoch().count());
+    auto found = std::find_if(models_.begin(), models_.end(),
+                              [&](const Entry& entry) { return entry.key == key; });
+    if (found == models_.end()) {
+      if (models_.size() == kMost) models_.pop_back();
+      models_.push_front({key, compile(core, path, device, precision, mode)});
+    } else {
+      models_.splice(models_.begin(), models_, found);
+    }
+    return models_.front().compiled;
+  }
+
+ private:
+  static constexpr size_t kMost = 16;
+  struct Entry {
+    std::string key;
+    ov::CompiledModel compiled;
+  };
+  std::list<Entry> models_;  // used last first
+};
 
 std::string precision_of(const ov::CompiledModel& compiled) {
   try {
@@ -242,7 +274,7 @@ Json info(ov::Core& core) {
   return {{"runtime", runtime()}, {"devices", devices}};
 }
 
-Json measure(ov::Core& core, const Json& request) {
+Json measure(ov::Core& core, CompiledModels& models, const Json& request) {
   const std::string mode = text(request, "mode");
   if (mode != "latency" && mode != "throughput")
     fail("request: mode must be latency or throughput");
@@ -250,7 +282,8 @@ Json measure(ov::Core& core, const Json& request) {
   const Limits limits = {number(request, "seconds", 0, 3600),
                          static_cast<int64_t>(number(request, "iterations", 1, 1e6)),
                          static_cast<int64_t>(number(request, "warmup", 0, 1e6))};
-  ov::CompiledModel compiled = compile(
+  require_device(core, text(request, "device"));  // it may have gone since it compiled the model
+  ov::CompiledModel& compiled = models.get(
       core, text(request, "model"), text(request, "device"), text(request, "precision"),
       throughput ? ov::hint::PerformanceMode::THROUGHPUT : ov::hint::PerformanceMode::LATENCY);
   Timing timing;
@@ -323,12 +356,12 @@ Json infer(ov::Core& core, const Json& request) {
 
 // --- The protocol ---
 
-Json dispatch(ov::Core& core, const std::string& line) {
+Json dispatch(ov::Core& core, CompiledModels& models, const std::string& line) {
   const Json request = Json::parse(line, nullptr, false);
   if (!request.is_object()) fail("the request is no JSON object");
   const std::string what = text(request, "do");
   if (what == "info") return info(core);
-  if (what == "measure") return measure(core, request);
+  if (what == "measure") return measure(core, models, request);
   if (what == "convert") return convert(core, request);
   if (what == "infer") return infer(core, request);
   fail("cannot do \"", what, "\"; known are info, measure, convert, infer");
@@ -353,10 +386,10 @@ Json failure(const std::exception& error, bool unsupported) {
   return answer;
 }
 
-Json answer(ov::Core& core, const std::string& line) {
+Json answer(ov::Core& core, CompiledModels& models, const std::string& line) {
   try {
     Json result = {{"ok", true}};
-    result.update(dispatch(core, line));
+    result.update(dispatch(core, models, line));
     return result;
   } catch (const Unsupported& error) {
     return failure(error, true);
@@ -385,11 +418,12 @@ bool write_all(int fd, std::string_view bytes) {
 int serve() {
   const int answers = reserve_stdout();
   ov::Core core;
+  CompiledModels models;
   for (std::string line; std::getline(std::cin, line);) {
     if (trim(line).empty()) continue;
     // Messages may quote bytes that are no UTF-8.
     const std::string text =
-        answer(core, line).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+        answer(core, models, line).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     if (!write_all(answers, text)) return 1;
   }
   return 0;

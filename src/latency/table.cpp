@@ -8,11 +8,12 @@
 #include "arch/strict_json.h"
 #include "base/error.h"
 #include "latency/lattice.h"
+#include "latency/probes.h"
 
 namespace vpunas {
 namespace {
 
-constexpr const char* kSchema = "vpunas.latency/1";
+constexpr const char* kSchema = "vpunas.latency/2";
 constexpr double kMostMs = 1e9;  // keeps sums finite
 
 // --- Building ---
@@ -44,18 +45,6 @@ class Pricer {
   const LatencyFn& price_;
   std::deque<Known> known_;
 };
-
-// in(s) -> block -> out, or in(s) -> out where `block` is null.
-Graph probe(const SearchSpace& space, const Shape& s, const BlockSpec* block) {
-  Graph graph{"probe", {}, {}};
-  const Shape image = {space.input.c, s.h, s.w};
-  int last = graph.add("image", Input{image}, {});
-  last = graph.add("in", Conv{.out_channels = s.c, .bias = true}, {last});
-  if (block) last = lower(*block, "block", last, space.bn_eps, graph);
-  last = graph.add("pool", GlobalPool{}, {last});
-  graph.add("out", Linear{.out_features = space.classes}, {last});
-  return graph;
-}
 
 Latency difference(const Latency& whole, const Latency& part) {
   return {whole.ms - part.ms, whole.low_ms - part.low_ms, whole.high_ms - part.high_ms};
@@ -153,6 +142,39 @@ Provenance provenance_from(StrictObject& object) {
   return provenance;
 }
 
+Json to_json(const TableCheck& check) {
+  Json networks = Json::array();
+  for (const auto& network : check.networks) {
+    networks.push_back(
+        {{"predicted_ms", network.predicted_ms}, {"measured_ms", network.measured_ms}});
+  }
+  return {{"fitted", check.fitted},
+          {"mean_abs_error", check.mean_abs_error()},
+          {"spearman", check.rank_correlation()},
+          {"repeat_mean_abs_difference", check.repeat_mean_abs_difference()},
+          {"repeat_spearman", check.repeat_rank_correlation()},
+          {"networks", networks}};
+}
+
+TableCheck check_from(const Json& json, const std::string& where) {
+  TableCheck check;
+  check.fitted = json_get<int>(json, "fitted", where);
+  const Json networks = json_get<Json>(json, "networks", where);
+  if (!networks.is_array()) fail(where, ": networks: must be a list");
+  for (size_t i = 0; i < networks.size(); ++i) {
+    const std::string at = cat(where, ": networks[", i, "]");
+    auto& network = check.networks.emplace_back();
+    network.predicted_ms = json_get<double>(networks[i], "predicted_ms", at);
+    network.measured_ms = json_get<std::vector<double>>(networks[i], "measured_ms", at);
+    const auto possible = [](double ms) { return ms > 0 && ms <= kMostMs; };
+    if (!possible(network.predicted_ms) || network.measured_ms.empty() ||
+        !std::all_of(network.measured_ms.begin(), network.measured_ms.end(), possible)) {
+      fail(at, ": needs a predicted_ms and a measured_ms greater than 0");
+    }
+  }
+  return check;
+}
+
 }  // namespace
 
 const Latency& LatencyTable::cost(const BlockSpec& block, const Shape& input) const {
@@ -181,7 +203,7 @@ Latency LatencyTable::predict(const Architecture& architecture) const {
 
 LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
                          const LatencyFn& price_graph, Provenance provenance, const Work& work) {
-  LatencyTable table{std::move(provenance), space.name, space_hash(space), {}, {}};
+  LatencyTable table{std::move(provenance), space.name, space_hash(space), {}, {}, {}};
   Pricer price(price_graph);
   const std::vector<PlacedBlock> placed = placed_blocks(space);
   const auto total = static_cast<int64_t>(placed.size()) + 1;  // the ends are the last unit
@@ -196,8 +218,8 @@ LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
       throw Interrupted(cat("interrupted after ", done, " of ", total,
                             " measurements; none are kept, run again"));
     }
-    const std::optional<Latency> without = price(probe(space, place.input, nullptr));
-    const std::optional<Latency> with = price(probe(space, place.input, &place.block));
+    const std::optional<Latency> without = price(probe_graph(space, place.input, nullptr));
+    const std::optional<Latency> with = price(probe_graph(space, place.input, &place.block));
     if (with && without) table.blocks[place] = at_least_free(difference(*with, *without));
     ++done;
     report(Event::Kind::step);
@@ -216,7 +238,8 @@ LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
 }
 
 LatencyTable read_table(const fs::path& path, const SearchSpace& space) {
-  const Json json = read_json(path, kSchema);
+  static const std::vector<std::string> schemas = {kSchema, "vpunas.latency/1"};  // without a check
+  const Json json = read_json(path, schemas);
   StrictObject object(json, path.string());
   LatencyTable table;
   table.provenance = provenance_from(object);
@@ -247,6 +270,8 @@ LatencyTable read_table(const fs::path& path, const SearchSpace& space) {
     }
     entry.finish();
   }
+  if (const Json* check = object.find("check"))
+    table.check = check_from(*check, object.path("check"));
   object.finish();
   make_lattice(space, {&table});  // throws where no network can be priced
   return table;
@@ -274,6 +299,7 @@ void write_table(const fs::path& path, const LatencyTable& table) {
     put(entry, latency);
     blocks.push_back(std::move(entry));
   }
+  if (table.check.fitted > 0) json["check"] = to_json(table.check);
   write_json(path, kSchema, json);
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "arch/space.h"
 #include "base/progress.h"
@@ -13,13 +14,32 @@
 namespace vpunas {
 
 struct Provenance {
-  std::string device;   // "MYRIADX", "CPU", ...
-  std::string runtime;  // "model 1" or the runtime's version
+  std::string device = {};   // "MYRIADX", "CPU", ...
+  std::string runtime = {};  // "model 1" or the runtime's version
   Mode mode = Mode::throughput;
-  std::string precision;  // "FP16", "bf16", ...
-  int repeats = 0;        // measurements behind each figure; 0: a model
-  std::string date;
+  std::string precision = {};  // "FP16", "bf16", ...
+  int repeats = 0;             // measurements behind each figure; 0: a model
+  std::string date = {};
   bool operator==(const Provenance&) const = default;
+};
+
+// How a table that was fitted to measured networks predicts others. Figures are 0 where there are
+// no networks or, of the repeats, only one measurement each.
+struct TableCheck {
+  struct Network {
+    double predicted_ms = 0;
+    std::vector<double> measured_ms = {};  // of independent measurements
+    bool operator==(const Network&) const = default;
+  };
+  int fitted = 0;  // networks that it was fitted to
+  std::vector<Network> networks = {};
+
+  double mean_abs_error() const;    // |predicted / mean of measured - 1|
+  double rank_correlation() const;  // Spearman's, of predicted and measured
+  // The same of the first and the last measurement: what no prediction can beat by much.
+  double repeat_rank_correlation() const;
+  double repeat_mean_abs_difference() const;
+  bool operator==(const TableCheck&) const = default;
 };
 
 struct LatencyTable {
@@ -28,6 +48,7 @@ struct LatencyTable {
   std::string space_hash;         // and space_hash()
   std::map<Shape, Latency> ends;  // stem and head together, by the shape behind the last block
   std::map<PlacedBlock, Latency> blocks;  // skips cost nothing and are not in it
+  TableCheck check = {};                  // of a measured table
 
   // Cost of a block at a place; a skip is 0. Throws Error where the table has no such entry.
   const Latency& cost(const BlockSpec& block, const Shape& input) const;
@@ -52,7 +73,7 @@ struct Constraint {
   double budget_ms = 0;
 };
 
-// schema vpunas.latency/1. Throws Error where the table is of another space.
+// schema vpunas.latency/2; reads 1, too. Throws Error where the table is of another space.
 LatencyTable read_table(const std::filesystem::path& path, const SearchSpace& space);
 void write_table(const std::filesystem::path& path, const LatencyTable& table);
 

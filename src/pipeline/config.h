@@ -46,6 +46,8 @@ struct LatencyConfig {
   std::string device = "MYRIADX";
   std::string mode = "throughput";
   std::string budget = "0.87x:mobilenet_v2";
+  std::string runner;
+  std::string timings;
 };
 template <class Fields>
 void fields(Fields& f, LatencyConfig& c) {
@@ -56,6 +58,26 @@ void fields(Fields& f, LatencyConfig& c) {
   f("budget", c.budget,
     "12.5ms (50MMACs on MACS), or a share of a network's cost: 0.87x:mobilenet_v2; one a device: "
     "MYRIADX=12.5ms, CPU=3ms; a ladder: 12.5ms; 10ms");
+  f("runner", c.runner,
+    "shell command that speaks the device protocol of docs/formats.md (empty: vpunas-device)");
+  f("timings", c.timings,
+    "timings.csv of vpunas profile --emit, filled in: the table of the device, which is not here");
+}
+
+struct ProfileConfig {
+  int networks = 80;
+  int checks = 30;
+  double tolerance = 0.01;
+  double minutes = 30;
+};
+template <class Fields>
+void fields(Fields& f, ProfileConfig& c) {
+  f("networks", c.networks, "whole networks measured to correct the table", between(8, 10000));
+  f("checks", c.checks, "further ones measured to judge it", between(0, 10000));
+  f("tolerance", c.tolerance, "relative standard error at which repeating stops",
+    between(0.0001, 1));
+  f("minutes", c.minutes, "after which no more networks are measured to correct the table",
+    between(0, 100000));
 }
 
 struct ExportConfig {
@@ -92,6 +114,7 @@ struct Config {
   DataConfig data;
   SpaceConfig space;
   LatencyConfig latency;
+  ProfileConfig profile;
   SearchConfig search;
   TrainConfig train;
   ExportConfig exporting;
@@ -105,6 +128,7 @@ void for_each_section(Config& config, Visit&& visit) {
   visit("data", config.data);
   visit("space", config.space);
   visit("latency", config.latency);
+  visit("profile", config.profile);
   visit("search", config.search);
   visit("train", config.train);
   visit("export", config.exporting);

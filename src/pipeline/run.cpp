@@ -9,8 +9,6 @@
 
 #include "arch/zoo.h"
 #include "base/text.h"
-#include "device/client.h"
-#include "myriadx/time.h"
 
 namespace vpunas {
 namespace {
@@ -180,52 +178,6 @@ Architecture network_of(const fs::path& run_folder, const std::string& name,
   if (!fs::exists(path))
     fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
   return with_input(read_architecture(path), space.input, space.classes);
-}
-
-myriadx::TimeModel time_model(myriadx::Regime regime) {
-  return myriadx::read_time_model(data_folder() / "myriadx.json", regime);
-}
-
-Pricing pricing(const std::string& device, Mode mode) {
-  if (device == "MYRIADX") {
-    const myriadx::TimeModel model =
-        time_model(mode == Mode::latency ? myriadx::Regime::latency : myriadx::Regime::throughput);
-    return {myriadx::latency_fn(model), device, "vpunas model " + model.version, "FP16", mode, 0};
-  }
-  if (device == macs_device) return {count_mmacs, device, "counted", "exact", mode, 0};
-  auto client = std::make_shared<DeviceClient>(default_runner());
-  MeasureOptions options;
-  options.mode = mode;
-  const auto devices = client->devices();
-  const bool known = std::any_of(devices.begin(), devices.end(), [&](const DeviceInfo& info) {
-    return info.name == device || info.name.starts_with(device + ".");
-  });
-  if (!known) {
-    std::vector<std::string> names{"MYRIADX (the built-in model)", "MACS (a count)"};
-    for (const DeviceInfo& info : devices) names.push_back(info.name);
-    fail("device ", device, " is not here; there are: ", join(names),
-         device.starts_with("MYRIAD")
-             ? ". MYRIAD is the stick under OpenVINO 2022.3, MYRIADX the model that needs none"
-             : "");
-  }
-  const std::string runtime = client->runtime();
-  return {latency_fn(client, device, options),
-          device,
-          runtime,
-          "device default",
-          mode,
-          options.iterations};
-}
-
-LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
-                         const Pricing& device, const Work& work) {
-  const Provenance provenance{.device = device.device,
-                              .runtime = device.runtime,
-                              .mode = device.mode,
-                              .precision = device.precision,
-                              .repeats = device.repeats,
-                              .date = timestamp()};
-  return build_table(space, preprocess, device.price, provenance, work);
 }
 
 }  // namespace vpunas

@@ -2,13 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "arch/space.h"
-#include "latency/table.h"
-#include "myriadx/time.h"
 #include "pipeline/config.h"
 
 namespace vpunas {
@@ -69,21 +66,5 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
 // input and classes of `space`.
 Architecture network_of(const std::filesystem::path& run_folder, const std::string& name,
                         const SearchSpace& space);
-
-// The built-in MyriadX's constants, of the data folder.
-myriadx::TimeModel time_model(myriadx::Regime regime = myriadx::Regime::throughput);
-
-// The configured device as a price.
-struct Pricing {
-  LatencyFn price;
-  std::string device, runtime, precision;
-  Mode mode = Mode::throughput;
-  int repeats = 0;
-};
-Pricing pricing(const std::string& device, Mode mode);
-
-// The space's table on that device, with its provenance.
-LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
-                         const Pricing& device, const Work& work);
 
 }  // namespace vpunas

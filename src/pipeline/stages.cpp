@@ -13,6 +13,7 @@
 #include "myriadx/explanation.h"
 #include "output/report.h"
 #include "pipeline/deliver.h"
+#include "pipeline/pricing.h"
 #include "pipeline/results.h"
 
 namespace vpunas {
@@ -106,9 +107,16 @@ class Sitting {
     return *priced;
   }
 
+  // OpenVINO on this machine.
   DeviceClient& device() {
-    if (!device_) device_ = std::make_unique<DeviceClient>(default_runner());
+    if (!device_) device_ = device_client("");
     return *device_;
+  }
+  Pricing pricing_of(const std::string& device) const {
+    return pricing(device, mode(), config_.latency.runner);
+  }
+  bool timed_by_hand(const std::string& device) const {
+    return !config_.latency.timings.empty() && device != "MYRIADX" && device != macs_device;
   }
 
   fs::path table_file(const std::string& device) const;
@@ -130,7 +138,7 @@ class Sitting {
   int channels_ = 0;
   std::map<int, std::unique_ptr<Dataset>> datasets_;
   std::unique_ptr<Spaces> spaces_;
-  std::unique_ptr<DeviceClient> device_;
+  std::shared_ptr<DeviceClient> device_;
 };
 
 // The table of the first device that budgets name is latency.json, those of others have its name.
@@ -142,14 +150,21 @@ fs::path Sitting::table_file(const std::string& device) const {
 void Sitting::profile() {
   const SearchSpace& space = spaces().deploy;
   for (const Budget& budget : ladder_.front()) {
-    const Pricing device = pricing(budget.device, mode());
-    const LatencyTable table = price_space(space, spaces().preprocess, device, work_);
+    const std::string& device = budget.device;
+    const LatencyTable table =
+        timed_by_hand(device)
+            ? import_timings(space, spaces().preprocess, profile_options(config_.profile).counts,
+                             config_.latency.timings, device, mode())
+            : price_space(space, spaces().preprocess, pricing_of(device), config_.profile,
+                          file("timings_" + device + ".json"), work_);
     const LatencyRange range = latency_range(space, table);
     work_.note("profile", cat("space ", space.name, ": ", count_networks(space), " networks, ",
                               fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ",
-                              unit_of(device.device), " on ", device.device, " (",
-                              mode_name(device.mode), ", input ", space.input, ")"));
-    write_table(table_file(device.device), table);
+                              unit_of(device), " on ", device, " (", mode_name(mode()), ", input ",
+                              space.input, ")"));
+    if (const std::string check = check_text(table); !check.empty())
+      work_.note("profile", cat(device, ": the table ", check));
+    write_table(table_file(device), table);
   }
 }
 
@@ -160,15 +175,25 @@ SearchProblem Sitting::problem() {
                         .preprocess = spaces().preprocess};
   problem.ladder.resize(ladder_.size());
   for (size_t d = 0; d < ladder_.front().size(); ++d) {
-    const Pricing device = pricing(ladder_.front()[d].device, mode());
-    problem.devices.push_back(
-        {.table = read_table(table_file(device.device), spaces().deploy),
-         .price = [this, device](const Architecture& a) { return device.price(deployed(a)); }});
+    const std::string& name = ladder_.front()[d].device;
+    SearchDevice& device = problem.devices.emplace_back();
+    device.table = read_table(table_file(name), spaces().deploy);
+    std::optional<Pricing> priced;
+    if (timed_by_hand(name)) {
+      device.price = [table = device.table](const Architecture& a) { return table.predict(a); };
+    } else {
+      priced = pricing_of(name);
+      device.price = [this, p = *priced](const Architecture& a) { return p.price(deployed(a)); };
+    }
     for (size_t rung = 0; rung < problem.ladder.size(); ++rung) {
       const Budget& budget = ladder_[rung][d];
+      if (!priced && !budget.reference.empty()) {
+        fail("budget ", to_string(budget), ": ", name, " is not here to price ", budget.reference,
+             " (latency.timings); give the budget in ms");
+      }
       problem.ladder[rung].push_back(
           budget.reference.empty() ? budget.value
-                                   : budget.value * price(device, network(budget.reference)).ms);
+                                   : budget.value * price(*priced, network(budget.reference)).ms);
     }
   }
   return problem;
@@ -313,7 +338,12 @@ void Sitting::benchmark() {
     for (const std::string& on : config_.benchmark.devices) {
       if (on == "MYRIADX") continue;
       work_.note("benchmark", cat("measuring ", name, " on ", on));
-      const Measurement m = device().measure(file("export/" + name + "/model.xml"), on, options);
+      // A runner of the user's own may know no OpenVINO, but every one knows ONNX.
+      const bool by_runner = !config_.latency.runner.empty() && on == config_.latency.device;
+      const auto client = by_runner ? device_client(config_.latency.runner) : nullptr;
+      const Measurement m =
+          by_runner ? client->measure(file("export/" + name + "/model.onnx"), on, options)
+                    : device().measure(file("export/" + name + "/model.xml"), on, options);
       row(on, m.runtime, options.mode, m.precision, Json(), to_json(m));
     }
   }

@@ -3,6 +3,7 @@
 
 #include "latency/census.h"
 #include "learn/search.h"
+#include "pipeline/pricing.h"
 #include "pipeline/run.h"
 
 namespace vpunas {

@@ -1,0 +1,22 @@
+// Robust figures of samples.
+#pragma once
+
+#include <vector>
+
+namespace vpunas {
+
+// The q-quantile, 0 <= q <= 1, of values in rising order, linear between order statistics (as
+// numpy.percentile). There is at least one value.
+double quantile(const std::vector<double>& sorted, double q);
+
+// Of values in any order; there is at least one.
+double median(std::vector<double> values);
+
+// 1.4826 times the median of the distances from the median: the standard deviation where values are
+// normal, and little moved by outliers (Hampel 1974).
+double robust_deviation(const std::vector<double>& values);
+
+// Spearman's correlation of ranks, equal values sharing their mean rank; 0 where it is not defined.
+double spearman(const std::vector<double>& a, const std::vector<double>& b);
+
+}  // namespace vpunas

@@ -1,0 +1,104 @@
+#include "pipeline/pricing.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace vpunas {
+namespace {
+
+// Seconds that one request may take: compiling on a slow device, and measuring.
+constexpr std::chrono::seconds kTimeout{120};
+
+LatencyTable model_table(const SearchSpace& space, const Preprocess& preprocess,
+                         const Pricing& device, const Work& work) {
+  return build_table(space, preprocess, device.price,
+                     {.device = device.device,
+                      .runtime = device.runtime,
+                      .mode = device.mode,
+                      .precision = device.precision,
+                      .repeats = 0,
+                      .date = timestamp()},
+                     work);
+}
+
+}  // namespace
+
+myriadx::TimeModel time_model(myriadx::Regime regime) {
+  return myriadx::read_time_model(data_folder() / "myriadx.json", regime);
+}
+
+ProfileOptions profile_options(const ProfileConfig& config) {
+  ProfileOptions options;
+  options.counts = {.fitted = config.networks, .checked = config.checks};
+  options.timing.tolerance = config.tolerance;
+  options.timing.minutes = config.minutes;
+  return options;
+}
+
+std::shared_ptr<DeviceClient> device_client(const std::string& runner) {
+  return std::make_shared<DeviceClient>(
+      runner.empty() ? default_runner()
+                     : std::vector<std::string>{"/bin/sh", "-c", "exec " + runner},
+      kTimeout);
+}
+
+Pricing pricing(const std::string& device, Mode mode, const std::string& runner) {
+  if (device == "MYRIADX") {
+    const myriadx::TimeModel model =
+        time_model(mode == Mode::latency ? myriadx::Regime::latency : myriadx::Regime::throughput);
+    return {myriadx::latency_fn(model), device, "vpunas model " + model.version, "FP16", mode};
+  }
+  if (device == macs_device) return {count_mmacs, device, "counted", "exact", mode};
+  const std::shared_ptr<DeviceClient> client = device_client(runner);
+  const auto devices = client->devices();
+  const bool known = std::any_of(devices.begin(), devices.end(), [&](const DeviceInfo& info) {
+    return info.name == device || info.name.starts_with(device + ".");
+  });
+  if (!known) {
+    std::vector<std::string> names{"MYRIADX (the built-in model)", "MACS (a count)"};
+    for (const DeviceInfo& info : devices) names.push_back(info.name);
+    fail("device ", device, " is not here; there are: ", join(names),
+         device.starts_with("MYRIAD")
+             ? ". MYRIAD is the stick under OpenVINO 2022.3, MYRIADX the model that needs none"
+             : "");
+  }
+  const std::string runtime = client->runtime();
+  return {
+      latency_fn(client, device, {.mode = mode}), device, runtime, "device default", mode, client};
+}
+
+LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
+                         const Pricing& device, const ProfileConfig& config,
+                         const std::filesystem::path& timings, const Work& work) {
+  if (!device.client) return model_table(space, preprocess, device, work);
+  return profile_device(space, preprocess, device.client, device.device, device.mode,
+                        profile_options(config), timings, work);
+}
+
+LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
+                         const Pricing& device, const Work& work) {
+  if (device.client) {
+    fail("device ", device.device, " is measured, which takes minutes: vpunas profile --space ",
+         space.name, " -d ", device.device);
+  }
+  return model_table(space, preprocess, device, work);
+}
+
+std::string check_text(const LatencyTable& table) {
+  const TableCheck& check = table.check;
+  if (check.networks.empty()) return "";
+  std::string text =
+      cat("predicts ", check.networks.size(), " networks that it was not fitted to within ",
+          fixed(100 * check.mean_abs_error(), 1),
+          " % (mean absolute error); rank "
+          "correlation ",
+          fixed(check.rank_correlation(), 3));
+  if (check.repeat_rank_correlation() != 0) {
+    text += cat(", of two measurements ", fixed(check.repeat_rank_correlation(), 3),
+                ", which differ by ", fixed(100 * check.repeat_mean_abs_difference(), 1), " %");
+  }
+  return text;
+}
+
+}  // namespace vpunas

@@ -1,0 +1,27 @@
+#include "pipeline/pricing.h"
+
+#include <gtest/gtest.h>
+
+#include "arch/zoo.h"
+
+namespace vpunas {
+namespace {
+
+TEST(Pricing, OfMacsIsACount) {
+  const Graph graph = lower(find_network("mobilenet_v2", data_folder()), {});
+  EXPECT_NEAR(pricing("MACS", Mode::latency).price(graph)->ms, 300.77, 0.1);
+}
+
+TEST(Pricing, NamesTheDevicesThatThereAre) {
+  try {
+    pricing("MYRIADY", Mode::latency);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("MYRIADX"), std::string::npos) << message;
+    EXPECT_NE(message.find("CPU"), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace vpunas
