@@ -7,18 +7,11 @@
 #include <numeric>
 
 #include "arch/weights.h"
+#include "base/statistics.h"
 #include "onnx/onnx.h"
 
 namespace vpunas {
 namespace {
-
-// The q-quantile of sorted values, linear between order statistics.
-double quantile(const std::vector<double>& sorted, double q) {
-  const double place = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(place);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
 
 void summarise(Measurement& measurement) {
   std::vector<double> ms = measurement.samples_us;
@@ -163,6 +156,20 @@ std::vector<std::string> default_runner() {
          "VPUNAS_DEVICE");
   }
   return {beside.string()};
+}
+
+Measurement pooled(const std::vector<Measurement>& rounds) {
+  Measurement all = rounds.at(0);
+  std::vector<double> fps;
+  all.samples_us.clear();
+  for (const Measurement& round : rounds) {
+    all.samples_us.insert(all.samples_us.end(), round.samples_us.begin(), round.samples_us.end());
+    fps.push_back(round.fps);
+  }
+  std::sort(fps.begin(), fps.end());
+  all.fps = quantile(fps, 0.5);
+  summarise(all);
+  return all;
 }
 
 LatencyFn latency_fn(std::shared_ptr<DeviceClient> client, std::string device,
