@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "base/progress.h"
 #include "pipeline/run.h"
 
@@ -15,9 +16,9 @@ namespace vpunas::cli {
 
 using Action = std::function<void(const Work&)>;
 
-void add_run(CLI::App& app,
-             Action& action);  // run, profile, search, train, benchmark, report
+void add_run(CLI::App& app, Action& action);  // run, profile, search, train, report
 void add_export(CLI::App& app, Action& action);
+void add_benchmark(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_space(CLI::App& app, Action& action);
@@ -27,6 +28,9 @@ void add_explain(CLI::App& app, Action& action);
 // The program's whole command line: parses, acts, and returns the exit code. Errors go to standard
 // error as one line.
 int run_program(int argc, char** argv);
+
+// Writes `json` with its schema to a file, or for "-" to standard output.
+void write_or_print(const std::string& path, const char* schema, const Json& json);
 
 // Options of the verbs that work in a run folder.
 class RunOptions {

@@ -68,6 +68,7 @@ int run_program(int argc, char** argv) {
   Action action;
   add_run(app, action);
   add_export(app, action);
+  add_benchmark(app, action);
   add_evaluate(app, action);
   add_devices(app, action);
   add_space(app, action);
