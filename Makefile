@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check check-format fuzz tidy bench bench-peers nasbench calibrate results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check check-format fuzz tidy bench bench-peers bench-openvino nasbench calibrate results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -59,6 +59,10 @@ bench-peers: build ## training and search steps beside plain PyTorch's (a quiet 
 	@scripts/setup.sh --bench
 	@cmake --build --preset release -j $(JOBS) --target step_bench
 	@bench/peers.py
+
+bench-openvino: build ## `vpunas benchmark` beside OpenVINO's benchmark_app (a quiet machine, minutes)
+	@scripts/setup.sh --dev
+	@bench/benchmark_app.py
 
 SEEDS ?= 1 2 3
 MINUTES ?= 40

@@ -1,6 +1,7 @@
 #include "base/statistics.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
@@ -23,7 +24,8 @@ std::vector<double> ranks(const std::vector<double>& values) {
 
 }  // namespace
 
-double quantile(const std::vector<double>& sorted, double q) {
+double quantile(std::span<const double> sorted, double q) {
+  assert(!sorted.empty() && q >= 0 && q <= 1);
   const double place = q * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<size_t>(place);
   const size_t above = std::min(below + 1, sorted.size() - 1);

@@ -1,13 +1,14 @@
 // Robust figures of samples.
 #pragma once
 
+#include <span>
 #include <vector>
 
 namespace vpunas {
 
 // The q-quantile, 0 <= q <= 1, of values in rising order, linear between order statistics (as
 // numpy.percentile). There is at least one value.
-double quantile(const std::vector<double>& sorted, double q);
+double quantile(std::span<const double> sorted, double q);
 
 // Of values in any order; there is at least one.
 double median(std::vector<double> values);

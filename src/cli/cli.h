@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "base/progress.h"
 #include "latency/table.h"
 #include "pipeline/run.h"
@@ -16,10 +17,10 @@ namespace vpunas::cli {
 
 using Action = std::function<void(const Work&)>;
 
-void add_run(CLI::App& app,
-             Action& action);  // run, search, train, benchmark, report
+void add_run(CLI::App& app, Action& action);  // run, search, train, report
 void add_profile(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
+void add_benchmark(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_space(CLI::App& app, Action& action);
@@ -33,6 +34,9 @@ std::string table_text(const SearchSpace& space, const LatencyTable& table, int 
 // The program's whole command line: parses, acts, and returns the exit code. Errors go to standard
 // error as one line.
 int run_program(int argc, char** argv);
+
+// Writes `json` with its schema to a file, or for "-" to standard output.
+void write_or_print(const std::string& path, const char* schema, const Json& json);
 
 // Options of the verbs that work in a run folder.
 class RunOptions {

@@ -34,13 +34,6 @@ myriadx::Regime regime(const Options& options) {
   return options.streams == 1 ? myriadx::Regime::latency : myriadx::Regime::throughput;
 }
 
-void write(const std::string& path, const Json& explanation) {
-  if (path != "-") return write_json(path, schema, explanation);
-  Json whole = {{"schema", schema}};
-  whole.update(explanation);
-  std::cout << whole.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
-}
-
 // The host takes FP32, as OpenVINO gives it: the published measurements have that conversion too.
 constexpr myriadx::Precision output = myriadx::Precision::fp32;
 
@@ -83,7 +76,7 @@ void explain(const Options& options) {
     explanation["compiler"] =
         myriadx::to_json(myriadx::compare(mapping, compiled(options, mapping.resources)));
   }
-  if (!options.json.empty()) write(options.json, explanation);
+  if (!options.json.empty()) write_or_print(options.json, schema, explanation);
   if (!options.html.empty()) write_file(options.html, explain_page(explanation));
   if (options.json == "-") return;
   std::vector<std::string> parts;

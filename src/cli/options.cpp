@@ -1,6 +1,15 @@
+#include <iostream>
+
 #include "cli/cli.h"
 
 namespace vpunas::cli {
+
+void write_or_print(const std::string& path, const char* schema, const Json& json) {
+  if (path != "-") return write_json(path, schema, json);
+  Json whole = {{"schema", schema}};
+  whole.update(json);
+  std::cout << whole.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
+}
 
 void RunOptions::add_to(CLI::App& verb) {
   verb.add_option("-c,--config", config_path_, "configuration, as configs/quick.toml")

@@ -69,6 +69,7 @@ int run_program(int argc, char** argv) {
   add_run(app, action);
   add_profile(app, action);
   add_export(app, action);
+  add_benchmark(app, action);
   add_evaluate(app, action);
   add_devices(app, action);
   add_space(app, action);

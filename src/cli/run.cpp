@@ -63,8 +63,6 @@ void add_run(CLI::App& app, Action& action) {
             "vpunas search -c configs/quick.toml --budget 0.8x:mobilenet_v2");
   add_stage(app, action, "train", "train the found network and the baselines", Stage::train,
             "vpunas train -c configs/quick.toml --epochs 10 -o runs/longer");
-  add_stage(app, action, "benchmark", "measure the exported networks on devices", Stage::benchmark,
-            "vpunas benchmark -c configs/quick.toml --set benchmark.devices='[\"CPU\", \"GPU\"]'");
   add_stage(app, action, "report", "write report.html", Stage::report,
             "vpunas report -c configs/quick.toml");
 }

@@ -158,6 +158,20 @@ std::vector<std::string> default_runner() {
   return {beside.string()};
 }
 
+Measurement pooled(const std::vector<Measurement>& rounds) {
+  Measurement all = rounds.at(0);
+  std::vector<double> fps;
+  all.samples_us.clear();
+  for (const Measurement& round : rounds) {
+    all.samples_us.insert(all.samples_us.end(), round.samples_us.begin(), round.samples_us.end());
+    fps.push_back(round.fps);
+  }
+  std::sort(fps.begin(), fps.end());
+  all.fps = quantile(fps, 0.5);
+  summarise(all);
+  return all;
+}
+
 LatencyFn latency_fn(std::shared_ptr<DeviceClient> client, std::string device,
                      MeasureOptions options) {
   return [client = std::move(client), device = std::move(device),

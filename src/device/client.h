@@ -38,6 +38,9 @@ struct Measurement {
   std::string device, runtime, precision;
 };
 
+// The samples of one or more measurements of the same model as one; its fps is their median.
+Measurement pooled(const std::vector<Measurement>& rounds);
+
 // The device is there and cannot compile the model: the answer has "unsupported": true.
 class CannotRun : public Error {
  public:

@@ -7,9 +7,6 @@
 namespace vpunas {
 namespace {
 
-// Seconds that one request may take: compiling on a slow device, and measuring.
-constexpr std::chrono::seconds kTimeout{120};
-
 LatencyTable model_table(const SearchSpace& space, const Preprocess& preprocess,
                          const Pricing& device, const Work& work) {
   return build_table(space, preprocess, device.price,
@@ -36,11 +33,12 @@ ProfileOptions profile_options(const ProfileConfig& config) {
   return options;
 }
 
-std::shared_ptr<DeviceClient> device_client(const std::string& runner) {
+std::shared_ptr<DeviceClient> device_client(const std::string& runner,
+                                            std::chrono::seconds timeout) {
   return std::make_shared<DeviceClient>(
       runner.empty() ? default_runner()
                      : std::vector<std::string>{"/bin/sh", "-c", "exec " + runner},
-      kTimeout);
+      timeout);
 }
 
 Pricing pricing(const std::string& device, Mode mode, const std::string& runner) {

@@ -1,6 +1,7 @@
 // Devices by name, as prices of whole networks and as tables of a space.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,8 +17,9 @@ namespace vpunas {
 myriadx::TimeModel time_model(myriadx::Regime regime = myriadx::Regime::throughput);
 
 // A client of `runner`, a shell command that speaks the device protocol (docs/formats.md); empty:
-// the vpunas-device beside the program.
-std::shared_ptr<DeviceClient> device_client(const std::string& runner);
+// the vpunas-device beside the program. `timeout`: of one request.
+std::shared_ptr<DeviceClient> device_client(
+    const std::string& runner, std::chrono::seconds timeout = std::chrono::seconds(120));
 
 // One device as a price.
 struct Pricing {

@@ -31,6 +31,7 @@ class BadInput : public testing::TestWithParam<Mistake> {
     file("broken.json", "{\"schema\": \"vpunas.space/1\", ");
     file("foreign.json", "{\"hello\": 1}");
     file("later.json", "{\"schema\": \"vpunas.space/9\"}");
+    file("broken.xml", "<?xml version=\"1.0\"?><net><layers>");
     file("file.bin", "not an image");
     fs::create_directories(folder_.path() / "empty");
   }
@@ -95,6 +96,32 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"MissingData", {"profile", "--data", "@/none", "-o", "@/run"}, {"@/none"}},
         Mistake{"EmptyData", {"profile", "--data", "@/empty", "-o", "@/run"}, {"@/empty"}},
         Mistake{"NotTrained", {"evaluate", "-o", "@/run"}, {"weights.safetensors", "vpunas train"}},
+        Mistake{"BenchmarkOfAnUnknownNetwork",
+                {"benchmark", "mobilnet_v2"},
+                {"mobilnet_v2", "mobilenet_v2"}},
+        Mistake{"BenchmarkOnAnUnknownDevice",
+                {"benchmark", "resnet18", "-d", "CPU,TPU"},
+                {"TPU", "MYRIADX"}},
+        Mistake{"BenchmarkOnNoDevice", {"benchmark", "resnet18", "-d", "CPU,"}, {"CPU,"}},
+        Mistake{"UnknownHint", {"benchmark", "resnet18", "--hint", "latncy"}, {"latency"}},
+        Mistake{"UnknownPrecision",
+                {"benchmark", "resnet18", "--precision", "f64"},
+                {"--precision", "f32"}},
+        Mistake{"PercentileOver100",
+                {"benchmark", "resnet18", "--percentiles", "50,101"},
+                {"--percentiles", "101", "0..100"}},
+        Mistake{"PercentileOfText",
+                {"benchmark", "resnet18", "--percentiles", "median"},
+                {"--percentiles", "median"}},
+        Mistake{"NoRounds", {"benchmark", "resnet18", "--rounds", "0"}, {"--rounds", "0"}},
+        Mistake{"TimeIsNoNumber", {"benchmark", "resnet18", "-t", "nan"}, {"--time", "nan"}},
+        Mistake{"MissingIr", {"benchmark", "@/none.xml"}, {"@/none.xml", "vpunas export"}},
+        Mistake{"BrokenIr", {"benchmark", "@/broken.xml"}, {"@/broken.xml"}},
+        Mistake{"SizeOfAnIr", {"benchmark", "@/broken.xml", "--size", "64"}, {"@/broken.xml"}},
+        Mistake{"BenchmarkOptionInARun", {"benchmark", "--niter", "5"}, {"--niter", "NETWORK"}},
+        Mistake{"RunOptionOutsideARun",
+                {"benchmark", "resnet18", "-o", "@/run"},
+                {"--output", "NETWORK"}},
         Mistake{"OutputIsAFile",
                 {"profile", "--set", "data.format=synthetic", "-o", "@/file.bin/run"},
                 {"@/file.bin/run"}}),

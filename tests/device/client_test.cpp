@@ -78,6 +78,23 @@ TEST_F(FakeRunner, SamplesAreSummarised) {
   EXPECT_EQ(measured.precision, "f16");
 }
 
+TEST(Pooled, HasTheSamplesOfAllRoundsAndTheMedianOfTheirFps) {
+  Measurement first, second;
+  first.samples_us = {1000, 3000};
+  first.fps = 300;
+  first.device = "PHONE";
+  second.samples_us = {2000, 9000, 5000};
+  second.fps = 500;
+  const Measurement all = pooled({first, second, second});
+  EXPECT_EQ(all.samples_us.size(), 8U);
+  EXPECT_DOUBLE_EQ(all.median_ms, 4);
+  EXPECT_DOUBLE_EQ(all.mean_ms, 4.5);
+  EXPECT_DOUBLE_EQ(all.least_ms, 1);
+  EXPECT_DOUBLE_EQ(all.greatest_ms, 9);
+  EXPECT_DOUBLE_EQ(all.fps, 500);
+  EXPECT_EQ(all.device, "PHONE");
+}
+
 TEST_F(FakeRunner, RequestsAreThoseOfTheProtocol) {
   const fs::path log = folder_.path() / "log";
   DeviceClient fake = client("while read -r request; do echo \"$request\" >> '" + log.string() +

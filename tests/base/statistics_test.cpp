@@ -1,0 +1,45 @@
+#include "base/statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace vpunas {
+namespace {
+
+// As numpy.percentile gives.
+TEST(Quantile, LiesBetweenTheNearestValues) {
+  constexpr std::array values = {1.0, 2.0, 4.0, 8.0};
+  EXPECT_DOUBLE_EQ(quantile(values, 0), 1);
+  EXPECT_DOUBLE_EQ(quantile(values, 0.25), 1.75);
+  EXPECT_DOUBLE_EQ(quantile(values, 0.5), 3);
+  EXPECT_DOUBLE_EQ(quantile(values, 0.999), 7.988);
+  EXPECT_DOUBLE_EQ(quantile(values, 1), 8);
+}
+
+TEST(Quantile, OfOneValueIsThatValue) {
+  constexpr std::array value = {5.0};
+  for (const double q : {0.0, 0.3, 1.0}) EXPECT_EQ(quantile(value, q), 5);
+}
+
+TEST(Median, IsTheMiddleOfUnsortedValues) {
+  EXPECT_DOUBLE_EQ(median({5, 1, 3}), 3);
+  EXPECT_DOUBLE_EQ(median({4, 1, 3, 2}), 2.5);
+}
+
+TEST(RobustDeviation, IsNotMovedByOneOutlier) {
+  EXPECT_DOUBLE_EQ(robust_deviation({1, 2, 3, 4, 5}), 1.4826);
+  EXPECT_DOUBLE_EQ(robust_deviation({1, 2, 3, 4, 1e9}), 1.4826);
+}
+
+// As scipy.stats.spearmanr gives.
+TEST(Spearman, IsTheCorrelationOfRanksWithTiesShared) {
+  EXPECT_DOUBLE_EQ(spearman({1, 2, 3}, {10, 100, 1000}), 1);
+  EXPECT_DOUBLE_EQ(spearman({1, 2, 3}, {3, 2, 1}), -1);
+  EXPECT_DOUBLE_EQ(spearman({1, 2, 3, 4}, {1, 3, 2, 4}), 0.8);
+  EXPECT_NEAR(spearman({1, 2, 2, 3}, {1, 2, 3, 4}), 0.9486832980505138, 1e-12);
+  EXPECT_EQ(spearman({1, 1}, {1, 2}), 0);
+}
+
+}  // namespace
+}  // namespace vpunas
