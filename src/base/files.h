@@ -28,7 +28,7 @@ void write_file(const fs::path& path, std::string_view bytes);
 // Appends one line and flushes it (history.jsonl).
 void append_line(const fs::path& path, std::string_view line);
 
-// Parses a JSON file whose top-level "schema" must be `schema` (as "vpunas.latency/1"); syntax
+// Parses a JSON file whose top-level "schema" must be `schema` (as "vpunas.latency/2"); syntax
 // errors name line and column. Members given twice, nesting deeper than 100 and numbers that no
 // double holds are errors.
 Json read_json(const fs::path& path, std::string_view schema);

@@ -10,7 +10,7 @@ namespace {
 struct Options {
   RunOptions run;
   std::string space, emit, import;
-  int size = 0, classes = 0, rows = 10;
+  int size = 0, channels = 0, classes = 0, rows = 10;
 };
 
 // A space outside a run: its table into a folder, no images needed.
@@ -18,7 +18,7 @@ void profile_space(const Options& options, const Work& work) {
   const Config config = options.run.config();
   SearchSpace space = find_space(options.space, data_folder());
   const int side = options.size > 0 ? options.size : space.input.h;
-  space = with_input(space, {space.input.c, side, side},
+  space = with_input(space, {options.channels > 0 ? options.channels : space.input.c, side, side},
                      options.classes > 0 ? options.classes : space.classes);
   validate(space);
   Preprocess preprocess;
@@ -58,6 +58,9 @@ void add_profile(CLI::App& app, Action& action) {
       "--space", options->space, "a space outside a run: a preset of data/spaces, or a file");
   verb->add_option("--size", options->size, "its input side (default: its own)")
       ->check(CLI::Range(1, 4096))
+      ->needs(space);
+  verb->add_option("--channels", options->channels, "channels of its input (default: its own)")
+      ->check(CLI::Range(1, 4))
       ->needs(space);
   verb->add_option("--classes", options->classes, "its classes (default: its own)")
       ->check(CLI::Range(1, 1000000))

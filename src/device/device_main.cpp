@@ -1,8 +1,7 @@
 // vpunas-device: measures, converts and runs models with OpenVINO, one JSON request a line
 // (docs/formats.md, "Device protocol"). A process of its own, so that a device that hangs can be
-// killed and thread pools do not disturb each other. Apart from save_model (2023.0; before,
-// ov::pass::Serialize after ov::pass::CompressFloatConstants) it keeps to the API of OpenVINO
-// 2022.3, the last release that drives MyriadX sticks.
+// killed and thread pools do not disturb each other. It keeps to the API of OpenVINO 2022.3, the
+// last release that drives MyriadX sticks.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "device/openvino/save_model.h"
 
 namespace vpunas {
 namespace {
@@ -305,7 +305,7 @@ Json convert(ov::Core& core, const Json& request) {
   // Beside their names first; the weights are in place before what names them.
   fs::path part = xml;
   part.replace_filename(xml.stem().string() + ".part.xml");
-  ov::save_model(model, part.string(), json_get<bool>(request, "fp16", "request"));
+  save_model(model, part.string(), json_get<bool>(request, "fp16", "request"));
   fs::rename(fs::path(part).replace_extension(".bin"), fs::path(xml).replace_extension(".bin"));
   fs::rename(part, xml);
   return Json::object();

@@ -13,6 +13,10 @@ namespace vpunas {
 namespace {
 
 constexpr const char* kHeader = "probe,ms,ms_again";
+
+// The list's first line: times of another space must not be taken for this one's.
+std::string plan_line(const ProbePlan& plan) { return "# plan " + plan_hash(plan); }
+
 constexpr const char* kUnsupported = "unsupported";
 
 void write_probe(const fs::path& path, const Probe& probe) {
@@ -95,7 +99,14 @@ std::map<std::string, HandTiming> read_csv(const fs::path& csv, const ProbePlan&
     ++number;
     const std::string where = cat(csv.string(), ":", number);
     if (number == 1) {
-      if (trim(line) != kHeader) fail(where, ": the first line must be \"", kHeader, "\"");
+      if (trim(line) != plan_line(plan)) {
+        fail(where, ": the first line must be \"", plan_line(plan),
+             "\"; this is no list of this space, size, classes and number of networks");
+      }
+      continue;
+    }
+    if (number == 2) {
+      if (trim(line) != kHeader) fail(where, ": the second line must be \"", kHeader, "\"");
       continue;
     }
     if (trim(line).empty()) continue;
@@ -142,7 +153,7 @@ void emit_probes(const SearchSpace& space, const Preprocess& preprocess, const P
                  const fs::path& folder, const Work& work) {
   const ProbePlan plan = plan_probes(space, preprocess, counts);
   const auto total = static_cast<int64_t>(plan.probes.size());
-  std::string csv = std::string(kHeader) + "\n";
+  std::string csv = plan_line(plan) + "\n" + kHeader + "\n";
   work.report({Event::Kind::begin, "profile", "writing models", 0, total, {}});
   for (const Probe& probe : plan.probes) {
     if (work.stop.stop_requested()) throw Interrupted("interrupted; run again to write them anew");

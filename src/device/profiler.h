@@ -23,9 +23,9 @@ LatencyTable profile_device(const SearchSpace& space, const Preprocess& preproce
                             const std::filesystem::path& file, const Work& work = {});
 
 // For a device that no runner reaches. Writes every probe as NAME.onnx (random weights) and
-// timings.csv with the columns probe, ms, ms_again, the last two empty: to be filled in with
-// medians in ms, "unsupported" where the device cannot run it; ms_again is a second timing, taken
-// later, of the networks to be checked, and may stay empty.
+// timings.csv: a line that identifies the plan, then columns probe, ms, ms_again, the last two
+// empty: to be filled in with medians in ms, "unsupported" where the device cannot run it; ms_again
+// is a second timing, taken later, of the networks to be checked, and may stay empty.
 void emit_probes(const SearchSpace& space, const Preprocess& preprocess, const ProbeCounts& counts,
                  const std::filesystem::path& folder, const Work& work = {});
 

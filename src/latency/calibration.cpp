@@ -199,14 +199,27 @@ void set_prior_of_ends(Unknowns& u, const Networks& networks) {
     u.prior[static_cast<size_t>(end)] = std::max(0.0, median(std::move(values)));
 }
 
+// nullopt where the table lacks one of the parts.
+std::optional<double> predict(const SearchSpace& space, const LatencyTable& table,
+                              const Choice& choice) {
+  Shape shape = stem_shape(space.stem, space.input);
+  for (size_t slot = 0; slot < choice.size(); ++slot) {
+    const BlockSpec& block = space.slots[slot].candidates[static_cast<size_t>(choice[slot])];
+    if (block.kind != BlockKind::skip && !table.blocks.contains({block, shape})) return {};
+    shape = output_shape(block, shape);
+  }
+  if (!table.ends.contains(shape)) return {};
+  return table.predict(choose(space, choice, "checked")).ms;
+}
+
 TableCheck check_table(const SearchSpace& space, const LatencyTable& table, const ProbePlan& plan,
                        const ProbeMs& ms) {
   TableCheck check;
   for (const Probe& probe : plan.probes) {
     const auto found = ms.find(probe.name);
     if (probe.kind != ProbeKind::checked || found == ms.end()) continue;
-    const double predicted = table.predict(choose(space, probe.choice, probe.name)).ms;
-    check.networks.push_back({predicted, found->second});
+    if (const auto predicted = predict(space, table, probe.choice))
+      check.networks.push_back({*predicted, found->second});
   }
   return check;
 }

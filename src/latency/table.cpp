@@ -238,8 +238,7 @@ LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
 }
 
 LatencyTable read_table(const fs::path& path, const SearchSpace& space) {
-  static const std::vector<std::string> schemas = {kSchema, "vpunas.latency/1"};  // without a check
-  const Json json = read_json(path, schemas);
+  const Json json = read_json(path, kSchema);
   StrictObject object(json, path.string());
   LatencyTable table;
   table.provenance = provenance_from(object);

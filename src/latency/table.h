@@ -73,7 +73,7 @@ struct Constraint {
   double budget_ms = 0;
 };
 
-// schema vpunas.latency/2; reads 1, too. Throws Error where the table is of another space.
+// schema vpunas.latency/2. Throws Error where the table is of another space.
 LatencyTable read_table(const std::filesystem::path& path, const SearchSpace& space);
 void write_table(const std::filesystem::path& path, const LatencyTable& table);
 

@@ -1,8 +1,11 @@
 #include "learn/delivery.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "base/error.h"
+#include "base/statistics.h"
 #include "base/text.h"
 #include "learn/paths.h"
 
@@ -60,13 +63,30 @@ std::vector<ScoredChoice> best_by_table(const SearchProblem& problem, const Chos
       ExitCode::budget);
 }
 
+// By how much candidates take longer as a whole than the table says, on each device: the median.
+std::vector<double> table_errors(const std::vector<CandidateNetwork>& candidates, size_t devices) {
+  std::vector<double> errors;
+  for (size_t d = 0; d < devices; ++d) {
+    std::vector<double> ratios;
+    for (const CandidateNetwork& candidate : candidates) {
+      if (!candidate.latency.empty() && candidate.scored.ms[d] > 0)
+        ratios.push_back(candidate.latency[d].ms / candidate.scored.ms[d]);
+    }
+    errors.push_back(ratios.empty() ? 1 : median(std::move(ratios)));
+  }
+  return errors;
+}
+
 }  // namespace
 
 Delivery deliver(const SearchProblem& problem, const Chosen& chosen, const ChoosingConfig& config,
                  const Budgets& budgets) {
+  constexpr int kRounds = 8;
+  constexpr double kNear = 0.02;  // a correction that is not worth another round
   Budgets by_table = budgets;
   std::vector<Latency> nearest;
-  for (int round = 0; round < 8; ++round) {
+  std::optional<Delivery> fitting;
+  for (int round = 0; round < kRounds; ++round) {
     Delivery delivery{.budgets = budgets};
     nearest.clear();
     for (ScoredChoice& scored : best_by_table(problem, chosen, config, by_table)) {
@@ -80,15 +100,27 @@ Delivery deliver(const SearchProblem& problem, const Chosen& chosen, const Choos
         delivery.candidates.begin(), delivery.candidates.end(), [&](const CandidateNetwork& c) {
           return !c.latency.empty() && used_share(c.latency, budgets) <= 1;
         });
-    if (fits != delivery.candidates.end()) {
+    const bool fit = fits != delivery.candidates.end();
+    if (fit) {
       delivery.best = static_cast<size_t>(fits - delivery.candidates.begin());
-      return delivery;
+      if (!fitting ||
+          delivery.delivered().scored.preference >= fitting->delivered().scored.preference)
+        fitting = delivery;
     }
     if (nearest.empty()) break;
+    // What the table allows follows the whole networks, both ways.
+    const std::vector<double> errors = table_errors(delivery.candidates, budgets.size());
+    double change = 0;
     for (size_t d = 0; d < budgets.size(); ++d) {
-      if (nearest[d].ms > budgets[d]) by_table[d] *= std::min(0.99, budgets[d] / nearest[d].ms);
+      double corrected = budgets[d] / errors[d];
+      if (!fit && nearest[d].ms > budgets[d])
+        corrected = std::min(corrected, by_table[d] * std::min(0.99, budgets[d] / nearest[d].ms));
+      change = std::max(change, std::abs(corrected / by_table[d] - 1));
+      by_table[d] = corrected;
     }
+    if (fitting && (change <= kNear || round > 0)) break;
   }
+  if (fitting) return *std::move(fitting);
   fail_budget(problem, budgets, nearest);
 }
 

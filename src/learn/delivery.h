@@ -22,10 +22,10 @@ struct Delivery {
 };
 
 // Prices the best canonical choices as whole networks: those of best_choices() on u alone (mu has
-// already acted through the gradient), or the best ranked networks. Where no candidate fits, the
-// tables are too low by what the nearest one misses the budgets by, and the budgets given to the
-// tables are lowered so. Throws Error with ExitCode::budget, saying by how much, where nothing
-// fits.
+// already acted through the gradient), or the best ranked networks. Where the tables are off by
+// more than 2 % for these networks, or none fits, the tables are corrected by what the networks
+// take as a whole and the choice made again. Throws Error with ExitCode::budget, saying by how
+// much, where nothing fits.
 Delivery deliver(const SearchProblem& problem, const Chosen& chosen, const ChoosingConfig& config,
                  const Budgets& budgets);
 

@@ -387,7 +387,7 @@ Json search_json(Gatherer& gather) {
 
 // Where the table came from, without its entries.
 Json latency_json(Gatherer& gather) {
-  Json table = gather.read("latency.json", "vpunas.latency/1", "provenance of the latency table");
+  Json table = gather.read("latency.json", "vpunas.latency/2", "provenance of the latency table");
   if (!table.is_object()) return table;
   table["entries"] = at(table, "blocks").is_array() ? table["blocks"].size() : 0;
   table.erase("blocks");

@@ -68,6 +68,25 @@ std::string runtimes(const Json& rows) {
   return out.empty() ? "" : join(out, "; ") + ".";
 }
 
+Figure ms_of(const Json& row) {
+  if (const auto measured = measured_interval(at(row, "measured"))) return measured->value;
+  if (const auto predicted = latency(at(row, "predicted"))) return predicted->value;
+  return std::nullopt;
+}
+
+// A network's time by that of the found one on the same device: the price of taking it instead.
+std::string beside_found(const Json& rows, const Json& row) {
+  const Figure own = ms_of(row);
+  for (const Json& other : rows) {
+    if (text(at(other, "network")) != "found" ||
+        text(at(other, "device")) != text(at(row, "device")) || &other == &row)
+      continue;
+    const Figure found = ms_of(other);
+    if (own && found && *found > 0) return cat("×", fixed(*own / *found, 2));
+  }
+  return "";
+}
+
 HtmlTable device_table(const Json& rows) {
   HtmlTable table;
   table.header = {words("Device"),
@@ -78,7 +97,8 @@ HtmlTable device_table(const Json& rows) {
                   {"Least–greatest<br>ms", true},
                   {"Images/s", true},
                   {"Runs", true},
-                  {"Prediction<br>off by", true}};
+                  {"Prediction<br>off by", true},
+                  {"Beside<br>found", true}};
   for (const Json& row : rows) {
     const auto predicted = latency(at(row, "predicted"));
     const Json& m = at(row, "measured");
@@ -93,7 +113,8 @@ HtmlTable device_table(const Json& rows) {
                                        : ""),
          figure_cell(fps ? significant(*fps) : ""),
          figure_cell(count_full(number(at(m, "iterations")))),
-         figure_cell(predicted && measured ? change(predicted->value, measured->value) : "")});
+         figure_cell(predicted && measured ? change(predicted->value, measured->value) : ""),
+         figure_cell(beside_found(rows, row))});
   }
   return table;
 }

@@ -25,7 +25,8 @@ void fields(Fields& f, RunConfig& c) {
   f("seed", c.seed, "of everything random", between(0, 9e15));
   f("workers", c.workers, "threads (0: one a core)", between(0, 1024));
   f("baselines", c.baselines,
-    "networks trained by the same recipe and compared; also front_1, ... of the front");
+    "networks trained by the same recipe and compared: of the zoo, front_1, ... of the front, or "
+    "NAME=FILE, as for_cpu=runs/cpu/architectures/found.json");
 }
 
 struct SpaceConfig {

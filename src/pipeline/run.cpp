@@ -45,6 +45,18 @@ void clear(const fs::path& folder) {
   }
 }
 
+// Names become those of files.
+void check_baselines(const std::vector<std::string>& baselines) {
+  for (const std::string& baseline : baselines) {
+    const std::string name = baseline.substr(0, baseline.find('='));
+    if (name.find('/') != std::string::npos || name.empty() || name == "found") {
+      fail("run.baselines: \"", baseline,
+           "\": give a file a name of its own, as "
+           "other=path/network.json");
+    }
+  }
+}
+
 std::string section_of(const std::string& key) { return key.substr(0, key.find('.')); }
 
 }  // namespace
@@ -73,6 +85,7 @@ Run::Run(Config config, fs::path folder, Existing existing)
       lock_(lock_folder(folder_)),
       created_(timestamp()) {
   try {
+    check_baselines(config_.run.baselines);
     const fs::path config_path = folder_ / "config.toml", state_path = folder_ / "run.json";
     if (existing == Existing::restart) clear(folder_);
     const std::string text = config_text(config_);
@@ -143,7 +156,8 @@ void Run::write_state() const {
 
 std::vector<std::string> Run::networks() const {
   std::vector<std::string> names{"found"};
-  names.insert(names.end(), config_.run.baselines.begin(), config_.run.baselines.end());
+  for (const std::string& baseline : config_.run.baselines)
+    names.push_back(baseline.substr(0, baseline.find('=')));
   return names;
 }
 
@@ -172,9 +186,9 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
 Architecture network_of(const fs::path& run_folder, const std::string& name,
                         const SearchSpace& space) {
   const bool of_front = name.starts_with("front_");
-  if (name != "found" && !of_front)
-    return with_input(find_network(name, data_folder()), space.input, space.classes);
   const fs::path path = run_folder / (of_front ? "front" : "architectures") / (name + ".json");
+  if (name != "found" && !of_front && !fs::exists(path))
+    return with_input(find_network(name, data_folder()), space.input, space.classes);
   if (!fs::exists(path))
     fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
   return with_input(read_architecture(path), space.input, space.classes);

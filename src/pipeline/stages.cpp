@@ -91,6 +91,13 @@ class Sitting {
   }
 
   Architecture network(const std::string& name) {
+    for (const std::string& baseline : config_.run.baselines) {
+      if (!baseline.starts_with(name + "=")) continue;
+      Architecture architecture = with_input(read_architecture(baseline.substr(name.size() + 1)),
+                                             spaces().deploy.input, spaces().deploy.classes);
+      architecture.name = name;
+      return architecture;
+    }
     return network_of(run_.folder(), name, spaces().deploy);
   }
   Graph deployed(const Architecture& architecture) {
@@ -247,8 +254,8 @@ void Sitting::search_network() {
         file("front/" + front_name(i) + ".json"),
         choose(asked.deploy_space, found.front[i].network.scored.choice, front_name(i)));
   }
-  for (const std::string& name : config_.run.baselines)
-    write_architecture(file("architectures/" + name + ".json"), network(name));
+  for (const std::string& name : run_.networks())
+    if (name != "found") write_architecture(file("architectures/" + name + ".json"), network(name));
   for (const std::string& name : run_.networks()) explain(name);
 }
 

@@ -133,7 +133,7 @@ TEST(FindGraph, ReadsAFileOfLayers) {
   write_json(path, graph_schema,
              Json::parse(R"({"name": "mine", "layers": ["conv c8", "globalpool", "linear c2"]})"));
   EXPECT_EQ(find_graph(path, data_folder(), 32).output_shape(), (Shape{2, 1, 1}));
-  write_json(path, "vpunas.latency/1", Json::object());
+  write_json(path, "vpunas.latency/2", Json::object());
   EXPECT_MENTIONS(error_of([&] { find_graph(path, data_folder()); }),
                   "this program reads vpunas.architecture/1 or vpunas.graph/1");
 }

@@ -4,8 +4,10 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <thread>
 
+#include "base/text.h"
 #include "tests/cli/program.h"
 
 extern char** environ;
@@ -60,6 +62,67 @@ TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
   for (const Json& budget : budgets)
     EXPECT_LE(budget.at("predicted").at("ms").get<double>(), budget.at("budget_ms").get<double>());
   EXPECT_TRUE(fs::exists(folder.path() / "run/latency_MACS.json"));
+}
+
+TEST(EndToEndSlow, AMeasuredDeviceKeepsItsBudgetAsMeasured) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments = test::tiny_run(folder.path(), "search");
+  for (const char* setting : {"profile.networks=8", "profile.checks=2", "profile.tolerance=0.5",
+                              "search.candidates=2", "latency.mode=latency"})
+    arguments.insert(arguments.end(), {"--set", setting});
+  arguments.insert(arguments.end(), {"-d", "CPU", "--budget", "0.9x:mobilenet_v2"});
+  const ProcessResult searched = test::vpunas(arguments, 600);
+  ASSERT_EQ(searched.exit_code, 0) << searched.errors;
+  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
+  EXPECT_EQ(search.at("device"), "CPU");
+  EXPECT_LE(search.at("predicted").at("ms").get<double>(), search.at("budget_ms").get<double>());
+  EXPECT_TRUE(fs::exists(folder.path() / "run/timings_CPU.json"));
+}
+
+TEST(EndToEnd, ATableTimedByHandIsSearchedWithoutTheDevice) {
+  const TemporaryFolder folder;
+  const fs::path to_time = folder.path() / "to_time";
+  const std::vector<std::string> space = {"profile",
+                                          "--space",
+                                          "quick",
+                                          "--size",
+                                          "28",
+                                          "--channels",
+                                          "3",
+                                          "--classes",
+                                          "10",
+                                          "--set",
+                                          "profile.networks=8",
+                                          "--set",
+                                          "profile.checks=2"};
+  std::vector<std::string> emit = space;
+  emit.insert(emit.end(), {"--emit", to_time.string()});
+  ASSERT_EQ(test::vpunas(emit).exit_code, 0);
+  std::string csv;
+  for (const std::string& line : split(read_file(to_time / "timings.csv"), '\n')) {
+    const std::string probe = line.substr(0, line.find(','));
+    if (probe.empty()) continue;
+    if (probe.starts_with("#") || probe == "probe") {
+      csv += line + "\n";
+      continue;
+    }
+    csv += probe + (probe.starts_with("bare")    ? ",1,\n"
+                    : probe.starts_with("block") ? ",2,\n"
+                                                 : ",20,\n");
+  }
+  write_file(to_time / "timings.csv", csv);
+  std::vector<std::string> arguments = test::tiny_run(folder.path(), "search");
+  arguments.insert(arguments.end(), {"-d", "PHONE", "--budget", "21ms", "--set",
+                                     "profile.networks=8", "--set", "profile.checks=2", "--set",
+                                     "latency.timings=" + (to_time / "timings.csv").string()});
+  const ProcessResult searched = test::vpunas(arguments, 600);
+  ASSERT_EQ(searched.exit_code, 0) << searched.errors;
+  EXPECT_EQ(read_json(folder.path() / "run/search.json", "vpunas.search/1").at("device"), "PHONE");
+  *std::find(arguments.begin(), arguments.end(), "21ms") = "0.9x:mobilenet_v2-0.35";
+  arguments.push_back("--restart");
+  const ProcessResult share = test::vpunas(arguments, 600);
+  EXPECT_EQ(share.exit_code, 1);
+  EXPECT_NE(share.errors.find("give the budget in ms"), std::string::npos) << share.errors;
 }
 
 TEST(EndToEndSlow, KilledAtAnyMomentFinishesWithTheSameNetwork) {

@@ -253,7 +253,13 @@ TEST_F(TableFile, BadContentIsRefusedWithItsPlace) {
       {[](Json& j) { j["repeats"] = -1; }, "repeats"},
       {[](Json& j) { j.erase("device"); }, "device"},
       {[](Json& j) { j["spce"] = "two"; }, "spce"},
-      {[](Json& j) { j["schema"] = "vpunas.latency/2"; }, "vpunas.latency/1"},
+      {[](Json& j) { j["schema"] = "vpunas.latency/3"; }, "vpunas.latency/2"},
+      {[](Json& j) { j["check"] = 3; }, "check"},
+      {[](Json& j) { j["check"] = {{"fitted", 9}, {"networks", 3}}; }, "check: networks"},
+      {[](Json& j) {
+         j["check"] = {{"fitted", 9}, {"networks", {{{"predicted_ms", 1}, {"measured_ms", {0}}}}}};
+       },
+       "check: networks[0]"},
   };
   for (size_t i = 0; i < cases.size(); ++i) {
     const std::string message = error_after(cases[i].change);

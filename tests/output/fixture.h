@@ -242,7 +242,7 @@ inline void write_fixture(const fs::path& run) {
     write_file(folder / "model.onnx", std::string(9000, 'x'));
   }
   write_json(run / "benchmark.json", "vpunas.benchmark/1", fixture_benchmark(ms, mobilenet_ms));
-  write_json(run / "latency.json", "vpunas.latency/1",
+  write_json(run / "latency.json", "vpunas.latency/2",
              parse(R"({"device": "MYRIADX", "runtime": "model 1",
     "mode": "throughput", "precision": "FP16", "repeats": 0, "date": "2026-11-22T14:20:05Z", "space": "vpu",
     "space_hash": "0123456789abcdef", "ends": [], "blocks": [{}, {}, {}]})"));

@@ -194,7 +194,7 @@ constexpr std::pair<const char*, const char*> kFiles[] = {
     {"explain/found.json", "vpunas.explain/2"},
     {"export/found/export.json", "vpunas.export/1"},
     {"run.json", "vpunas.run/1"},
-    {"latency.json", "vpunas.latency/1"}};
+    {"latency.json", "vpunas.latency/2"}};
 
 TEST_F(Report, AnySingleKeyMayBeMissing) {
   for (const auto& [file, schema] : kFiles) {

@@ -83,6 +83,19 @@ TEST(Run, OneProcessAtATime) {
   EXPECT_NE(refusal(configured({}), folder.path()).find("another vpunas"), std::string::npos);
 }
 
+TEST(Run, ABaselineMayBeAFileUnderANameOfItsOwn) {
+  const TemporaryFolder folder;
+  const vpunas::Run run(configured({"run.baselines=mobilenet_v2,other=some/where.json"}),
+                        folder.path(), Existing::resume);
+  EXPECT_EQ(run.networks(), (std::vector<std::string>{"found", "mobilenet_v2", "other"}));
+  const TemporaryFolder second;
+  for (const char* wrong : {"some/where.json", "=some/where.json", "found=some/where.json"}) {
+    const std::string message =
+        refusal(configured({std::string("run.baselines=") + wrong}), second.path());
+    EXPECT_NE(message.find("run.baselines"), std::string::npos) << wrong;
+  }
+}
+
 TEST(Run, RefusesADamagedState) {
   const TemporaryFolder folder;
   {
