@@ -1,6 +1,7 @@
 #include "device/profiler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <sstream>
 
@@ -147,6 +148,39 @@ LatencyTable profile_device(const SearchSpace& space, const Preprocess& preproce
                             file);
   time_plan(plan, Bursts(std::move(client), device, mode), options.timing, timings, file, work);
   return calibrated_table(space, plan, timings, provenance_of(timings));
+}
+
+LatencyFn network_timer(const SearchSpace& space, const Preprocess& preprocess,
+                        std::shared_ptr<DeviceClient> client, const ProfileOptions& options,
+                        const LatencyTable& table) {
+  struct State {
+    Probe reference;
+    double reference_ms;
+    Bursts bursts;
+    std::vector<std::pair<Graph, std::optional<Latency>>> priced = {};
+  };
+  const auto state = std::make_shared<State>(
+      State{plan_probes(space, preprocess, options.counts).probes.front(), table.check.reference_ms,
+            Bursts(std::move(client), table.provenance.device, table.provenance.mode)});
+  return [state, timing = options.timing](const Graph& graph) -> std::optional<Latency> {
+    for (const auto& [known, latency] : state->priced) {
+      if (known == graph) return latency;
+    }
+    const Probe probe{.name = cat("priced_", state->priced.size()), .graph = graph};
+    const SheetTiming sheet =
+        time_sheet({&state->reference, &probe}, std::ref(state->bursts), timing);
+    const auto &clock = sheet.ms.at(state->reference.name), &own = sheet.ms.at(probe.name);
+    if (!clock) fail(state->reference.name, ": ran when the table was made, and does no longer");
+    std::optional<Latency> latency;
+    if (own) {
+      const double ms = *own / *clock * state->reference_ms;
+      // Of a difference of two medians, each with 1.25 times the error of a mean.
+      const double error = 1.64 * 1.25 * std::sqrt(2.0 / std::max(1, sheet.rounds)) * sheet.spread;
+      latency = Latency{ms, ms * std::max(0.0, 1 - error), ms * (1 + error)};
+    }
+    state->priced.emplace_back(graph, latency);
+    return latency;
+  };
 }
 
 void emit_probes(const SearchSpace& space, const Preprocess& preprocess, const ProbeCounts& counts,

@@ -22,6 +22,14 @@ LatencyTable profile_device(const SearchSpace& space, const Preprocess& preproce
                             Mode mode, const ProfileOptions& options,
                             const std::filesystem::path& file, const Work& work = {});
 
+// Prices whole networks on the scale of a table that profile_device() made: each is timed in turns
+// with the table's reference network, as probes are, so that the machine's speed at the moment does
+// not matter. The interval is 90 % of the noise of timing. A network asked for again has its price
+// already.
+LatencyFn network_timer(const SearchSpace& space, const Preprocess& preprocess,
+                        std::shared_ptr<DeviceClient> client, const ProfileOptions& options,
+                        const LatencyTable& table);
+
 // For a device that no runner reaches. Writes every probe as NAME.onnx (random weights) and
 // timings.csv: a line that identifies the plan, then columns probe, ms, ms_again, the last two
 // empty: to be filled in with medians in ms, "unsupported" where the device cannot run it; ms_again

@@ -199,27 +199,14 @@ void set_prior_of_ends(Unknowns& u, const Networks& networks) {
     u.prior[static_cast<size_t>(end)] = std::max(0.0, median(std::move(values)));
 }
 
-// nullopt where the table lacks one of the parts.
-std::optional<double> predict(const SearchSpace& space, const LatencyTable& table,
-                              const Choice& choice) {
-  Shape shape = stem_shape(space.stem, space.input);
-  for (size_t slot = 0; slot < choice.size(); ++slot) {
-    const BlockSpec& block = space.slots[slot].candidates[static_cast<size_t>(choice[slot])];
-    if (block.kind != BlockKind::skip && !table.blocks.contains({block, shape})) return {};
-    shape = output_shape(block, shape);
-  }
-  if (!table.ends.contains(shape)) return {};
-  return table.predict(choose(space, choice, "checked")).ms;
-}
-
 TableCheck check_table(const SearchSpace& space, const LatencyTable& table, const ProbePlan& plan,
                        const ProbeMs& ms) {
   TableCheck check;
   for (const Probe& probe : plan.probes) {
     const auto found = ms.find(probe.name);
     if (probe.kind != ProbeKind::checked || found == ms.end()) continue;
-    if (const auto predicted = predict(space, table, probe.choice))
-      check.networks.push_back({*predicted, found->second});
+    if (const auto predicted = table.find(choose(space, probe.choice, probe.name)))
+      check.networks.push_back({predicted->ms, found->second});
   }
   return check;
 }
@@ -300,6 +287,7 @@ LatencyTable calibrated_table(const SearchSpace& space, const ProbePlan& plan,
   make_lattice(space, {&table});  // throws where nothing can be run from end to end
   table.check = check_table(space, table, plan, ms);
   table.check.fitted = static_cast<int>(networks.ms.size());
+  table.check.reference_ms = median(ms.at(plan.probes.front().name));
   return table;
 }
 

@@ -149,6 +149,7 @@ Json to_json(const TableCheck& check) {
         {{"predicted_ms", network.predicted_ms}, {"measured_ms", network.measured_ms}});
   }
   return {{"fitted", check.fitted},
+          {"reference_ms", check.reference_ms},
           {"mean_abs_error", check.mean_abs_error()},
           {"spearman", check.rank_correlation()},
           {"repeat_mean_abs_difference", check.repeat_mean_abs_difference()},
@@ -159,6 +160,7 @@ Json to_json(const TableCheck& check) {
 TableCheck check_from(const Json& json, const std::string& where) {
   TableCheck check;
   check.fitted = json_get<int>(json, "fitted", where);
+  check.reference_ms = json_get<double>(json, "reference_ms", where);
   const Json networks = json_get<Json>(json, "networks", where);
   if (!networks.is_array()) fail(where, ": networks: must be a list");
   for (size_t i = 0; i < networks.size(); ++i) {
@@ -184,6 +186,16 @@ const Latency& LatencyTable::cost(const BlockSpec& block, const Shape& input) co
   if (found != blocks.end()) return found->second;
   fail("latency table of space ", space, " on ", provenance.device, ": has no ", describe(block),
        " on ", input, "; the device cannot run it, or the network is not of this space");
+}
+
+std::optional<Latency> LatencyTable::find(const Architecture& architecture) const {
+  Shape shape = stem_shape(architecture.stem, architecture.input);
+  for (const BlockSpec& block : architecture.blocks) {
+    if (block.kind != BlockKind::skip && !blocks.contains({block, shape})) return std::nullopt;
+    shape = output_shape(block, shape);
+  }
+  if (!ends.contains(shape)) return std::nullopt;
+  return predict(architecture);
 }
 
 Latency LatencyTable::predict(const Architecture& architecture) const {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,8 @@ struct TableCheck {
     std::vector<double> measured_ms = {};  // of independent measurements
     bool operator==(const Network&) const = default;
   };
-  int fitted = 0;  // networks that it was fitted to
+  int fitted = 0;           // networks that it was fitted to
+  double reference_ms = 0;  // of the plan's reference network: the clock of the table's scale
   std::vector<Network> networks = {};
 
   double mean_abs_error() const;    // |predicted / mean of measured - 1|
@@ -52,6 +54,8 @@ struct LatencyTable {
 
   // Cost of a block at a place; a skip is 0. Throws Error where the table has no such entry.
   const Latency& cost(const BlockSpec& block, const Shape& input) const;
+  // The same as predict(); nullopt where the table lacks a part of the network.
+  std::optional<Latency> find(const Architecture& architecture) const;
   // ends + blocks. Intervals of blocks are taken as fully correlated (sums of low and high).
   Latency predict(const Architecture& architecture) const;
 };

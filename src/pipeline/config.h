@@ -102,12 +102,15 @@ struct BenchmarkConfig {
   std::vector<std::string> devices = {"CPU"};
   std::string mode = "latency";
   double seconds = 2;
+  int rounds = 5;
 };
 template <class Fields>
 void fields(Fields& f, BenchmarkConfig& c) {
   f("devices", c.devices, "where exported networks are measured");
   f("mode", c.mode, "hint to the device", one_of({"throughput", "latency"}));
-  f("seconds", c.seconds, "of measuring a network on a device", between(0.01, 3600));
+  f("seconds", c.seconds, "of measuring a network on a device, in all rounds together",
+    between(0.01, 3600));
+  f("rounds", c.rounds, "in each of which all networks are measured in turn", between(1, 1000));
 }
 
 struct Config {

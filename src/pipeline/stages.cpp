@@ -2,6 +2,8 @@
 
 #include <sys/utsname.h>
 
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -133,6 +135,8 @@ class Sitting {
   void search_network();
   void train_networks();
   void export_networks();
+  struct Benchmark;
+  Benchmark benchmark_on(const std::string& name);
   void benchmark();
   void report();
   void explain(const std::string& name);
@@ -190,6 +194,10 @@ SearchProblem Sitting::problem() {
       device.price = [table = device.table](const Architecture& a) { return table.predict(a); };
     } else {
       priced = pricing_of(name);
+      if (priced->client) {
+        priced->price = network_timer(spaces().deploy, spaces().preprocess, priced->client,
+                                      profile_options(config_.profile), device.table);
+      }
       device.price = [this, p = *priced](const Architecture& a) { return p.price(deployed(a)); };
     }
     for (size_t rung = 0; rung < problem.ladder.size(); ++rung) {
@@ -313,45 +321,80 @@ void Sitting::export_networks() {
   }
 }
 
+// One device's clients, files and predictions of the run's networks.
+struct Sitting::Benchmark {
+  std::string device;
+  std::shared_ptr<DeviceClient> client;
+  std::string model;                  // the exported file that is measured
+  std::optional<LatencyTable> table;  // where the run has one of this device
+};
+
+Sitting::Benchmark Sitting::benchmark_on(const std::string& name) {
+  Benchmark on{name, nullptr, "model.xml", {}};
+  // A runner of the user's own may know no OpenVINO, but every one knows ONNX.
+  if (!config_.latency.runner.empty() && name == config_.latency.device) {
+    on.client = device_client(config_.latency.runner);
+    on.model = "model.onnx";
+  } else {
+    device();
+    on.client = device_;
+  }
+  const bool budgeted = std::ranges::count(ladder_.front(), name, &Budget::device) > 0;
+  if (budgeted && mode() == parse_mode(config_.benchmark.mode))
+    on.table = read_table(table_file(name), spaces().deploy);
+  return on;
+}
+
+// Networks are measured in turns, so that what disturbs the machine for a while disturbs all.
 void Sitting::benchmark() {
   Json rows = Json::array();
-  const LatencyFn model = pricing("MYRIADX", Mode::throughput).price;
-  MeasureOptions options;
-  options.mode = parse_mode(config_.benchmark.mode);
-  options.seconds = config_.benchmark.seconds;
-  for (const std::string& name : run_.networks()) {
+  const auto add_row = [&](const std::string& name, const std::string& on,
+                           const std::string& runtime, Mode how, const std::string& precision,
+                           const std::optional<Latency>& predicted, const Json& measured) {
     const Graph graph = deployed(network(name));
     const fs::path trained_path = file("train/" + name + "/train.json");
-    const Json accuracy = fs::exists(trained_path)
-                              ? read_json(trained_path, "vpunas.train/1").at("test_accuracy")
-                              : Json();
-    const auto row = [&](const std::string& on, const std::string& runtime, Mode how,
-                         const std::string& precision, const Json& predicted,
-                         const Json& measured) {
-      rows.push_back({{"network", name},
-                      {"device", on},
-                      {"runtime", runtime},
-                      {"mode", mode_name(how)},
-                      {"precision", precision},
-                      {"predicted", predicted},
-                      {"measured", measured},
-                      {"macs", count_macs(graph)},
-                      {"parameters", count_parameters(graph)},
-                      {"test_accuracy", accuracy}});
-    };
-    const auto predicted = model(graph);
-    row("MYRIADX", "vpunas model", Mode::throughput, "FP16",
-        predicted ? to_json(*predicted) : Json(), Json());
-    for (const std::string& on : config_.benchmark.devices) {
-      if (on == "MYRIADX") continue;
-      work_.note("benchmark", cat("measuring ", name, " on ", on));
-      // A runner of the user's own may know no OpenVINO, but every one knows ONNX.
-      const bool by_runner = !config_.latency.runner.empty() && on == config_.latency.device;
-      const auto client = by_runner ? device_client(config_.latency.runner) : nullptr;
-      const Measurement m =
-          by_runner ? client->measure(file("export/" + name + "/model.onnx"), on, options)
-                    : device().measure(file("export/" + name + "/model.xml"), on, options);
-      row(on, m.runtime, options.mode, m.precision, Json(), to_json(m));
+    rows.push_back(
+        {{"network", name},
+         {"device", on},
+         {"runtime", runtime},
+         {"mode", mode_name(how)},
+         {"precision", precision},
+         {"predicted", predicted ? to_json(*predicted) : Json()},
+         {"measured", measured},
+         {"macs", count_macs(graph)},
+         {"parameters", count_parameters(graph)},
+         {"test_accuracy", fs::exists(trained_path)
+                               ? read_json(trained_path, "vpunas.train/1").at("test_accuracy")
+                               : Json()}});
+  };
+  const LatencyFn model = pricing("MYRIADX", Mode::throughput).price;
+  for (const std::string& name : run_.networks()) {
+    add_row(name, "MYRIADX", "vpunas model", Mode::throughput, "FP16",
+            model(deployed(network(name))), Json());
+  }
+  MeasureOptions options;
+  options.mode = parse_mode(config_.benchmark.mode);
+  options.seconds = config_.benchmark.seconds / config_.benchmark.rounds;
+  for (const std::string& name : config_.benchmark.devices) {
+    if (name == "MYRIADX") continue;
+    const Benchmark on = benchmark_on(name);
+    work_.note("benchmark", "measuring on " + name);
+    std::map<std::string, std::vector<Measurement>> rounds;
+    for (int round = 0; round < config_.benchmark.rounds; ++round) {
+      for (const std::string& net : run_.networks()) {
+        if (work_.stop.stop_requested()) throw Interrupted("stopped while measuring");
+        rounds[net].push_back(
+            on.client->measure(file("export/" + net + "/" + on.model), name, options));
+      }
+    }
+    for (const std::string& net : run_.networks()) {
+      const Measurement all = pooled(rounds.at(net));
+      const Architecture architecture = network(net);
+      // Blocks alone do not make a network of the space.
+      const bool of_space =
+          architecture.stem == spaces().deploy.stem && architecture.head == spaces().deploy.head;
+      add_row(net, name, all.runtime, options.mode, all.precision,
+              on.table && of_space ? on.table->find(architecture) : std::nullopt, to_json(all));
     }
   }
   write_json(file("benchmark.json"), "vpunas.benchmark/1", {{"rows", rows}});

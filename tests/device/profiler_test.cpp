@@ -113,6 +113,27 @@ TEST_F(ProfileDevice, TimingsOfAnotherDeviceAreNotMixedIn) {
             std::string::npos);
 }
 
+// The clock takes 1 ms when the table is made, and this device runs at half its speed now.
+TEST_F(ProfileDevice, ANetworkIsPricedOnTheScaleOfItsTable) {
+  const LatencyTable table = profile(runner("true", 0));
+  EXPECT_DOUBLE_EQ(table.check.reference_ms, 1);
+  const fs::path slow = folder_.path() / "slow.sh", log = folder_.path() / "log";
+  write_file(slow,
+             "while read -r request; do echo \"$request\" >> '" + log.string() +
+                 "'\ncase \"$request\" in *reference*) us=2000;; *) us=3000;; esac\n"
+                 "echo \"{\\\"ok\\\": true, \\\"samples_us\\\": [$us], \\\"fps\\\": 1, "
+                 "\\\"precision\\\": \\\"f16\\\", \\\"runtime\\\": \\\"Fake 1\\\"}\"\ndone\n");
+  const auto client =
+      std::make_shared<DeviceClient>(std::vector<std::string>{"/bin/sh", slow.string()}, 1s);
+  const LatencyFn price =
+      network_timer(small_space(), {}, client, {.counts = kCounts, .timing = {}}, table);
+  const Graph network = lower(choose(small_space(), {0, 0, 0, 0}, "any"), {});
+  EXPECT_DOUBLE_EQ(price(network)->ms, 1.5);
+  const std::string requests = read_file(log);
+  EXPECT_DOUBLE_EQ(price(network)->ms, 1.5);
+  EXPECT_EQ(read_file(log), requests);  // not timed again
+}
+
 // --- By hand ---
 
 class ByHand : public ::testing::Test {

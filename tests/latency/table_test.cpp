@@ -255,9 +255,12 @@ TEST_F(TableFile, BadContentIsRefusedWithItsPlace) {
       {[](Json& j) { j["spce"] = "two"; }, "spce"},
       {[](Json& j) { j["schema"] = "vpunas.latency/3"; }, "vpunas.latency/2"},
       {[](Json& j) { j["check"] = 3; }, "check"},
-      {[](Json& j) { j["check"] = {{"fitted", 9}, {"networks", 3}}; }, "check: networks"},
+      {[](Json& j) { j["check"] = {{"fitted", 9}, {"reference_ms", 1}, {"networks", 3}}; },
+       "check: networks"},
       {[](Json& j) {
-         j["check"] = {{"fitted", 9}, {"networks", {{{"predicted_ms", 1}, {"measured_ms", {0}}}}}};
+         j["check"] = {{"fitted", 9},
+                       {"reference_ms", 1},
+                       {"networks", {{{"predicted_ms", 1}, {"measured_ms", {0}}}}}};
        },
        "check: networks[0]"},
   };
