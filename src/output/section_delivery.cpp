@@ -161,6 +161,17 @@ class Facts {
   std::string html_;
 };
 
+// How a measured table predicts networks that it was not fitted to.
+std::string check_words(const Json& check) {
+  const Figure error = number(at(check, "mean_abs_error")),
+               again = number(at(check, "repeat_mean_abs_difference"));
+  const Json& networks = at(check, "networks");
+  if (!error || !networks.is_array() || networks.empty()) return "";
+  return cat(
+      "off by ", percent(error, 1), " on ", networks.size(), " networks that it was not fitted to",
+      again && *again > 0 ? cat(" (two measurements differ by ", percent(again, 1), ")") : "");
+}
+
 std::string table_words(const Json& table) {
   if (!table.is_object()) return "";
   std::string out = cat(text(at(table, "device")), ", ", text(at(table, "runtime")), ", ",
@@ -255,6 +266,7 @@ std::string provenance_html(const Json& data) {
   facts.add("Date", first(text(at(result, "date")), text(at(data, "stages", "created"))));
   if (const Figure seed = number(at(data, "search", "seed"))) facts.add("Seed", fixed(*seed, 0));
   facts.add("Latency table", table_words(at(data, "latency")));
+  facts.add("Table checked", check_words(at(at(data, "latency"), "check")));
   facts.add("Space hash", text(at(data, "search", "space_hash")));
   facts.add("Configuration hash", text(at(data, "stages", "config_hash")));
   std::string out = facts.html() + seconds_html(data);
