@@ -31,7 +31,7 @@ void profile_space(const Options& options, const Work& work) {
     return;
   }
   const std::string& device = config.latency.device;
-  const Mode mode = parse_mode(config.latency.mode);
+  const Mode mode = mode_for(config.latency.mode, device);
   const fs::path folder = options.run.output().empty()
                               ? fs::path("profiles") / cat(space.name, "_", side, "_", device)
                               : fs::path(options.run.output());

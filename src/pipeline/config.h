@@ -45,7 +45,7 @@ void fields(Fields& f, SpaceConfig& c) {
 
 struct LatencyConfig {
   std::string device = "MYRIADX";
-  std::string mode = "throughput";
+  std::string mode = "auto";
   std::string budget = "0.87x:mobilenet_v2";
   std::string runner;
   std::string timings;
@@ -54,8 +54,10 @@ template <class Fields>
 void fields(Fields& f, LatencyConfig& c) {
   f("device", c.device,
     "MYRIADX (the built-in model), a device of OpenVINO, as CPU, or MACS (a count)");
-  f("mode", c.mode, "throughput (MYRIADX: one of two streams) or latency (one request at a time)",
-    one_of({"throughput", "latency"}));
+  f("mode", c.mode,
+    "throughput (MYRIADX: one of two streams), latency (one request at a time) or auto: "
+    "throughput for MYRIADX, latency for measured devices",
+    one_of({"auto", "throughput", "latency"}));
   f("budget", c.budget,
     "12.5ms (50MMACs on MACS), or a share of a network's cost: 0.87x:mobilenet_v2; one a device: "
     "MYRIADX=12.5ms, CPU=3ms; a ladder: 12.5ms; 10ms");

@@ -33,6 +33,12 @@ ProfileOptions profile_options(const ProfileConfig& config) {
   return options;
 }
 
+Mode mode_for(const std::string& mode, const std::string& device) {
+  if (mode != "auto") return parse_mode(mode);
+  const bool model = device == "MYRIADX" || device == macs_device;
+  return model ? Mode::throughput : Mode::latency;
+}
+
 std::shared_ptr<DeviceClient> device_client(const std::string& runner,
                                             std::chrono::seconds timeout) {
   return std::make_shared<DeviceClient>(

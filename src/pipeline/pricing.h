@@ -16,6 +16,10 @@ namespace vpunas {
 // The built-in MyriadX's constants, of the data folder.
 myriadx::TimeModel time_model(myriadx::Regime regime = myriadx::Regime::throughput);
 
+// `mode` of the configuration for a device; "auto" is throughput for models, as published figures
+// of the MyriadX are, and latency for measured devices.
+Mode mode_for(const std::string& mode, const std::string& device);
+
 // A client of `runner`, a shell command that speaks the device protocol (docs/formats.md); empty:
 // the vpunas-device beside the program. `timeout`: of one request.
 std::shared_ptr<DeviceClient> device_client(

@@ -52,7 +52,7 @@ class Sitting {
  private:
   fs::path file(const fs::path& relative) const { return run_.folder() / relative; }
   uint64_t seed() const { return static_cast<uint64_t>(config_.run.seed); }
-  Mode mode() const { return parse_mode(config_.latency.mode); }
+  Mode mode_of(const std::string& on) const { return mode_for(config_.latency.mode, on); }
 
   // Work whose metrics also become lines of `history`.
   Work recorded(const fs::path& history) const {
@@ -122,7 +122,7 @@ class Sitting {
     return *device_;
   }
   Pricing pricing_of(const std::string& device) const {
-    return pricing(device, mode(), config_.latency.runner);
+    return pricing(device, mode_of(device), config_.latency.runner);
   }
   bool timed_by_hand(const std::string& device) const {
     return !config_.latency.timings.empty() && device != "MYRIADX" && device != macs_device;
@@ -165,14 +165,14 @@ void Sitting::profile() {
     const LatencyTable table =
         timed_by_hand(device)
             ? import_timings(space, spaces().preprocess, profile_options(config_.profile).counts,
-                             config_.latency.timings, device, mode())
+                             config_.latency.timings, device, mode_of(device))
             : price_space(space, spaces().preprocess, pricing_of(device), config_.profile,
                           file("timings_" + device + ".json"), work_);
     const LatencyRange range = latency_range(space, table);
     work_.note("profile", cat("space ", space.name, ": ", count_networks(space), " networks, ",
                               fixed(range.least.ms, 3), " to ", fixed(range.greatest.ms, 3), " ",
-                              unit_of(device), " on ", device, " (", mode_name(mode()), ", input ",
-                              space.input, ")"));
+                              unit_of(device), " on ", device, " (", mode_name(mode_of(device)),
+                              ", input ", space.input, ")"));
     if (const std::string check = check_text(table); !check.empty())
       work_.note("profile", cat(device, ": the table ", check));
     write_table(table_file(device), table);
@@ -340,7 +340,7 @@ Sitting::Benchmark Sitting::benchmark_on(const std::string& name) {
     on.client = device_;
   }
   const bool budgeted = std::ranges::count(ladder_.front(), name, &Budget::device) > 0;
-  if (budgeted && mode() == parse_mode(config_.benchmark.mode))
+  if (budgeted && mode_of(name) == parse_mode(config_.benchmark.mode))
     on.table = read_table(table_file(name), spaces().deploy);
   return on;
 }

@@ -12,6 +12,13 @@ TEST(Pricing, OfMacsIsACount) {
   EXPECT_NEAR(pricing("MACS", Mode::latency).price(graph)->ms, 300.77, 0.1);
 }
 
+TEST(Pricing, ModesAreTheDevicesOwnUnlessAskedFor) {
+  EXPECT_EQ(mode_for("auto", "MYRIADX"), Mode::throughput);
+  EXPECT_EQ(mode_for("auto", "CPU"), Mode::latency);
+  EXPECT_EQ(mode_for("auto", "MYRIAD"), Mode::latency);
+  EXPECT_EQ(mode_for("throughput", "CPU"), Mode::throughput);
+}
+
 TEST(Pricing, NamesTheDevicesThatThereAre) {
   try {
     pricing("MYRIADY", Mode::latency);
