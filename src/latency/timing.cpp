@@ -171,16 +171,16 @@ void time_plan(const ProbePlan& plan, const BurstFn& burst, const TimingOptions&
     for (const size_t probe : sheet) probes.push_back(&plan.probes[probe]);
     const auto kept = [&] {
       return cat(timings.sheets.size(), " of ", plan.sheets.size(),
-                 " sheets of timings are kept in ", file.string(), "; run again to go on");
+                 " sheets of timings are kept in ", file.string());
     };
     try {
       timings.sheets[place] = time_sheet(probes, burst, options, work);
     } catch (const Interrupted&) {
       timings.sheets.erase(place);
-      throw Interrupted(cat("interrupted; ", kept()));
+      throw Interrupted("interrupted; " + kept());
     } catch (const Error& error) {
       timings.sheets.erase(place);
-      fail(error.what(), "; ", kept());
+      fail(error.what(), "; ", kept(), "; run again to go on");
     }
     outliers += timings.sheets[place].outliers;
     write_timings(file, timings);
