@@ -62,10 +62,10 @@ struct Unknowns {
 
 Unknowns unknowns_of(const ProbePlan& plan, const Timings& timings, const ProbeMs& ms) {
   Unknowns u;
+  const double typical = median(ms.at(plan.probes.front().name));
   for (const auto& [place, sheet] : timings.sheets) {
     // Block and bare probe of one sheet were timed in turns, so their difference is of one moment.
     const double clock = *sheet.ms.at(plan.probes.front().name);
-    const double typical = median(ms.at(plan.probes.front().name));
     for (const size_t p : plan.sheets[place]) {
       const Probe& probe = plan.probes[p];
       if (probe.kind != ProbeKind::block) continue;

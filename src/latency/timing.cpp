@@ -5,7 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "arch/strict_json.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "base/statistics.h"

@@ -15,14 +15,13 @@ namespace {
 struct Device {
   std::string name;
   Pricing model;  // without a price where there is no model of it
-  bool measured = false;
+  bool measured() const { return model.client != nullptr; }
 };
 
 // MYRIAD is the stick whose model is MYRIADX.
 Device find_device(const std::string& name, Mode mode, const std::string& runner) {
   Device device{name, pricing(name, mode, runner)};
-  device.measured = device.model.client != nullptr;
-  if (device.measured)
+  if (device.measured())
     device.model.price = name.starts_with("MYRIAD") ? pricing("MYRIADX", mode).price : LatencyFn();
   return device;
 }
@@ -62,20 +61,20 @@ Timing without_figures(const Network& network, const Device& device, Mode mode) 
                 .runtime = device.model.runtime,
                 .precision = device.model.precision,
                 .mode = mode,
-                .random_weights = device.measured && network.random};
+                .random_weights = device.measured() && network.random};
   if (network.graph) timing.counts = {count_macs(*network.graph), count_parameters(*network.graph)};
   return timing;
 }
 
 void predict(Timing& timing, const Network& network, const Device& device) {
-  if (!device.model.price || (device.measured && !network.graph)) return;
+  if (!device.model.price || (device.measured() && !network.graph)) return;
   if (!network.graph) {
     fail(network.name, ": ", device.name,
          " is no runtime for .xml files; give a network of the zoo, an architecture, graph or "
          "ONNX file");
   }
   timing.predicted = device.model.price(*network.graph);
-  if (!timing.predicted && !device.measured)
+  if (!timing.predicted && !device.measured())
     timing.unsupported = cat(device.name, " cannot run ", network.name);
 }
 
@@ -123,7 +122,7 @@ std::vector<Timing> time_networks(const TimingRequest& request, const Work& work
     event.kind = Event::Kind::step;
     for (int round = 0; round < request.rounds; ++round) {
       for (size_t i = 0; i < timings.size(); ++i) {
-        if (!devices[i % devices.size()].measured) continue;
+        if (!devices[i % devices.size()].measured()) continue;
         if (work.stop.stop_requested()) throw Interrupted("stopped before the end of measuring");
         measure(timings[i], networks[i / devices.size()].model, request.measure, *client);
         ++event.done;

@@ -7,11 +7,13 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "onnx/onnx.h"
+#include "tests/error_of.h"
 #include "tests/latency/noisy_device.h"
 
 namespace vpunas {
 namespace {
 
+using testing::error_of;
 using namespace std::chrono_literals;
 
 SearchSpace small_space() {
@@ -20,15 +22,6 @@ SearchSpace small_space() {
   return space;
 }
 constexpr ProbeCounts kCounts = {20, 10};
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 // A runner that takes a millisecond for everything, but does `instead` on one measurement.
 class ProfileDevice : public ::testing::Test {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "tests/error_of.h"
 #include "tests/latency/small_spaces.h"
 
 namespace vpunas {
@@ -15,6 +16,7 @@ namespace {
 
 using testing::all_choices;
 using testing::costs;
+using testing::error_of;
 using testing::random_space;
 using testing::random_table;
 
@@ -53,15 +55,6 @@ SearchSpace two_slots() {
   space.slots = {{{mbconv(3, 2, 8), mbconv(5, 2, 8), {.kind = BlockKind::skip}}},
                  {{mbconv(3, 2, 16, 2), mbconv(5, 3, 16, 2)}}};
   return space;
-}
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(BuildTable, IsExactForEveryNetworkOfAnAdditiveDevice) {

@@ -6,12 +6,14 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "tests/error_of.h"
 #include "tests/latency/noisy_device.h"
 #include "tests/latency/small_spaces.h"
 
 namespace vpunas {
 namespace {
 
+using testing::error_of;
 using testing::NoisyDevice;
 
 SearchSpace space_of(uint64_t seed) {
@@ -23,15 +25,6 @@ std::vector<const Probe*> on_sheet(const ProbePlan& plan, size_t place) {
   std::vector<const Probe*> probes;
   for (const size_t p : plan.sheets[place]) probes.push_back(&plan.probes[p]);
   return probes;
-}
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(TimeSheet, RatiosOfProbesAreRightInSpiteOfDriftAndOutliers) {
