@@ -12,20 +12,13 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "onnx/onnx.h"
+#include "tests/error_of.h"
 
 namespace vpunas {
 namespace {
 
+using testing::error_of;
 using namespace std::chrono_literals;
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 Graph small_network() {
   Architecture network;
@@ -154,13 +147,17 @@ TEST_F(FakeRunner, HostileAnswersAreErrorsOfOneLine) {
 
 TEST_F(FakeRunner, LogitsThatDoNotMatchTheCountAreRefused) {
   for (const std::string classes : {"10", "0", "-1", "4611686018427387904", "\"1\""}) {
+    // Eight bytes: two logits.
     DeviceClient fake = client(
-        "while read -r request; do path=${request##*\"logits\":\\\"}; printf 12345678 > "
-        "\"${path%%\\\"*}\"; "
-        "echo '{\"ok\": true, \"classes\": " +
+        R"sh(while read -r request; do
+               printf 12345678 > "$(echo "$request" | sed 's/.*"logits":"\([^"]*\)".*/\1/')"
+               echo '{"ok": true, "classes": )sh" +
         classes + "}'; done\n");
-    EXPECT_NE(error_of([&] { fake.infer("m.xml", "CPU", "f32", "images", 3); }), "no error")
-        << classes;
+    const std::string message = error_of([&] { fake.infer("m.xml", "CPU", "f32", "images", 3); });
+    EXPECT_NE(message, "no error") << classes;
+    if (classes == "10" || classes == "0") {
+      EXPECT_NE(message.find("8 bytes of logits are not 3 rows"), std::string::npos) << message;
+    }
   }
   DeviceClient silent = answering(R"({"ok": true, "classes": 10})");
   EXPECT_NE(error_of([&] { silent.infer("m.xml", "CPU", "f32", "images", 3); }), "no error");
