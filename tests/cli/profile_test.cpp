@@ -92,7 +92,8 @@ TEST_F(Profile, ABoardIsReachedThroughTheSshExample) {
 }
 
 TEST_F(Profile, FaultsAreOneLineAndKeepWhatIsThere) {
-  const ProcessResult rubbish = profile({"-d", "CPU", "--runner", "echo rubbish"});
+  const ProcessResult rubbish =
+      profile({"-d", "CPU", "--runner", "sh -c 'read request; echo rubbish'"});
   EXPECT_EQ(rubbish.exit_code, 1);
   EXPECT_NE(rubbish.errors.find("rubbish"), std::string::npos) << rubbish.errors;
   const ProcessResult missing = profile({"-d", "CPU", "--runner", "/no/such/runner"});
