@@ -53,6 +53,34 @@ void add_stage(CLI::App& app, Action& action, const std::string& name, const std
   });
 }
 
+// Of a run's networks, or of any others by the run's recipe.
+void add_train(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand(
+      "train", "train the found network and the baselines, or any networks from scratch");
+  struct Options {
+    RunOptions run;
+    std::vector<std::string> networks;
+  };
+  auto options = std::make_shared<Options>();
+  options->run.add_to(*verb);
+  verb->add_option("NETWORK", options->networks,
+                   "instead, and without a search: of the zoo, or architecture files, as FILE or "
+                   "NAME=FILE; into OUTPUT/train/NAME");
+  verb->footer(
+      "Examples: vpunas train -c configs/quick.toml --epochs 10 -o runs/longer\n"
+      "          vpunas train mobilenet_v2 -c configs/quick.toml --seed 2 -o runs/seed_2");
+  verb->callback([&action, options] {
+    action = [options](const Work& work) {
+      if (options->run.print_config())
+        std::cout << config_text(options->run.config());
+      else if (options->networks.empty())
+        run_until(*options->run.open(), Stage::train, work);
+      else
+        train_networks(*options->run.open(), options->networks, work);
+    };
+  });
+}
+
 }  // namespace
 
 void add_run(CLI::App& app, Action& action) {
@@ -61,8 +89,7 @@ void add_run(CLI::App& app, Action& action) {
             "vpunas run -c configs/quick.toml --data ~/photos --budget 12.5ms");
   add_stage(app, action, "search", "find the best network within the budget", Stage::search,
             "vpunas search -c configs/quick.toml --budget 0.8x:mobilenet_v2");
-  add_stage(app, action, "train", "train the found network and the baselines", Stage::train,
-            "vpunas train -c configs/quick.toml --epochs 10 -o runs/longer");
+  add_train(app, action);
   add_stage(app, action, "report", "write report.html", Stage::report,
             "vpunas report -c configs/quick.toml");
 }

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <iostream>
 
+#include "arch/zoo.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "latency/census.h"
+#include "learn/draws.h"
 #include "output/table.h"
 #include "pipeline/pricing.h"
 
@@ -11,8 +13,11 @@ namespace vpunas::cli {
 namespace {
 
 struct Options {
-  std::string name, device = "MYRIADX", mode = "throughput";
-  int size = 0, rows = 10;
+  std::string name, device = "MYRIADX", mode = "throughput", budget = "0.87x:mobilenet_v2",
+                    output = "drawn";
+  int size = 0, classes = 0, rows = 10, draw = 0;
+  double floor = 0.88;
+  uint64_t seed = 1;
 };
 
 // "MYRIADX (throughput): 3.132 to 17.718 ms, median 9.735".
@@ -37,13 +42,46 @@ std::string dearest_blocks(const LatencyTable& table, int rows) {
   return text_table({"dearest blocks", "input", unit_of(table.provenance.device)}, cells);
 }
 
+// Architectures of random networks that use 0.88 to 1 of the budget, into files.
+void draw(const Options& options, const SearchSpace& space, const Pricing& device,
+          const LatencyTable& table) {
+  const auto ladder = parse_budgets(options.budget, options.device);
+  const Budget& budget = ladder.front().front();
+  if (ladder.size() > 1 || ladder.front().size() > 1 || budget.device != options.device)
+    fail("--budget \"", options.budget, "\": give one, on ", options.device);
+  const auto price = [&](const Architecture& a) { return device.price(lower(a, {})); };
+  double limit = budget.value;
+  if (!budget.reference.empty()) {
+    const auto reference = price(
+        with_input(find_network(budget.reference, data_folder()), space.input, space.classes));
+    if (!reference) fail("--budget: ", options.device, " cannot run ", budget.reference);
+    limit *= reference->ms;
+  }
+  const SearchProblem problem{
+      .train_space = space, .deploy_space = space, .devices = {{table, price}}};
+  check_feasible(space, constraints(problem, {limit}));
+  int number = 0;
+  for (const Choice& choice :
+       draw_fitting(problem, {limit}, options.floor, options.draw, options.seed)) {
+    const std::string name = cat("random_", ++number);
+    const fs::path path = fs::path(options.output) / (name + ".json");
+    write_architecture(path, choose(space, choice, name));
+    std::cout << path.string() << ": " << fixed(whole_latency(problem, choice)->front().ms, 3)
+              << ' ' << unit_of(options.device) << " of " << fixed(limit, 3) << '\n';
+  }
+}
+
 void show(const Options& options, const Work& work) {
   SearchSpace space = find_space(options.name, data_folder());
-  if (options.size > 0)
-    space = with_input(space, {space.input.c, options.size, options.size}, space.classes);
-  const Mode mode = parse_mode(options.mode);
-  const LatencyTable table = price_space(space, {}, pricing(options.device, mode), work);
-  std::cout << table_text(space, table, options.rows);
+  const int side = options.size > 0 ? options.size : space.input.h;
+  space = with_input(space, {space.input.c, side, side},
+                     options.classes > 0 ? options.classes : space.classes);
+  const Pricing device = pricing(options.device, parse_mode(options.mode));
+  const LatencyTable table = price_space(space, {}, device, work);
+  if (options.draw > 0)
+    draw(options, space, device, table);
+  else
+    std::cout << table_text(space, table, options.rows);
 }
 
 }  // namespace
@@ -63,8 +101,8 @@ std::string table_text(const SearchSpace& space, const LatencyTable& table, int 
 }
 
 void add_space(CLI::App& app, Action& action) {
-  CLI::App* verb =
-      app.add_subcommand("space", "size, cost range and the dearest blocks of a search space");
+  CLI::App* verb = app.add_subcommand(
+      "space", "size, cost range and dearest blocks of a search space, or random networks of it");
   auto options = std::make_shared<Options>();
   verb->add_option("NAME", options->name, "a space of data/spaces, or a file")->required();
   verb->add_option("-d,--device", options->device, "device that prices it (default: MYRIADX)");
@@ -73,7 +111,22 @@ void add_space(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 4096));
   verb->add_option("--rows", options->rows, "how many of the dearest blocks to show")
       ->check(CLI::Range(0, 1000000));
-  verb->footer("Example: vpunas space vpu -d MYRIADX --size 192");
+  verb->add_option("--classes", options->classes, "its classes (default: the space's)")
+      ->check(CLI::Range(1, 1000000));
+  CLI::Option* draw = verb->add_option("--draw", options->draw,
+                                       "instead, write so many random networks within --budget")
+                          ->check(CLI::Range(1, 10000));
+  verb->add_option("--budget", options->budget, "of theirs (default: 0.87x:mobilenet_v2)")
+      ->needs(draw);
+  verb->add_option("--floor", options->floor, "the least share of it (default: 0.88)")
+      ->check(CLI::Range(0.0, 1.0))
+      ->needs(draw);
+  verb->add_option("--seed", options->seed, "of the draw (default: 1)")->needs(draw);
+  verb->add_option("-o,--output", options->output, "folder of their architectures (default: drawn)")
+      ->needs(draw);
+  verb->footer(
+      "Examples: vpunas space vpu -d MYRIADX --size 192\n"
+      "          vpunas space vpu --draw 6 --budget 12.5ms -o random");
   verb->callback(
       [&action, options] { action = [options](const Work& work) { show(*options, work); }; });
 }

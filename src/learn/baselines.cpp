@@ -8,34 +8,6 @@
 namespace vpunas {
 namespace {
 
-bool fits(const SearchProblem& problem, const Budgets& budgets, const Choice& choice) {
-  const auto whole = whole_latency(problem, choice);
-  return whole && used_share(*whole, budgets) <= 1;
-}
-
-// Distinct networks that fit, as many as are found: drawn above the floor, else drawn below it,
-// else what the exact choice finds.
-std::vector<Choice> draw_fitting(const SearchProblem& problem, const BaselineRecipe& recipe,
-                                 int n) {
-  const auto tables = constraints(problem, recipe.budgets);
-  std::vector<Choice> networks;
-  const auto add = [&](Choice choice) {
-    if (static_cast<int>(networks.size()) < n && fits(problem, recipe.budgets, choice))
-      networks.push_back(std::move(choice));
-  };
-  for (const double floor : {recipe.floor, 0.0}) {
-    for (Choice& choice :
-         draw_networks(problem.deploy_space, tables, floor, 1.0, 2 * n, recipe.seed))
-      add(std::move(choice));
-    if (!networks.empty()) return networks;
-  }
-  const PerCandidate indifferent = zeros_like(problem.deploy_space);
-  for (const ScoredChoice& scored :
-       best_choices(problem.deploy_space, tables, indifferent, 0, std::min(n, 100)))
-    add(canonical(problem.deploy_space, scored.choice));
-  return networks;
-}
-
 void sort_by_loss(std::vector<Choice>& networks, const HeldOut& held_out) {
   std::sort(networks.begin(), networks.end(), [&](const Choice& a, const Choice& b) {
     const double of_a = held_out[a].loss, of_b = held_out[b].loss;
@@ -65,7 +37,8 @@ Choice child_of(const std::vector<Choice>& parents, const SearchSpace& space, bo
 
 std::vector<Choice> random_search(const SearchProblem& problem, const BaselineRecipe& recipe,
                                   HeldOut& held_out, const std::function<void()>& pause) {
-  std::vector<Choice> networks = draw_fitting(problem, recipe, recipe.networks);
+  std::vector<Choice> networks =
+      draw_fitting(problem, recipe.budgets, recipe.floor, recipe.networks, recipe.seed);
   held_out.evaluate(networks, pause);
   sort_by_loss(networks, held_out);
   return networks;
@@ -76,7 +49,8 @@ std::vector<Choice> evolution(const SearchProblem& problem, const BaselineRecipe
   constexpr int generations = 4;
   constexpr size_t parents = 10;
   const int children = std::max(1, recipe.networks / generations);
-  std::vector<Choice> networks = draw_fitting(problem, recipe, children);
+  std::vector<Choice> networks =
+      draw_fitting(problem, recipe.budgets, recipe.floor, children, recipe.seed);
   held_out.evaluate(networks, pause);
   sort_by_loss(networks, held_out);
   const auto tables = constraints(problem, recipe.budgets);
@@ -94,7 +68,7 @@ std::vector<Choice> evolution(const SearchProblem& problem, const BaselineRecipe
          static_cast<int>(born.size()) < children && attempt < 200ULL * children; ++attempt) {
       Random random({recipe.seed, 0xE701, generation, attempt});
       Choice child = child_of(best, problem.deploy_space, attempt % 2 == 1, random);
-      if (seen.contains(child) || !above_floor(child) || !fits(problem, recipe.budgets, child))
+      if (seen.contains(child) || !above_floor(child) || !keeps(problem, recipe.budgets, child))
         continue;
       seen.insert(child);
       born.push_back(std::move(child));

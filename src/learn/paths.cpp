@@ -3,27 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <set>
 
 #include "base/error.h"
 
 namespace vpunas {
 namespace {
-
-// Index drawn with `weights`, which need not sum to 1; -1 where all are 0.
-int draw(const std::vector<double>& weights, Random& random) {
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
-  if (total <= 0) return -1;
-  double left = random.uniform() * total;
-  int last = -1;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i] <= 0) continue;
-    last = static_cast<int>(i);
-    left -= weights[i];
-    if (left < 0) break;
-  }
-  return last;
-}
 
 // Gates whose value is (1, 0) and whose gradient is that of `soft`.
 torch::Tensor straight_through(const torch::Tensor& soft) {
@@ -76,12 +60,6 @@ PathSample gated(const SearchSpace& space, const PerCandidate& probability, std:
 
 }  // namespace
 
-PerCandidate zeros_like(const SearchSpace& space) {
-  PerCandidate values;
-  for (const Slot& slot : space.slots) values.emplace_back(slot.candidates.size(), 0.0);
-  return values;
-}
-
 Choice fair_choice(const SearchSpace& space, uint64_t seed, int64_t step) {
   Choice choice;
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
@@ -95,51 +73,13 @@ Choice fair_choice(const SearchSpace& space, uint64_t seed, int64_t step) {
   return canonical(space, choice);
 }
 
-std::optional<std::vector<double>> table_ms(const SearchSpace& space,
-                                            const std::vector<Constraint>& constraints,
-                                            const Choice& choice) {
-  const Architecture architecture = choose(space, choice, "");
-  std::vector<double> ms;
-  try {
-    for (const Constraint& constraint : constraints)
-      ms.push_back(constraint.table.predict(architecture).ms);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-  return ms;
-}
-
-std::vector<Choice> draw_networks(const SearchSpace& space,
-                                  const std::vector<Constraint>& constraints, double low,
-                                  double high, int n, uint64_t seed) {
-  const PerCandidate probability = price_choice(space, constraints, zeros_like(space)).probability;
-  std::vector<Choice> networks;
-  std::set<Choice> seen;
-  for (uint64_t attempt = 0; attempt < 1000 * static_cast<uint64_t>(n); ++attempt) {
-    Random random({seed, 0xD7A3, attempt});
-    Choice choice;
-    for (const auto& p : probability) choice.push_back(draw(p, random));
-    choice = canonical(space, choice);
-    if (!seen.insert(choice).second) continue;
-    const auto ms = table_ms(space, constraints, choice);
-    if (!ms) continue;
-    double share = 0;
-    for (size_t d = 0; d < constraints.size(); ++d)
-      share = std::max(share, (*ms)[d] / constraints[d].budget_ms);
-    if (share < low || share > high) continue;
-    networks.push_back(std::move(choice));
-    if (static_cast<int>(networks.size()) == n) break;
-  }
-  return networks;
-}
-
 PathSample sample_gates(const SearchSpace& space, const PerCandidate& probability, Random& random) {
   std::vector<Draw> draws;
   for (const auto& p : probability) {
-    Draw drawn{.active = draw(p, random)};
+    Draw drawn{.active = draw_index(p, random)};
     auto rest = p;
     rest[static_cast<size_t>(drawn.active)] = 0;
-    drawn.other = draw(rest, random);
+    drawn.other = draw_index(rest, random);
     if (drawn.other >= 0) {
       const double first = p[static_cast<size_t>(drawn.active)];
       const double second = p[static_cast<size_t>(drawn.other)];

@@ -6,28 +6,15 @@
 
 #include "base/random.h"
 #include "latency/chain.h"
+#include "learn/draws.h"
 #include "learn/supernet.h"
 
 namespace vpunas {
-
-PerCandidate zeros_like(const SearchSpace& space);
 
 // One candidate a slot for weight step `step`: over every window of n steps a slot with n
 // candidates draws each once (strict fairness, FairNAS, arXiv:1907.01845, section 3.3), in an order
 // of its own.
 Choice fair_choice(const SearchSpace& space, uint64_t seed, int64_t step);
-
-// By each table; nullopt where one lacks a block.
-std::optional<std::vector<double>> table_ms(const SearchSpace& space,
-                                            const std::vector<Constraint>& constraints,
-                                            const Choice& choice);
-
-// At most n distinct canonical networks whose greatest share of a budget is from low to high by the
-// tables, slots drawn independently from the distribution of greatest entropy whose mean times keep
-// the budgets.
-std::vector<Choice> draw_networks(const SearchSpace& space,
-                                  const std::vector<Constraint>& constraints, double low,
-                                  double high, int n, uint64_t seed);
 
 // The two paths of every slot of an architecture step and the leaf tensors log p through which
 // their gates depend on the preferences: after backward(), logits[i].grad() is dL/du of slot i.

@@ -45,18 +45,6 @@ void clear(const fs::path& folder) {
   }
 }
 
-// Names become those of files.
-void check_baselines(const std::vector<std::string>& baselines) {
-  for (const std::string& baseline : baselines) {
-    const std::string name = baseline.substr(0, baseline.find('='));
-    if (name.find('/') != std::string::npos || name.empty() || name == "found") {
-      fail("run.baselines: \"", baseline,
-           "\": give a file a name of its own, as "
-           "other=path/network.json");
-    }
-  }
-}
-
 std::string section_of(const std::string& key) { return key.substr(0, key.find('.')); }
 
 }  // namespace
@@ -85,7 +73,10 @@ Run::Run(Config config, fs::path folder, Existing existing)
       lock_(lock_folder(folder_)),
       created_(timestamp()) {
   try {
-    check_baselines(config_.run.baselines);
+    for (const std::string& baseline : config_.run.baselines) {
+      if (name_in_run(baseline, "run.baselines") == "found")
+        fail("run.baselines: \"", baseline, "\": found is what the search finds");
+    }
     const fs::path config_path = folder_ / "config.toml", state_path = folder_ / "run.json";
     if (existing == Existing::restart) clear(folder_);
     const std::string text = config_text(config_);
@@ -157,8 +148,20 @@ void Run::write_state() const {
 std::vector<std::string> Run::networks() const {
   std::vector<std::string> names{"found"};
   for (const std::string& baseline : config_.run.baselines)
-    names.push_back(baseline.substr(0, baseline.find('=')));
+    names.push_back(name_in_run(baseline, "run.baselines"));
   return names;
+}
+
+std::string name_in_run(const std::string& network, const char* where) {
+  const size_t equals = network.find('=');
+  const std::string name = equals != std::string::npos ? network.substr(0, equals)
+                           : network.ends_with(".json") ? fs::path(network).stem().string()
+                                                        : network;
+  if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos) {
+    fail(where, ": \"", network,
+         "\": give a file a name of its own, as other=path/network.json");
+  }
+  return name;
 }
 
 InputSides input_sides(const Config& config) {

@@ -62,6 +62,10 @@ struct Spaces {
 };
 Spaces spaces_of(const Config& config, int channels, const std::vector<std::string>& classes);
 
+// The name in a run of a network that the user names: of "NAME=FILE" NAME, of a file its stem, else
+// the text itself. Throws Error, beginning with `where`, for one that names no folder.
+std::string name_in_run(const std::string& network, const char* where);
+
 // "found" or "front_1", ... from the run's folder, or a network of the zoo or a file, with the
 // input and classes of `space`.
 Architecture network_of(const std::filesystem::path& run_folder, const std::string& name,

@@ -28,6 +28,7 @@ class Sitting {
       : run_(run),
         config_(run.config()),
         work_(work),
+        asked_(config_.run.baselines),
         ladder_(parse_budgets(config_.latency.budget, config_.latency.device)) {
     set_threads(config_.run.workers);
   }
@@ -39,7 +40,7 @@ class Sitting {
       case Stage::search:
         return search_network();
       case Stage::train:
-        return train_networks();
+        return train(run_.networks());
       case Stage::exporting:
         return export_networks();
       case Stage::benchmark:
@@ -47,6 +48,15 @@ class Sitting {
       case Stage::report:
         return report();
     }
+  }
+
+  // Networks as run.baselines has them, beside those.
+  void train_these(const std::vector<std::string>& networks) {
+    asked_.insert(asked_.begin(), networks.begin(), networks.end());
+    std::vector<std::string> names;
+    for (const std::string& text : networks) names.push_back(name_in_run(text, "NETWORK"));
+    for (const std::string& name : names) keep(network(name), name);
+    train(names);
   }
 
  private:
@@ -92,15 +102,25 @@ class Sitting {
     return {.crop_padding = config_.data.crop_padding, .flip = config_.data.flip};
   }
 
+  // By its name in the run.
   Architecture network(const std::string& name) {
-    for (const std::string& baseline : config_.run.baselines) {
-      if (!baseline.starts_with(name + "=")) continue;
-      Architecture architecture = with_input(read_architecture(baseline.substr(name.size() + 1)),
+    for (const std::string& text : asked_) {
+      if (text == name || name_in_run(text, "NETWORK") != name) continue;
+      Architecture architecture = with_input(read_architecture(text.substr(text.find('=') + 1)),
                                              spaces().deploy.input, spaces().deploy.classes);
       architecture.name = name;
       return architecture;
     }
     return network_of(run_.folder(), name, spaces().deploy);
+  }
+  // Other verbs find it there by its name.
+  void keep(const Architecture& architecture, const std::string& name) {
+    if (name == "found" || name.starts_with("front_")) return;  // the search's own
+    const fs::path path = file("architectures/" + name + ".json");
+    if (!fs::exists(path)) return write_architecture(path, architecture);
+    if (read_architecture(path) != architecture) {
+      fail(path.string(), ": is another network of this name; give yours its own, as other=FILE");
+    }
   }
   Graph deployed(const Architecture& architecture) {
     return lower(architecture, spaces().preprocess);
@@ -133,7 +153,7 @@ class Sitting {
 
   void profile();
   void search_network();
-  void train_networks();
+  void train(const std::vector<std::string>& names);
   void export_networks();
   struct Benchmark;
   Benchmark benchmark_on(const std::string& name);
@@ -145,6 +165,7 @@ class Sitting {
   Run& run_;
   const Config& config_;
   const Work& work_;
+  std::vector<std::string> asked_;           // networks as the user named them
   std::vector<std::vector<Budget>> ladder_;  // by rung and device
   int channels_ = 0;
   std::map<int, std::unique_ptr<Dataset>> datasets_;
@@ -275,22 +296,23 @@ void Sitting::explain(const std::string& name) {
   write_json(file("explain/" + name + ".json"), "vpunas.explain/2", explanation);
 }
 
-void Sitting::train_networks() {
-  for (const std::string& name : run_.networks()) {
+void Sitting::train(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
     const fs::path folder = file("train/" + name);
     if (fs::exists(folder / "train.json")) continue;
     const Architecture architecture = network(name);
     Graph graph = trained(architecture);
     graph.name = name;
-    const TrainResult result =
-        train(graph, train_data(), augmentation(), config_.train, seed(), config_.run.workers,
-              folder / "checkpoint.safetensors", recorded(folder / "history.jsonl"));
+    const TrainResult result = vpunas::train(
+        graph, train_data(), augmentation(), config_.train, seed(), config_.run.workers,
+        folder / "checkpoint.safetensors", recorded(folder / "history.jsonl"));
     const Evaluation validation = evaluate(graph, result.weights, train_data().validation);
     const Evaluation test = evaluate(graph, result.weights, train_data().test);
     write_safetensors(folder / "weights.safetensors", result.weights,
                       {{"network", name}, {"format", "pt"}});
     write_json(folder / "train.json", "vpunas.train/1",
                {{"network", name},
+                {"seed", config_.run.seed},
                 {"macs", count_macs(graph)},
                 {"parameters", count_parameters(graph)},
                 {"classes", spaces().train.classes},
@@ -467,6 +489,10 @@ void run_until(Run& run, Stage last, const Work& work) {
     sitting.do_stage(stage);
     run.set_done(stage, watch.seconds());
   }
+}
+
+void train_networks(Run& run, const std::vector<std::string>& networks, const Work& work) {
+  Sitting(run, work).train_these(networks);
 }
 
 }  // namespace vpunas

@@ -9,4 +9,9 @@ namespace vpunas {
 // Does every stage up to and including `last` that is not done yet, in order.
 void run_until(Run& run, Stage last, const Work& work);
 
+// Trains `networks` by the run's recipe, search or not, each into train/NAME of its folder: of the
+// zoo, of the run ("found", "front_1"), or files, as FILE or NAME=FILE. Trained ones are left as
+// they are.
+void train_networks(Run& run, const std::vector<std::string>& networks, const Work& work);
+
 }  // namespace vpunas

@@ -85,11 +85,12 @@ TEST(Run, OneProcessAtATime) {
 
 TEST(Run, ABaselineMayBeAFileUnderANameOfItsOwn) {
   const TemporaryFolder folder;
-  const vpunas::Run run(configured({"run.baselines=mobilenet_v2,other=some/where.json"}),
+  const vpunas::Run run(configured({"run.baselines=mobilenet_v2,other=some/where.json,a/b.json"}),
                         folder.path(), Existing::resume);
-  EXPECT_EQ(run.networks(), (std::vector<std::string>{"found", "mobilenet_v2", "other"}));
+  EXPECT_EQ(run.networks(), (std::vector<std::string>{"found", "mobilenet_v2", "other", "b"}));
   const TemporaryFolder second;
-  for (const char* wrong : {"some/where.json", "=some/where.json", "found=some/where.json"}) {
+  for (const char* wrong :
+       {"some/where", "=some/where.json", "found=some/where.json", "a/..json"}) {
     const std::string message =
         refusal(configured({std::string("run.baselines=") + wrong}), second.path());
     EXPECT_NE(message.find("run.baselines"), std::string::npos) << wrong;

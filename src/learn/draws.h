@@ -1,0 +1,39 @@
+// Random networks of a space, within budgets. Without torch.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/random.h"
+#include "latency/chain.h"
+#include "learn/problem.h"
+
+namespace vpunas {
+
+PerCandidate zeros_like(const SearchSpace& space);
+
+// An index drawn with `weights`, which need not sum to 1; -1 where all are 0.
+int draw_index(const std::vector<double>& weights, Random& random);
+
+// By each table; nullopt where one lacks a block.
+std::optional<std::vector<double>> table_ms(const SearchSpace& space,
+                                            const std::vector<Constraint>& constraints,
+                                            const Choice& choice);
+
+// At most n distinct canonical networks whose greatest share of a budget is from low to high by the
+// tables, slots drawn independently from the distribution of greatest entropy whose mean times keep
+// the budgets.
+std::vector<Choice> draw_networks(const SearchSpace& space,
+                                  const std::vector<Constraint>& constraints, double low,
+                                  double high, int n, uint64_t seed);
+
+// By the prices of the whole network: is it within every budget?
+bool keeps(const SearchProblem& problem, const Budgets& budgets, const Choice& choice);
+
+// Distinct networks that keep the budgets, up to n: drawn above `floor` of one, else below it, else
+// what the exact choice finds.
+std::vector<Choice> draw_fitting(const SearchProblem& problem, const Budgets& budgets, double floor,
+                                 int n, uint64_t seed);
+
+}  // namespace vpunas
