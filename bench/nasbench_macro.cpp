@@ -25,6 +25,10 @@ using namespace vpunas;
 constexpr const char* algorithms[] = {"effects", "gates", "gumbel", "random", "evolution"};
 constexpr double mmacs_budgets[] = {40, 50, 60, 70};
 
+// So many that effects hardly depend on which networks were drawn: with 200, twenty draws of the
+// same supernet choose four to six different networks a budget, with 1,000 two or three.
+constexpr int evaluated_networks = 1000;
+
 // The recipe of the supernet: many small steps, as there are few images. 4 epochs are 180,000.
 SharedWeightsConfig weights_config(double epochs) {
   SharedWeightsConfig config{.epochs = epochs, .recipe = {}};
@@ -164,12 +168,13 @@ class Yardstick {
   void choose(const Device& device, const std::string& algorithm, const SharedWeights& shared) {
     ChoosingConfig config;
     config.algorithm = algorithm;
+    const bool evaluates = algorithm != "gates" && algorithm != "gumbel";
+    if (evaluates) config.networks = evaluated_networks;
     const fs::path state =
         folder_ / cat("seed_", seed_) / cat(algorithm, "_", device.name, ".json");
     Choosing choosing(device.problem, shared.supernet, data_.validation, config, seed_, 1, state,
                       shared.key, work_);
     choosing.borrow(inherited_);
-    const bool evaluates = algorithm != "gates" && algorithm != "gumbel";
     Cost earlier;  // of the budgets before
     for (const double budget : device.budgets) {
       if (const Json* done = find(device.name, algorithm, budget)) {
