@@ -64,7 +64,8 @@ void fields(Fields& f, LatencyConfig& c) {
   f("runner", c.runner,
     "shell command that speaks the device protocol of docs/formats.md (empty: vpunas-device)");
   f("timings", c.timings,
-    "timings.csv of vpunas profile --emit, filled in: the table of the device, which is not here");
+    "the table of a device that is not here: latency.json of vpunas profile there, or the "
+    "timings.csv of vpunas profile --emit, filled in");
 }
 
 struct ProfileConfig {

@@ -144,13 +144,14 @@ class Sitting {
   Pricing pricing_of(const std::string& device) const {
     return pricing(device, mode_of(device), config_.latency.runner);
   }
-  bool timed_by_hand(const std::string& device) const {
+  bool timed_elsewhere(const std::string& device) const {
     return !config_.latency.timings.empty() && device != "MYRIADX" && device != macs_device;
   }
 
   fs::path table_file(const std::string& device) const;
   SearchProblem problem();
 
+  LatencyTable table_from_elsewhere(const std::string& device);
   void profile();
   void search_network();
   void train(const std::vector<std::string>& names);
@@ -179,14 +180,28 @@ fs::path Sitting::table_file(const std::string& device) const {
   return file(device == first ? "latency.json" : "latency_" + device + ".json");
 }
 
+LatencyTable Sitting::table_from_elsewhere(const std::string& device) {
+  const fs::path path = config_.latency.timings;
+  if (path.extension() != ".json") {
+    return import_timings(spaces().deploy, spaces().preprocess,
+                          profile_options(config_.profile).counts, path, device, mode_of(device));
+  }
+  LatencyTable table = read_table(path, spaces().deploy);
+  const Provenance& of = table.provenance;
+  if (of.device != device || of.mode != mode_of(device)) {
+    fail(path.string(), ": is of ", of.device, " (", mode_name(of.mode), "), not of ", device, " (",
+         mode_name(mode_of(device)), ")");
+  }
+  return table;
+}
+
 void Sitting::profile() {
   const SearchSpace& space = spaces().deploy;
   for (const Budget& budget : ladder_.front()) {
     const std::string& device = budget.device;
     const LatencyTable table =
-        timed_by_hand(device)
-            ? import_timings(space, spaces().preprocess, profile_options(config_.profile).counts,
-                             config_.latency.timings, device, mode_of(device))
+        timed_elsewhere(device)
+            ? table_from_elsewhere(device)
             : price_space(space, spaces().preprocess, pricing_of(device), config_.profile,
                           file("timings_" + device + ".json"), work_);
     const LatencyRange range = latency_range(space, table);
@@ -211,7 +226,7 @@ SearchProblem Sitting::problem() {
     SearchDevice& device = problem.devices.emplace_back();
     device.table = read_table(table_file(name), spaces().deploy);
     std::optional<Pricing> priced;
-    if (timed_by_hand(name)) {
+    if (timed_elsewhere(name)) {
       device.price = [table = device.table](const Architecture& a) { return table.predict(a); };
     } else {
       priced = pricing_of(name);

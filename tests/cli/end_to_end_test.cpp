@@ -118,8 +118,21 @@ TEST(EndToEnd, ATableTimedByHandIsSearchedWithoutTheDevice) {
   const ProcessResult searched = test::vpunas(arguments, 600);
   ASSERT_EQ(searched.exit_code, 0) << searched.errors;
   EXPECT_EQ(read_json(folder.path() / "run/search.json", "vpunas.search/1").at("device"), "PHONE");
+  const Json found = found_blocks(folder.path());
+
+  const fs::path table = folder.path() / "latency.json";
+  fs::copy(folder.path() / "run/latency.json", table);
+  arguments.insert(arguments.end(), {"--set", "latency.timings=" + table.string(), "--restart"});
+  EXPECT_EQ(test::vpunas(arguments, 600).exit_code, 0);
+  EXPECT_EQ(found_blocks(folder.path()), found);
+  *std::ranges::find(arguments, "PHONE") = "CAMERA";
+  const ProcessResult other = test::vpunas(arguments, 600);
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_NE(other.errors.find("is of PHONE (latency), not of CAMERA"), std::string::npos)
+      << other.errors;
+
+  *std::ranges::find(arguments, "CAMERA") = "PHONE";
   *std::find(arguments.begin(), arguments.end(), "21ms") = "0.9x:mobilenet_v2-0.35";
-  arguments.push_back("--restart");
   const ProcessResult share = test::vpunas(arguments, 600);
   EXPECT_EQ(share.exit_code, 1);
   EXPECT_NE(share.errors.find("give the budget in ms"), std::string::npos) << share.errors;
