@@ -27,6 +27,7 @@ CONFIG = "configs/headline.toml"
 RUNS = pathlib.Path("runs/headline")
 TRAININGS = ROOT / "docs/results/headline_trainings.jsonl"
 TABLE = ROOT / "docs/results/headline.json"
+SPACE = "vpu_small"
 BUDGET = "0.87x:mobilenet_v2"
 CPU_TABLE = RUNS / "cpu_profile/latency.json"
 # Milliseconds on the CPU. Of the networks found within these the one that takes most of MyriadX's
@@ -72,14 +73,14 @@ class Jobs:
             (cpu / weights).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(vpu / weights, cpu / weights)
         if not CPU_TABLE.exists():  # on a quiet machine
-            self.run("profile", "--space", "vpu", "--size", 224, "--classes", self.classes(),
+            self.run("profile", "--space", SPACE, "--size", 224, "--classes", self.classes(),
                      "-d", "CPU", "-o", CPU_TABLE.parent)
         ladder = ";".join(f"{ms}ms" for ms in CPU_LADDER)
         self.in_a_run("search", cpu, "-d", "CPU", "--budget", ladder,
                       "--set", f"latency.timings={CPU_TABLE}", "--set", "search.front=",
                       "--set", "run.name=headline_cpu")
         if not (RUNS / f"random/random_{RANDOM}.json").exists():
-            self.run("space", "vpu", "--draw", RANDOM, "--budget", BUDGET, "--classes",
+            self.run("space", SPACE, "--draw", RANDOM, "--budget", BUDGET, "--classes",
                      self.classes(), "-o", RUNS / "random")
 
     def classes(self):

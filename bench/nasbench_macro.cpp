@@ -31,7 +31,9 @@ constexpr int evaluated_networks = 1000;
 
 // The recipe of the supernet: many small steps, as there are few images. 4 epochs are 180,000.
 SharedWeightsConfig weights_config(double epochs) {
-  SharedWeightsConfig config{.epochs = epochs, .recipe = {}};
+  // Eight slots are learned without aids.
+  SharedWeightsConfig config{
+      .epochs = epochs, .projections = false, .residual_scale = 1, .recipe = {}};
   config.recipe.batch_size = 32;
   config.recipe.lr = 0.04;
   config.recipe.label_smoothing = 0;

@@ -11,12 +11,19 @@ namespace vpunas {
 
 struct SharedWeightsConfig {
   double epochs = 1;
+  bool projections = true;
+  double residual_scale = 0.25;
   Recipe recipe;
 };
 template <class Fields>
 void fields(Fields& f, SharedWeightsConfig& c) {
   f("epochs", c.epochs, "passes over the training images for the shared weights",
     between(0.001, 100000));
+  f("projections", c.projections,
+    "while searching, slots that change the shape add a projection shared by their candidates: "
+    "deep spaces are not learned without");
+  f("residual_scale", c.residual_scale, "what residual branches of shared weights start at",
+    between(0, 1));
   fields(f, c.recipe);
 }
 

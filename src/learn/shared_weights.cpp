@@ -75,7 +75,9 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
                                    const fs::path& checkpoint, const Work& work) {
   const std::string key = work_key(space, preprocess, images, name, augmentation, config, seed);
   Training training{
-      Supernet(space, preprocess, seed, parse_computing(config.recipe.engine, config.recipe.amp)),
+      Supernet(space, preprocess, seed, parse_computing(config.recipe.engine, config.recipe.amp),
+               {.projections = config.projections,
+                .residual_scale = static_cast<float>(config.residual_scale)}),
       Sgd(config.recipe.momentum, config.recipe.weight_decay)};
   if (const auto saved = read_checkpoint(checkpoint, key)) training.load(*saved);
 

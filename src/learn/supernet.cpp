@@ -50,11 +50,11 @@ class Gated : public torch::autograd::Function<Gated> {
   }
 };
 
-// Undoes the zero start of a residual branch: a block that starts as a skip, and is trained in a
-// part of the steps only, is still worth little more than a skip when the choice is made.
-void start_residual_branches(const Network& network) {
+// In the place of their start at 0.
+void start_residual_branches(const Network& network, float scale) {
   for (auto& [name, value] : network.tensors()) {
-    if (value.dim() == 1 && name.ends_with(".weight") && !value.any().item<bool>()) value.fill_(1);
+    if (value.dim() == 1 && name.ends_with(".weight") && !value.any().item<bool>())
+      value.fill_(scale);
   }
 }
 
@@ -63,7 +63,7 @@ std::string feature(size_t slot) { return cat("features.", slot + 1); }
 }  // namespace
 
 Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed,
-                   Computing computing)
+                   Computing computing, SupernetAids aids)
     : space_(space),
       stem_(lower_stem(space.stem, space.input, space.bn_eps, preprocess), seed, computing) {
   validate(space);
@@ -84,7 +84,17 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
         const uint64_t own_seed = seed * 1000003 + static_cast<uint64_t>(candidate) + 1;
         const auto block =
             blocks_.try_emplace({slot, candidate, shape}, graph, own_seed, computing);
-        start_residual_branches(block.first->second);
+        start_residual_branches(block.first->second, aids.residual_scale);
+        if (!aids.projections || graph.output_shape() == shape) continue;
+        const BlockSpec projection{.kind = BlockKind::conv,
+                                   .kernel = 1,
+                                   .out_channels = candidates[candidate].out_channels,
+                                   .stride = candidates[candidate].stride,
+                                   .act = Act::none};
+        projections_.try_emplace(
+            {slot, shape, graph.output_shape()},
+            part(shape, [&](Graph& g) { lower(projection, "projection", 0, space.bn_eps, g); }),
+            seed + slot, computing);
       }
     }
     shapes = behind;
@@ -103,9 +113,17 @@ torch::Tensor Supernet::stem(const torch::Tensor& images, Statistics statistics)
 
 torch::Tensor Supernet::slot(size_t slot, int candidate, const torch::Tensor& x,
                              Statistics statistics) const {
-  return is_skip(space_, slot, candidate)
-             ? x
-             : blocks_.at({slot, candidate, shape_of(x)}).forward(x, statistics);
+  if (is_skip(space_, slot, candidate)) return x;
+  const Network& block = blocks_.at({slot, candidate, shape_of(x)});
+  const auto y = block.forward(x, statistics);
+  const Network* shared = projection(slot, block);
+  return shared == nullptr ? y : y + shared->forward(x, statistics);
+}
+
+const Network* Supernet::projection(size_t slot, const Network& block) const {
+  const auto found =
+      projections_.find({slot, block.graph().input_shape(), block.graph().output_shape()});
+  return found == projections_.end() ? nullptr : &found->second;
 }
 
 torch::Tensor Supernet::head(const torch::Tensor& x, Statistics statistics) const {
@@ -145,21 +163,22 @@ torch::Tensor Supernet::forward(const torch::Tensor& images,
 
 template <class Visit>
 void Supernet::visit(const Choice& choice, Visit&& visit) const {
-  visit(stem_);
+  visit(stem_, false);
   Shape shape = stem_.graph().output_shape();
   for (size_t slot = 0; slot < choice.size(); ++slot) {
     if (is_skip(space_, slot, choice[slot])) continue;
     const Network& block = blocks_.at({slot, choice[slot], shape});
-    visit(block);
+    visit(block, false);
+    if (const Network* shared = projection(slot, block)) visit(*shared, true);
     shape = block.graph().output_shape();
   }
-  visit(heads_.at(shape));
+  visit(heads_.at(shape), false);
 }
 
 std::vector<Network::Parameter> Supernet::parameters(const Choice& choice) const {
   std::vector<Network::Parameter> result;
-  visit(choice, [&](const Network& network) {
-    for (auto& parameter : network.parameters()) result.push_back(std::move(parameter));
+  visit(choice, [&](const Network& part, bool) {
+    for (auto& parameter : part.parameters()) result.push_back(std::move(parameter));
   });
   return result;
 }
@@ -167,12 +186,15 @@ std::vector<Network::Parameter> Supernet::parameters(const Choice& choice) const
 void Supernet::set_requires_grad(bool on) {
   stem_.set_requires_grad(on);
   for (auto& [key, block] : blocks_) block.set_requires_grad(on);
+  for (auto& [change, projection] : projections_) projection.set_requires_grad(on);
   for (auto& [shape, head] : heads_) head.set_requires_grad(on);
 }
 
 Weights Supernet::weights(const Choice& choice) const {
   Weights result;
-  visit(choice, [&](const Network& network) { result.merge(network.weights()); });
+  visit(choice, [&](const Network& part, bool is_projection) {
+    if (!is_projection) result.merge(part.weights());
+  });
   return result;
 }
 
@@ -184,6 +206,10 @@ std::vector<std::pair<std::string, torch::Tensor>> Supernet::tensors() const {
   add("stem", stem_);
   for (const auto& [key, block] : blocks_) {
     add(cat(std::get<0>(key), ".", std::get<1>(key), ".", std::get<2>(key).c), block);
+  }
+  for (const auto& [change, projection] : projections_) {
+    const auto& [slot, from, to] = change;
+    add(cat(slot, ".projection.", from.c, ".", to.c), projection);
   }
   for (const auto& [shape, head] : heads_) add(cat("head.", shape.c), head);
   return result;

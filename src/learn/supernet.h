@@ -19,10 +19,23 @@ struct TwoPaths {
   torch::Tensor gates;  // [2] for (active, other): 1 and 0 in value, with the gradient of a softmax
 };
 
+// What helps the weights of a deep space to be learned together.
+struct SupernetAids {
+  // Every slot that changes the shape adds a 1x1 projection of its input (ResNet's,
+  // arXiv:1512.03385 section 3.3, option C), one for all of its candidates. Without it each
+  // candidate makes features of its own out of nothing, and what follows meets another mixture of
+  // them at every step.
+  bool projections = false;
+  // The first scale of residual branches' last batch norm. At 1 the noise of many random branches
+  // hides what the others learn; at 0 a block starts as a skip, and is still worth little more than
+  // one when the choice is made.
+  float residual_scale = 1;
+};
+
 class Supernet {
  public:
   Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed,
-           Computing computing = {});
+           Computing computing = {}, SupernetAids aids = {});
 
   // One network's logits.
   torch::Tensor forward(const torch::Tensor& images, const Choice& choice,
@@ -44,7 +57,8 @@ class Supernet {
   std::vector<Network::Parameter> parameters(const Choice& choice) const;
   void set_requires_grad(bool on);
 
-  // The weights of one network, named as lower(architecture) names them.
+  // The weights of one network, named as lower(architecture) names them; without the projections,
+  // which it has not.
   Weights weights(const Choice& choice) const;
   // The shared tensors behind all choices, named SLOT.CANDIDATE.INPUT_CHANNELS/NODE.PARAMETER; for
   // checkpoints.
@@ -54,12 +68,16 @@ class Supernet {
 
  private:
   using Key = std::tuple<size_t, int, Shape>;  // slot, candidate, input shape
+  // Calls visit(part, whether it is a projection) for every part that a choice uses, in order.
   template <class Visit>
-  void visit(const Choice& choice, Visit&& visit) const;  // every part that a choice uses, in order
+  void visit(const Choice& choice, Visit&& visit) const;
+  const Network* projection(size_t slot, const Network& block) const;  // null: none
 
   SearchSpace space_;
   Network stem_;
   std::map<Key, Network> blocks_;
+  using Change = std::tuple<size_t, Shape, Shape>;  // slot, input and output shape
+  std::map<Change, Network> projections_;
   std::map<Shape, Network> heads_;  // by the shape behind the last slot
 };
 

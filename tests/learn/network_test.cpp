@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "learn/evaluate.h"
 #include "learn/supernet.h"
 #include "tests/cases.h"
@@ -105,6 +107,28 @@ TEST(Supernet, OnePathEqualsTheNetworkItStandsFor) {
     EXPECT_LT(largest_difference(network.forward(image, Statistics::batch).flatten(1),
                                  supernet.forward(image, choice, Statistics::batch)),
               1e-5);
+  }
+}
+
+TEST(Supernet, ProjectionsServeAllCandidatesOfASlotThatChangesTheShape) {
+  const SearchSpace space = test::small_space();
+  const Supernet plain(space, {}, 1), aided(space, {}, 1, {}, {.projections = true});
+  std::set<std::string> projections;
+  for (const auto& [name, value] : aided.tensors()) {
+    if (name.find(".projection.") != std::string::npos && name.ends_with("0.weight"))
+      projections.insert(name);
+  }
+  EXPECT_FALSE(projections.empty());
+  EXPECT_LE(projections.size(), space.slots.size());
+  for (const Choice& choice : {Choice{0, 0, 0}, Choice{1, 2, 1}}) {
+    // Trained with the paths that they serve, and not part of the network that is found.
+    EXPECT_GT(aided.parameters(choice).size(), plain.parameters(choice).size());
+    EXPECT_EQ(aided.weights(choice).size(), plain.weights(choice).size());
+    torch::NoGradGuard no_grad;
+    const auto image = random_image(space.input);
+    EXPECT_GT(largest_difference(plain.forward(image, choice, Statistics::batch),
+                                 aided.forward(image, choice, Statistics::batch)),
+              1e-3);
   }
 }
 
