@@ -34,6 +34,9 @@ std::string excerpt(std::string_view text, size_t most = 80);
 // The whole of `text` as a finite number, nullopt where it is none.
 std::optional<double> parse_number(std::string_view text);
 
+// RFC 4648, section 4, with padding.
+std::string base64(std::string_view bytes);
+
 // Now, in UTC, as 2026-11-22T14:20:05Z.
 std::string timestamp();
 

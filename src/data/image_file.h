@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "data/dataset.h"
@@ -29,6 +30,8 @@ Image resize(const Image& image, int height, int width);
 // the whole image is scaled. Throws Error where resize_to is less than height or width.
 Image resize_and_crop(const Image& image, int resize_to, int height, int width);
 
+// The bytes of a PNG file.
+std::string png_bytes(const Image& image);
 void write_png(const std::filesystem::path& path, const Image& image);
 
 }  // namespace vpunas

@@ -110,7 +110,7 @@ Image decode_png(std::string_view bytes) {
   return image;
 }
 
-void write_png(const fs::path& path, const Image& image) {
+std::string png_bytes(const Image& image) {
   const auto [channels, height, width] = image.shape;
   const size_t plane = static_cast<size_t>(height) * static_cast<size_t>(width);
   std::vector<uint8_t> interleaved(image.pixels.size());
@@ -126,8 +126,11 @@ void write_png(const fs::path& path, const Image& image) {
   std::string bytes(PNG_IMAGE_PNG_SIZE_MAX(png), '\0');
   png_alloc_size_t size = bytes.size();
   if (!png_image_write_to_memory(&png, bytes.data(), &size, 0, interleaved.data(), 0, nullptr))
-    fail(path.string(), ": cannot be written as PNG (", png.message, ")");
-  write_file(path, std::string_view(bytes).substr(0, size));
+    fail("an image of ", width, "x", height, " cannot be written as PNG (", png.message, ")");
+  bytes.resize(size);
+  return bytes;
 }
+
+void write_png(const fs::path& path, const Image& image) { write_file(path, png_bytes(image)); }
 
 }  // namespace vpunas

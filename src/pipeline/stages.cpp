@@ -17,6 +17,7 @@
 #include "pipeline/deliver.h"
 #include "pipeline/pricing.h"
 #include "pipeline/results.h"
+#include "pipeline/samples.h"
 
 namespace vpunas {
 namespace {
@@ -325,6 +326,10 @@ void Sitting::train(const std::vector<std::string>& names) {
     const Evaluation test = evaluate(graph, result.weights, train_data().test);
     write_safetensors(folder / "weights.safetensors", result.weights,
                       {{"network", name}, {"format", "pt"}});
+    if (name == "found") {
+      write_json(folder / "samples.json", "vpunas.samples/1",
+                 samples(graph, result.weights, train_data().test, train_data().classes));
+    }
     write_json(folder / "train.json", "vpunas.train/1",
                {{"network", name},
                 {"seed", config_.run.seed},

@@ -82,5 +82,17 @@ TEST(Text, StampsTimeInUtc) {
   EXPECT_EQ(now.substr(0, 2), "20");
 }
 
+TEST(Text, Base64) {  // the vectors of RFC 4648, section 10
+  const std::pair<const char*, const char*> cases[] = {{"", ""},
+                                                       {"f", "Zg=="},
+                                                       {"fo", "Zm8="},
+                                                       {"foo", "Zm9v"},
+                                                       {"foob", "Zm9vYg=="},
+                                                       {"fooba", "Zm9vYmE="},
+                                                       {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, text] : cases) EXPECT_EQ(base64(bytes), text);
+  EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
+}
+
 }  // namespace
 }  // namespace vpunas

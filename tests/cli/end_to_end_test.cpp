@@ -26,9 +26,9 @@ TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
   const fs::path run = folder.path() / "run";
   for (const char* file :
        {"latency.json", "search.json", "architectures/found.json",
-        "train/found/weights.safetensors", "export/found/model.onnx", "export/found/model.xml",
-        "export/found/model.bin", "export/found/labels.txt", "benchmark.json", "result.json",
-        "report.html"}) {
+        "train/found/weights.safetensors", "train/found/samples.json", "export/found/model.onnx",
+        "export/found/model.xml", "export/found/model.bin", "export/found/labels.txt",
+        "benchmark.json", "result.json", "report.html"}) {
     EXPECT_TRUE(fs::exists(run / file)) << file;
   }
   const Json figures = read_json(run / "result.json", "vpunas.result/1");
