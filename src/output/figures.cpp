@@ -80,7 +80,11 @@ std::string percent(Figure share, int digits) {
   return (*share == 1 ? "100" : fixed(100 * *share, digits)) + kUnit + "%";
 }
 
-std::string milliseconds(Figure ms) { return ms ? fixed(*ms, ms_digits(*ms)) + kUnit + "ms" : ""; }
+std::string cost(Figure value, const std::string& unit) {
+  return value ? fixed(*value, ms_digits(*value)) + kUnit + unit : "";
+}
+
+std::string milliseconds(Figure ms) { return cost(ms, "ms"); }
 
 std::string interval_text(const Interval& ms) {
   return cat(fixed(ms.low, ms_digits(ms.high)), "–", fixed(ms.high, ms_digits(ms.high)));

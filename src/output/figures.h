@@ -38,9 +38,10 @@ Interval share_interval(double share, Figure n);
 // is no figure.
 std::string percent(Figure share, int digits = 1);
 std::string milliseconds(Figure ms);
-std::string interval_text(const Interval& ms);       // "9.9–12.1"
-std::string points(double difference);               // of shares
-std::string change(double value, double reference);  // relative, signed
+std::string cost(Figure value, const std::string& unit);  // "11.3 ms", "50.0 MMACs"
+std::string interval_text(const Interval& ms);            // "9.9–12.1"
+std::string points(double difference);                    // of shares
+std::string change(double value, double reference);       // relative, signed
 std::string count_short(Figure count);
 std::string count_full(Figure count);
 std::string bytes_text(double bytes);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "output/report_style.h"
+#include "output/scripts.h"
 #include "output/width.h"
 
 namespace vpunas {
@@ -45,6 +46,14 @@ std::string embedded(const Json& data) {
     out += c == '<' ? std::string("\\u003c") : std::string(1, c);
   }
   return out;
+}
+
+// The licence first: it goes with the library wherever the page goes.
+std::string scripts_html() {
+  const Scripts all = scripts();
+  if (all.library.empty()) return "";
+  return cat("<script type=\"text/plain\" id=\"licence\">\n", all.licence, "</script>\n<script>",
+             all.library, "</script>\n<script>\n", all.drawings, "</script>\n");
 }
 
 }  // namespace
@@ -96,20 +105,36 @@ std::string page_html(const std::string& title, const std::string& head,
   }
   return cat(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      // Nothing is loaded, whatever stands in the figures.
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+      "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:\">\n<title>",
       escape(title), " – vpunas</title>\n<style>", kReportStyle,
       "</style>\n</head>\n<body>\n<nav><ul>", links, "</ul></nav>\n<main>\n", head, body,
       "<footer>Made by vpunas ", escape(version()), " on ", timestamp(),
       ". The figures behind this page are in it as JSON, in the script element with the id "
-      "“data”.</footer>\n</main>\n"
+      "“data”.",
+      scripts().library.empty() ? ""
+                                : " Charts by Apache ECharts under the Apache License 2.0, in the "
+                                  "script element with the "
+                                  "id “licence”.",
+      "</footer>\n</main>\n"
       "<script type=\"application/json\" id=\"data\">",
-      embedded(data), "</script>\n</body>\n</html>\n");
+      embedded(data), "</script>\n", scripts_html(), "</body>\n</html>\n");
 }
 
-std::string figure(const std::function<std::string(double width)>& draw, double wide, double narrow,
-                   const std::string& caption) {
-  return cat("<figure><div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">",
-             draw(narrow), "</div><figcaption>", caption, "</figcaption></figure>\n");
+std::string numbers_html(const HtmlTable& table, const std::string& summary) {
+  if (table.rows.empty()) return "";
+  return cat("<details class=\"numbers\"><summary>", escape(summary), "</summary>\n",
+             to_html(table), "</details>\n");
+}
+
+std::string figure(const Chart& chart, const std::function<std::string(double width)>& draw,
+                   double wide, double narrow, const std::string& caption) {
+  return cat("<figure data-chart=\"", escape(chart.name), "\"",
+             chart.of.empty() ? "" : cat(" data-of=\"", escape(chart.of), "\""),
+             "><div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">", draw(narrow),
+             "</div><figcaption>", caption, "</figcaption></figure>\n");
 }
 
 }  // namespace vpunas

@@ -9,7 +9,8 @@
 
 namespace vpunas {
 
-// Reads what is there of search.json, latency.json, train/*/train.json, export/*/export.json,
+// Reads what is there of search.json, latency.json, train/*/train.json,
+// train/found/samples.json, export/*/export.json,
 // benchmark.json, architectures/*.json, explain/*.json, result.json, run.json and config.toml; a
 // part whose files are missing is left out and named at the end.
 std::string report_html(const std::filesystem::path& run);

@@ -5,8 +5,10 @@
 
 #include "arch/space.h"
 #include "base/error.h"
+#include "latency/latency.h"
 #include "output/figures.h"
 #include "output/report.h"
+#include "output/report_details.h"
 #include "output/width.h"
 
 namespace vpunas {
@@ -91,15 +93,6 @@ class Gatherer {
   fs::path run_;
   Json missing_ = Json::array();
 };
-
-// At most kMostPoints of an array's values, the first and the last among them.
-Json thinned(const Json& array) {
-  if (!array.is_array() || array.size() <= kMostPoints) return array;
-  Json out = Json::array();
-  for (size_t i = 0; i < kMostPoints; ++i)
-    out.push_back(array[i * (array.size() - 1) / (kMostPoints - 1)]);
-  return out;
-}
 
 // --- Blocks: what lies between a node and the network in an explanation. ---
 
@@ -210,11 +203,17 @@ Json network_json(Gatherer& gather, const std::string& name) {
                     exported = "export/" + name + "/export.json",
                     architecture = "architectures/" + name + ".json",
                     explained = "explain/" + name + ".json";
-  Json out = {{"name", printable(name)}};
+  Json out = {{"name", printable(name)}, {"label", printable(display_name(name))}};
   out["train"] = gather.read(train, "vpunas.train/1", "accuracy and training curve",
                              {{"test_accuracy", Kind::number_float, "test accuracy"},
                               {"curve", Kind::array, "training curve"}});
-  if (out["train"].is_object()) out["train"]["curve"] = thinned(at(out["train"], "curve"));
+  if (out["train"].is_object()) {
+    out["train"]["curve"] = thinned(at(out["train"], "curve"), kMostPoints);
+    if (const Figure accuracy = number(at(out["train"], "test_accuracy"))) {
+      const Interval range = share_interval(*accuracy, number(at(out["train"], "test_images")));
+      out["test_interval"] = {{"low", range.low}, {"high", range.high}};
+    }
+  }
   if (name == "found" || gather.there(exported)) {
     out["export"] = gather.read(exported, "vpunas.export/1", "exported files and their agreement",
                                 {{"files", Kind::array, "list of exported files"}});
@@ -237,7 +236,8 @@ Json network_json(Gatherer& gather, const std::string& name) {
                       {"total",
                        {{"ms", at(explanation, "total_ms")},
                         {"low_ms", at(explanation, "low_ms")},
-                        {"high_ms", at(explanation, "high_ms")}}}};
+                        {"high_ms", at(explanation, "high_ms")}}},
+                      {"stages", stage_list(explanation)}};
     if (out.contains("blocks") && at(explanation, "nodes").is_array())
       add_costs(out["blocks"], explanation);
   }
@@ -250,16 +250,8 @@ Json myriadx_json(const Gatherer& gather) {
   if (!gather.there(file)) return nullptr;  // network_json() has said so
   Json explanation = read_json(gather.run() / file, "vpunas.explain/2");
   explanation.erase("schema");
-  if (!at(explanation, "stages").is_array()) return nullptr;
-  Json stages = Json::array();
-  for (const Json& stage : explanation["stages"]) {
-    Json kept = Json::object();
-    for (const char* key : {"layer", "engine", "op", "kind", "ms", "in_shadow_of"})
-      kept[key] = at(stage, key);
-    stages.push_back(std::move(kept));
-  }
-  explanation["stages"] = std::move(stages);
-  return explanation;
+  explanation["stages"] = stage_list(explanation);
+  return explanation["stages"].is_null() ? Json() : explanation;
 }
 
 // Found first, then MobileNetV2, then the others by name.
@@ -324,6 +316,7 @@ Json headline(const Json& data) {
   out["baseline_ms"] = first_of({at(baseline, "predicted", "ms"), at(result, "mobilenet_v2_ms")});
   out["budget_ms"] = first_of({at(data, "search", "budget_ms"), at(result, "budget_ms")});
   out["device"] = text(at(data, "search", "device"));
+  out["unit"] = unit_of(text(at(data, "search", "device")));
   out["mode"] = text(at(data, "search", "mode"));
   for (const Json& row : at(data, "benchmark", "rows")) {
     if (text(at(row, "network")) == "found" && text(at(row, "device")) == "CPU" &&
@@ -375,7 +368,8 @@ Json search_json(Gatherer& gather) {
                    {"history", Kind::array, "search curves"}});
   if (!search.is_object()) return search;
   if (at(search, "history").is_array()) {
-    search["history"] = thinned(search["history"]);
+    search["probability_history"] = probability_history(search["history"]);
+    search["history"] = thinned(search["history"], kMostPoints);
     for (Json& step : search["history"]) {
       if (step.is_object()) step.erase("probability");
     }
@@ -423,6 +417,9 @@ Json report_data(const fs::path& run) {
     data["networks"].push_back(std::move(network));
   }
   data["myriadx"] = myriadx_json(gather);
+  data["samples"] = gather.read(
+      "train/found/samples.json", "vpunas.samples/1", "images classified",
+      {{"spread", Kind::array, "images classified"}, {"surest_mistakes", Kind::array, "mistakes"}});
   data["headline"] = headline(data);
   data["missing"] = gather.missing();
   return data;

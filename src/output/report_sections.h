@@ -23,9 +23,12 @@ std::string head_html(const Json& data);     // verdict and key figures
 std::string plane_html(const Json& data);    // accuracy against latency
 std::string network_html(const Json& data);  // block by block
 // Where a network's MyriadX time goes, from an explanation (vpunas.explain/2) instead of the
-// report's data.
-std::string explanation_html(const Json& explanation);
-std::string search_html(const Json& data);  // curves and probabilities
+// report's data; `more` HTML stands at its end.
+std::string explanation_html(const Json& explanation, const std::string& more = "");
+std::string stages_html(const Json& data);   // parts of the MyriadX section, over networks
+std::string search_html(const Json& data);   // curves and choices
+std::string choices_html(const Json& data);  // part of the search's section
+std::string samples_html(const Json& data);  // images, what they were taken for, the mistakes
 std::string training_html(const Json& data);
 std::string devices_html(const Json& data);
 std::string exports_html(const Json& data);

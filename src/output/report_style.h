@@ -54,6 +54,12 @@ p { max-width: 44em; }
 .tile b { display: block; font-size: 32px; line-height: 1.3; font-weight: 600; letter-spacing: -0.02em; white-space: nowrap; }
 .tile small { font-size: 18px; font-weight: 400; color: var(--soft); letter-spacing: 0; }
 .tile span { display: block; color: var(--soft); font-size: 13.5px; line-height: 1.5; }
+.samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); gap: 18px 24px; list-style: none; margin: 16px 0; padding: 0; }
+.sample { display: flex; gap: 12px; font-size: 13px; line-height: 1.4; break-inside: avoid; min-width: 0; }
+.sample img { width: 72px; height: 72px; object-fit: contain; image-rendering: pixelated; background: #000; border-radius: 4px; flex: none; }
+.sample > div { flex: 1; min-width: 0; } .sample b { font-weight: 600; overflow-wrap: anywhere; }
+.guess { display: grid; grid-template-columns: 1fr auto; gap: 0 8px; } .guess.bad { color: var(--soft); } .guess span { overflow-wrap: anywhere; }
+.guess .cost { grid-column: 1 / -1; height: 4px; margin: 1px 0 3px; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px 28px; margin: 16px 0 24px; }
 .facts dt { color: var(--soft); font-size: 13.5px; } .facts dd { margin: 0; overflow-wrap: anywhere; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 20px; list-style: none; margin: 12px 0 4px; padding: 0; font-size: 14px; }
@@ -61,8 +67,10 @@ p { max-width: 44em; }
 figure { margin: 20px 0 0; }
 figcaption { max-width: 50em; margin-top: 6px; color: var(--soft); font-size: 14px; line-height: 1.5; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 16px 32px; margin-bottom: 24px; }
-.narrow { display: none; }
-svg { display: block; max-width: 100%; height: auto; overflow: visible; }
+.narrow { display: none; } .live { width: 100%; margin-bottom: 4px; }
+.tip { max-width: min(360px, 72vw); white-space: normal; overflow-wrap: anywhere; } .tip b { display: block; margin-bottom: 2px; } .tip div { display: flex; justify-content: space-between; gap: 20px; }
+.numbers { margin-top: 8px; font-size: 14px; } .numbers summary { font-weight: 400; font-size: 13.5px; }
+.still { display: block; max-width: 100%; height: auto; overflow: visible; }
 .scroll { overflow-x: auto; margin-top: 12px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.4; }
 th { color: var(--soft); font-weight: 500; font-size: 13px; text-align: left; vertical-align: bottom; border-bottom: 1px solid var(--line); }
@@ -74,39 +82,41 @@ tr.soft td { color: var(--soft); } tr.sum td { font-weight: 600; border-bottom: 
 .costs { display: flex; gap: 1px; } .rest { --c: var(--c4); }
 td:has(> .cost), td:has(> .costs) { min-width: 120px; } #network td:nth-child(2) { min-width: 132px; }
 code, pre { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-code { overflow-wrap: anywhere; } pre { overflow-x: auto; padding: 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
+code { overflow-wrap: anywhere; } td code { white-space: nowrap; } pre { overflow-x: auto; padding: 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
 details { margin-top: 28px; } summary { cursor: pointer; color: var(--c0); font-weight: 600; }
 footer { margin-top: 64px; padding-top: 16px; border-top: 1px solid var(--line); color: var(--soft); font-size: 14px; }
 
-svg text { font-size: 12px; fill: var(--ink); }
-svg .tick, svg .inbox, svg .inheat { font-size: 11px; } svg .tick { fill: var(--soft); }
-svg .what { fill: var(--soft); } svg .soft { fill: var(--soft); } svg .strong { font-weight: 600; }
-svg .grid { stroke: var(--grid); } svg .axis, svg .leader { stroke: var(--line); }
-svg .line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; } svg .thin { stroke-width: 1.4; }
-svg .range { stroke: var(--c); stroke-width: 1.5; opacity: 0.65; }
-svg .dot { fill: var(--c); stroke: var(--paper); stroke-width: 1.5; }
-svg .hollow.dot { fill: var(--paper); stroke: var(--c); stroke-width: 2; }
-svg .faint { fill: var(--c4); fill-opacity: 0.4; }
-svg .name, svg .budget-name { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
-svg .name[class*=" c"] { fill: var(--c); font-weight: 600; }
-svg .budget { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 4; } svg .budget-name { fill: var(--bad); }
-svg .under { fill: var(--paper); }
-svg .stage { fill: var(--c); } svg .box { fill: var(--c); fill-opacity: 0.55; } svg .rest { fill: var(--line); fill-opacity: 0.6; } svg .bar { fill: var(--c); fill-opacity: 0.8; }
-svg .heat { fill: var(--c0); } svg .empty { fill: var(--grid); fill-opacity: 0.6; } svg .inheat.dark { fill: var(--card); }
-svg .chosen { fill: none; stroke: var(--c1); stroke-width: 2; }
+.still text { font-size: 12px; fill: var(--ink); }
+.still .tick, .still .inbox, .still .inheat { font-size: 11px; } .still .tick { fill: var(--soft); }
+.still .what { fill: var(--soft); } .still .soft { fill: var(--soft); } .still .strong { font-weight: 600; }
+.still .grid { stroke: var(--grid); } .still .axis, .still .leader { stroke: var(--line); }
+.still .line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; } .still .thin { stroke-width: 1.4; }
+.still .range { stroke: var(--c); stroke-width: 1.5; opacity: 0.65; }
+.still .dot { fill: var(--c); stroke: var(--paper); stroke-width: 1.5; }
+.still .hollow.dot { fill: var(--paper); stroke: var(--c); stroke-width: 2; }
+.still .faint { fill: var(--c4); fill-opacity: 0.4; }
+.still .name, .still .budget-name { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
+.still .name[class*=" c"] { fill: var(--c); font-weight: 600; }
+.still .budget { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 4; } .still .rung { stroke: var(--c3); stroke-dasharray: 2 4; } .still .budget-name { fill: var(--bad); }
+.still .area { fill: var(--c); fill-opacity: 0.85; } .still .under { fill: var(--paper); }
+.still .stage { fill: var(--c); } .still .box { fill: var(--c); fill-opacity: 0.55; } .still .rest { fill: var(--line); fill-opacity: 0.6; } .still .bar { fill: var(--c); fill-opacity: 0.8; }
+.still .heat { fill: var(--c0); } .still .empty { fill: var(--grid); fill-opacity: 0.6; } .still .inheat.dark { fill: var(--card); }
+.still .chosen { fill: none; stroke: var(--c1); stroke-width: 2; }
 .c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); } .c3 { --c: var(--c3); } .c4 { --c: var(--c4); }
 .k0 { --c: var(--k0); } .k1 { --c: var(--k1); } .k2 { --c: var(--k2); } .k3 { --c: var(--k3); } .k4 { --c: var(--k4); } .k5 { --c: var(--k5); }
 .swatch, .cost { background: color-mix(in srgb, var(--c) 75%, transparent); } .swatch.solid { background: var(--c); }
 
-@media (max-width: 759px) {
+@media screen and (max-width: 759px) {
   main { padding: 0 16px 48px; } nav ul { padding: 0 16px; } header { padding-top: 28px; } section { padding-top: 44px; }
   h1 { font-size: 22px; } .tiles { grid-template-columns: repeat(auto-fit, minmax(100%, 1fr)); }
-  .wide { display: none; } .narrow { display: block; max-width: 460px; } .narrow svg { width: 100%; }
+  .wide { display: none; } .narrow { display: block; max-width: 460px; } .narrow .still { width: 100%; }
   td:has(> .cost) { min-width: 72px; }
 }
+@media screen { .drawn > .wide, .drawn > .narrow { display: none; } }
 @media print {
+  .live { display: none; }
   :root { --paper: #fff; --card: #fff; } nav { display: none; } body { font-size: 11pt; }
-  main { max-width: none; padding: 0; } section { padding-top: 28px; } figure, tr, .tile { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  main { max-width: none; padding: 0; } section { padding-top: 28px; } figure, tr, .tile { break-inside: avoid; } h2, h3, .lead { break-after: avoid; }
   .scroll { overflow: visible; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 )css";

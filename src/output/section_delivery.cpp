@@ -47,6 +47,7 @@ std::string device_figure(const Json& rows, const std::string& device, size_t de
       predicted && measured ? "; " : "",
       measured ? "filled, measured median with the 5th to 95th percentile" : "", ".");
   return figure(
+      {"device", device},
       [&](double width) {
         return range_chart("Latency on " + device, "ms per image", ranges, width);
       },

@@ -10,6 +10,7 @@
 #include "output/figures.h"
 #include "output/html.h"
 #include "output/report_sections.h"
+#include "output/stage_groups.h"
 #include "output/svg.h"
 
 namespace vpunas {
@@ -17,33 +18,13 @@ namespace {
 
 double value(const Json& object, const char* key) { return number(at(object, key)).value_or(0); }
 
-// What a stage's time is booked under; each has a colour.
-enum Group { depthwise, convolution, pooling, shave, dma, groups };
-struct GroupStyle {
-  const char* css;
-  const char* name;
-};
-constexpr GroupStyle kGroups[groups] = {{"k0", "depthwise convolution"},
-                                        {"k1", "other convolution"},
-                                        {"k4", "pooling"},
-                                        {"k2", "SHAVE"},
-                                        {"k3", "DMA copy"}};
-
-Group group_of(const Json& stage) {
-  const std::string engine = text(at(stage, "engine"));
-  if (engine == "SHAVE") return shave;
-  if (engine == "DMA") return dma;
-  if (text(at(stage, "op")) == "POOL") return pooling;
-  return text(at(stage, "kind")) == "depthwise" ? depthwise : convolution;
-}
-
 std::string group_legend(const Json& stages) {
-  std::set<Group> used;
+  std::set<StageGroup> used;
   for (const Json& stage : stages) used.insert(group_of(stage));
   std::string out = "<ul class=\"legend\">";
-  for (const Group group : used) {
-    out +=
-        cat("<li><i class=\"swatch ", kGroups[group].css, "\"></i>", kGroups[group].name, "</li>");
+  for (const StageGroup group : used) {
+    out += cat("<li><i class=\"swatch ", kStageGroups[group].css, "\"></i>",
+               kStageGroups[group].name, "</li>");
   }
   return out + "<li><i class=\"swatch rest\"></i>host, and what no stage owns</li></ul>\n";
 }
@@ -53,7 +34,7 @@ std::string group_legend(const Json& stages) {
 // A stage on the time axis; one in the shadow lies under its host, however short its own cost is.
 struct Placed {
   const Json* stage;
-  Group group;
+  StageGroup group;
   double begin = 0, end = 0;
   bool in_shadow = false;
 };
@@ -127,11 +108,11 @@ std::string timeline_svg(const Json& explanation, double width) {
     const double x = frame.px(p.begin), w = std::max(0.6, frame.px(p.end) - x);
     const double shadow_w = std::max(w, 1.2);
     const std::string hint =
-        cat(text(at(*p.stage, "layer")), ": ", kGroups[p.group].name, " ", text(at(*p.stage, "op")),
-            ", ", milliseconds(value(*p.stage, "ms")),
+        cat(text(at(*p.stage, "layer")), ": ", kStageGroups[p.group].name, " ",
+            text(at(*p.stage, "op")), ", ", milliseconds(value(*p.stage, "ms")),
             p.in_shadow ? " beside " + text(at(*p.stage, "in_shadow_of")) : "");
     svg.rect({x, lane_y(lane), p.in_shadow ? shadow_w : w, kLane},
-             cat("stage ", kGroups[p.group].css), hint, p.in_shadow ? 0.35 : 1);
+             cat("stage ", kStageGroups[p.group].css), hint, p.in_shadow ? 0.35 : 1);
   }
   if (total > end) {
     svg.rect({frame.px(end), kTop, frame.px(total) - frame.px(end), bottom - kTop - kGap},
@@ -187,8 +168,8 @@ std::string shares_html(const Json& shares) {
 
 // --- Layers ---
 
-std::map<std::string, std::map<Group, double>> layer_groups(const Json& stages) {
-  std::map<std::string, std::map<Group, double>> ms;
+std::map<std::string, std::map<StageGroup, double>> layer_groups(const Json& stages) {
+  std::map<std::string, std::map<StageGroup, double>> ms;
   for (const Json& stage : stages)
     ms[text(at(stage, "layer"))][group_of(stage)] += value(stage, "ms");
   return ms;
@@ -215,7 +196,7 @@ std::string layers_html(const Json& explanation) {
     const std::string name = text(at(node, "node"));
     std::string bars;
     if (const auto found = groups_of.find(name); found != groups_of.end()) {
-      for (const auto& [group, ms] : found->second) bars += bar(ms / most, kGroups[group].css);
+      for (const auto& [group, ms] : found->second) bars += bar(ms / most, kStageGroups[group].css);
     } else {
       bars = bar(value(node, "ms") / most, "rest");
     }
@@ -323,17 +304,21 @@ std::string compiler_html(const Json& explanation) {
 
 }  // namespace
 
-std::string explanation_html(const Json& explanation) {
+std::string explanation_html(const Json& explanation, const std::string& more) {
   if (!at(explanation, "stages").is_array() || value(explanation, "total_ms") <= 0) return "";
   return cat(
       "<section id=\"myriadx\"><h2>Where the time goes on MyriadX</h2>\n", tiles_html(explanation),
-      compiler_html(explanation), group_legend(at(explanation, "stages")),
+      compiler_html(explanation),
       figure(
-          [&](double width) { return timeline_svg(explanation, width); }, kWide, kNarrow,
+          {"timeline"},
+          [&](double width) {
+            return group_legend(at(explanation, "stages")) + timeline_svg(explanation, width);
+          },
+          kWide, kNarrow,
           "Every stage as wide as the time it takes, in the lane of its engine; pale ones run in "
           "the shadow of a convolution and cost only what they take longer. Below, the "
           "resolution of the layers’ outputs."),
-      shares_html(at(explanation, "shares")), "</section>\n");
+      shares_html(at(explanation, "shares")), more, "</section>\n");
 }
 
 std::string explain_page(const Json& explanation) {

@@ -237,15 +237,18 @@ std::string stages_svg(const std::vector<Strip>& strips, double width) {
   return svg.str();
 }
 
-std::string stages_html(const std::vector<Strip>& strips) {
+std::string resolutions_html(const std::vector<Strip>& strips) {
   std::string names;
   for (size_t i = 0; i < strips.size(); ++i) {
     names += cat("<li><i class=\"swatch solid ", series_css(i), "\"></i>", escape(strips[i].name),
                  "</li>");
   }
-  return cat("<h3>By resolution</h3>\n<ul class=\"legend\">", names, "</ul>\n",
-             figure([&](double width) { return stages_svg(strips, width); }, kWide, kNarrow,
-                    "Predicted time of all blocks whose output has this many pixels."));
+  const std::string legend = cat("<ul class=\"legend\">", names, "</ul>\n");
+  return cat(
+      "<h3>By resolution</h3>\n",
+      figure(
+          {"resolutions"}, [&](double width) { return legend + stages_svg(strips, width); }, kWide,
+          kNarrow, "Predicted time of all blocks whose output has this many pixels."));
 }
 
 // --- The table ---
@@ -321,13 +324,14 @@ std::string network_html(const Json& data) {
     const std::string device = text(at(data, "headline", "device"));
     const Figure budget =
         device == "MYRIADX" ? number(at(data, "headline", "budget_ms")) : std::nullopt;
-    out += kind_legend(strips);
     out += figure(
-        [&](double width) { return strips_svg(strips, budget, width); }, kWide, kNarrow,
+        {"blocks"},
+        [&](double width) { return kind_legend(strips) + strips_svg(strips, budget, width); },
+        kWide, kNarrow,
         "Each box is a block, as wide as the time it takes: k kernel, e expansion, c output "
         "channels. Below, the "
         "resolution at which the blocks work. A grey end belongs to no block (the host’s share).");
-    if (strips.size() > 1) out += stages_html(strips);
+    if (strips.size() > 1) out += resolutions_html(strips);
   }
   out += "<h3>Every block</h3>\n" + table_html(blocks, priced);
   if (priced) {

@@ -1,11 +1,10 @@
-// Head: the verdict and the key figures; and the accuracy-latency plane.
+// Head: the verdict and the key figures.
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "output/charts.h"
+#include "output/figures.h"
 #include "output/html.h"
 #include "output/report_sections.h"
 
@@ -15,7 +14,7 @@ namespace {
 struct Headline {
   Figure accuracy, images, baseline_accuracy, baseline_images, baseline_ms, budget_ms;
   std::optional<Interval> predicted;
-  std::string device, mode;
+  std::string device, mode, unit;
 };
 
 Headline read_headline(const Json& data) {
@@ -28,7 +27,8 @@ Headline read_headline(const Json& data) {
           .budget_ms = number(at(json, "budget_ms")),
           .predicted = latency(at(json, "predicted")),
           .device = text(at(json, "device")),
-          .mode = text(at(json, "mode"))};
+          .mode = text(at(json, "mode")),
+          .unit = at(json, "unit").is_string() ? text(at(json, "unit")) : "ms"};
 }
 
 // Half of the 95 % interval of the difference of two shares seen on independent draws; networks
@@ -55,23 +55,23 @@ std::string accuracy_clause(const Headline& h) {
 }
 
 std::string time_clause(const Headline& h) {
-  std::string out = cat("predicted at ", milliseconds(h.predicted->value),
+  std::string out = cat("predicted at ", cost(h.predicted->value, h.unit),
                         h.device.empty() ? "" : " on " + h.device);
   if (h.baseline_ms && *h.baseline_ms > 0) {
     const double share = 1 - h.predicted->value / *h.baseline_ms;
     const std::string size = fixed(std::abs(100 * share), 0);
     out += size == "0"
-               ? ", the time of MobileNetV2"
+               ? (h.unit == "ms" ? ", the time of MobileNetV2" : ", as many as MobileNetV2")
                : cat(", ", size, "\u00a0% ", share > 0 ? "less" : "more", " than MobileNetV2");
   }
   if (!h.budget_ms) return out;
   if (h.predicted->value > *h.budget_ms) {
-    return cat(out, ", which misses the budget of ", milliseconds(h.budget_ms), " by ",
-               significant(h.predicted->value - *h.budget_ms, 2), " ms");
+    return cat(out, ", which misses the budget of ", cost(h.budget_ms, h.unit), " by ",
+               significant(h.predicted->value - *h.budget_ms, 2), " ", h.unit);
   }
-  out += cat(", within the budget of ", milliseconds(h.budget_ms));
+  out += cat(", within the budget of ", cost(h.budget_ms, h.unit));
   if (h.predicted->high > *h.budget_ms) {
-    out += cat("; the upper end of the prediction’s interval, ", milliseconds(h.predicted->high),
+    out += cat("; the upper end of the prediction’s interval, ", cost(h.predicted->high, h.unit),
                ", is not");
   }
   return out;
@@ -101,17 +101,18 @@ std::string accuracy_tile(const Headline& h) {
 std::string latency_tiles(const Headline& h) {
   if (!h.predicted) return "";
   const double ms = h.predicted->value;
-  std::string note = cat(interval_text(*h.predicted), " ms (90 % interval)");
+  std::string note = cat(interval_text(*h.predicted), " ", h.unit, " (90 % interval)");
   if (h.budget_ms && *h.budget_ms > 0) {
     const bool met = ms <= *h.budget_ms;
     note = cat(good_or_bad(cat(percent(ms / *h.budget_ms, 0), " of the budget"), met), " of ",
-               milliseconds(h.budget_ms), "<br>", note);
+               cost(h.budget_ms, h.unit), "<br>", note);
   }
   std::string out =
-      tile(cat("Predicted", h.device.empty() ? "" : " on " + h.device), milliseconds(ms), note);
+      tile(cat("Predicted", h.device.empty() ? "" : " on " + h.device), cost(ms, h.unit), note);
   if (h.baseline_ms && *h.baseline_ms > 0) {
-    out += tile("Time against MobileNetV2", change(ms, *h.baseline_ms),
-                cat(milliseconds(ms), " instead of ", milliseconds(h.baseline_ms),
+    out += tile(cat(h.unit == "ms" ? "Time" : "MACs", " against MobileNetV2"),
+                change(ms, *h.baseline_ms),
+                cat(cost(ms, h.unit), " instead of ", cost(h.baseline_ms, h.unit),
                     h.mode.empty() ? "" : cat("<br>", escape(h.mode), " mode")));
   }
   return out;
@@ -148,128 +149,6 @@ std::string time_tile(const Json& data) {
   return tile("Time taken", duration(*seconds), note);
 }
 
-// --- The plane ---
-
-struct PlanePoint {
-  std::string name, css;
-  Interval ms, accuracy;
-};
-
-std::vector<PlanePoint> trained_points(const Json& data) {
-  std::vector<PlanePoint> out;
-  size_t index = 0;
-  for (const Json& network : at(data, "networks")) {
-    const std::string css = series_css(index++);
-    const auto ms = latency(at(network, "predicted"));
-    const Figure accuracy = number(at(network, "train", "test_accuracy"));
-    if (!ms || !accuracy) continue;
-    const Interval range = share_interval(*accuracy, number(at(network, "train", "test_images")));
-    out.push_back({display_name(text(at(network, "name"))),
-                   css,
-                   *ms,
-                   {100 * range.value, 100 * range.low, 100 * range.high}});
-  }
-  return out;
-}
-
-struct CandidatePoint {
-  double ms, accuracy;
-  bool chosen;
-};
-
-std::vector<CandidatePoint> candidate_points(const Json& data) {
-  std::vector<CandidatePoint> out;
-  const Json& chosen = at(data, "search", "choice");
-  for (const Json& candidate : at(data, "search", "candidates")) {
-    const Figure ms = number(at(candidate, "ms")), accuracy = number(at(candidate, "accuracy"));
-    if (ms && accuracy)
-      out.push_back({*ms, 100 * *accuracy, at(candidate, "choice") == chosen && chosen.is_array()});
-  }
-  return out;
-}
-
-void draw_budget(Svg& svg, const Frame& frame, Figure budget, bool named) {
-  if (!budget || *budget < frame.x.low || *budget > frame.x.high) return;
-  const double x = frame.px(*budget);
-  svg.line(x, frame.box.y, x, frame.box.y + frame.box.h, "budget");
-  const bool left = x > frame.box.x + frame.box.w - 130;
-  if (named) {
-    svg.text(x + (left ? -6 : 6), frame.box.y + frame.box.h - 7,
-             cat("budget ", milliseconds(budget)), "budget-name",
-             left ? Anchor::end : Anchor::start);
-  }
-}
-
-// `taken`: where no label should stand.
-void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& points,
-                  std::vector<Box> taken) {
-  std::vector<Label> labels;
-  for (const PlanePoint& p : points) {
-    const double x = frame.px(p.ms.value), y = frame.py(p.accuracy.value);
-    const double x1 = frame.px(p.ms.low), x2 = frame.px(p.ms.high);
-    const double y1 = frame.py(p.accuracy.high), y2 = frame.py(p.accuracy.low);
-    svg.line(x1, y, x2, y, "range " + p.css);
-    svg.line(x, y1, x, y2, "range " + p.css);
-    svg.circle(x, y, 6, "dot " + p.css,
-               cat(p.name, ": ", fixed(p.accuracy.value, 2), " % at ", milliseconds(p.ms.value),
-                   " (", interval_text(p.ms), ")"));
-    taken.push_back({x - 7, y - 7, 14, 14});
-    taken.push_back({x1, y - 2, x2 - x1, 4});
-    taken.push_back({x - 2, y1, 4, y2 - y1});
-    labels.push_back(
-        {x, y, frame.box.w < 420 ? p.name : cat(p.name, " ", percent(p.accuracy.value / 100)),
-         "name " + p.css});
-  }
-  place_labels(svg, labels, taken, frame.box);
-}
-
-std::string plane_svg(const Json& data, double width) {
-  const auto trained = trained_points(data);
-  const auto candidates = candidate_points(data);
-  const Figure budget = number(at(data, "headline", "budget_ms"));
-  std::vector<double> ms, accuracy, inherited;
-  for (const PlanePoint& p : trained) {
-    ms.insert(ms.end(), {p.ms.low, p.ms.high});
-    accuracy.insert(accuracy.end(), {p.accuracy.low, p.accuracy.high});
-  }
-  for (const CandidatePoint& p : candidates) ms.push_back(p.ms), inherited.push_back(p.accuracy);
-  if (budget) ms.push_back(*budget);
-  const auto axis_of = [](const std::vector<double>& values, int ticks) {
-    const auto [low, high] = std::ranges::minmax(values);
-    const double room = 0.06 * (high - low);
-    return round_axis(low - room, high + room, ticks);
-  };
-  const Axis x = axis_of(ms, width >= 420 ? 10 : 5);
-
-  constexpr double kLeft = 46, kRight = 12, kTrained = 300, kInherited = 120;
-  const double plot = width - kLeft - kRight;
-  const double lower_top = trained.empty() ? 34 : 34 + kTrained + 62;
-  const double height = candidates.empty() ? 34 + kTrained : lower_top + kInherited;
-  Svg svg(width, height + 44, "Accuracy against predicted latency");
-  if (!trained.empty()) {
-    const Frame frame{{kLeft, 34, plot, kTrained}, x, axis_of(accuracy, 6)};
-    draw_axes(svg, frame, candidates.empty() ? "predicted ms per image" : "",
-              "test accuracy after full training, %");
-    draw_budget(svg, frame, budget, true);
-    std::vector<Box> taken;
-    if (budget) taken.push_back({frame.px(*budget) - 1, frame.box.y, 2, frame.box.h});
-    draw_trained(svg, frame, trained, std::move(taken));
-  }
-  if (!candidates.empty()) {
-    const Frame frame{{kLeft, lower_top, plot, kInherited}, x, axis_of(inherited, 3)};
-    draw_axes(svg, frame, "predicted ms per image",
-              width >= 420 ? "candidates of the search: accuracy with inherited weights, %"
-                           : "candidates, inherited weights, %");
-    draw_budget(svg, frame, budget, trained.empty());
-    for (const CandidatePoint& p : candidates) {
-      svg.circle(frame.px(p.ms), frame.py(p.accuracy), p.chosen ? 5 : 4,
-                 p.chosen ? "dot c0" : "faint",
-                 cat(fixed(p.accuracy, 1), " % at ", milliseconds(p.ms)));
-    }
-  }
-  return svg.str();
-}
-
 }  // namespace
 
 Verdict verdict(const Json& data) {
@@ -292,7 +171,8 @@ Verdict verdict(const Json& data) {
   }
   if (h.predicted && h.baseline_ms) {
     const bool met = h.predicted->value < *h.baseline_ms;
-    out.targets.push_back({met ? "faster than MobileNetV2" : "not faster than MobileNetV2", met});
+    out.targets.push_back(
+        {cat(met ? "" : "not ", h.unit == "ms" ? "faster" : "cheaper", " than MobileNetV2"), met});
   }
   return out;
 }
@@ -316,33 +196,6 @@ std::string head_html(const Json& data) {
                             agreement_tile(headline) + time_tile(data);
   if (!tiles.empty()) out += cat("<dl class=\"tiles\">\n", tiles, "</dl>\n");
   return out + "</header>\n";
-}
-
-std::string plane_html(const Json& data) {
-  const bool trained = !trained_points(data).empty(), candidates = !candidate_points(data).empty();
-  if (!trained && !candidates) return "";
-  const std::string device = text(at(data, "headline", "device"));
-  std::string caption;
-  if (trained) {
-    caption +=
-        "Up is more accurate, left is faster. Bars: 95 % interval of the accuracy on the test "
-        "images, 90 % interval "
-        "of the prediction. ";
-  }
-  if (candidates) {
-    caption +=
-        "The lower plot is on another scale: it shows the candidates that the search compared, "
-        "with the weights they "
-        "inherited from the supernet, on held-out images; they rank candidates and are no "
-        "accuracies of trained "
-        "networks. The chosen one is blue.";
-  }
-  return cat("<section id=\"plane\"><h2>Accuracy and latency</h2>\n",
-             device.empty()
-                 ? ""
-                 : cat("<p class=\"lead\">Latency as predicted for ", escape(device), ".</p>\n"),
-             figure([&](double width) { return plane_svg(data, width); }, kWide, kNarrow, caption),
-             "</section>\n");
 }
 
 }  // namespace vpunas

@@ -34,9 +34,9 @@ double outside(const Box& box, const Box& bounds) { return box.w * box.h - overl
 }  // namespace
 
 Svg::Svg(double width, double height, std::string_view title)
-    : body_(cat("<svg viewBox=\"0 0 ", px(width), " ", px(height), "\" width=\"", px(width),
-                "\" height=\"", px(height), "\" role=\"img\" aria-label=\"", escape(title),
-                "\">\n")) {}
+    : body_(cat("<svg class=\"still\" viewBox=\"0 0 ", px(width), " ", px(height), "\" width=\"",
+                px(width), "\" height=\"", px(height), "\" role=\"img\" aria-label=\"",
+                escape(title), "\">\n")) {}
 
 void Svg::line(double x1, double y1, double x2, double y2, std::string_view css) {
   body_ += cat("<line x1=\"", px(x1), "\" y1=\"", px(y1), "\" x2=\"", px(x2), "\" y2=\"", px(y2),
@@ -57,7 +57,16 @@ void Svg::circle(double x, double y, double radius, std::string_view css, std::s
 }
 
 void Svg::polyline(const std::vector<std::pair<double, double>>& points, std::string_view css) {
-  body_ += cat("<polyline class=\"", css, "\" points=\"");
+  path("polyline", points, css);
+}
+
+void Svg::polygon(const std::vector<std::pair<double, double>>& points, std::string_view css) {
+  path("polygon", points, css);
+}
+
+void Svg::path(std::string_view tag, const std::vector<std::pair<double, double>>& points,
+               std::string_view css) {
+  body_ += cat("<", tag, " class=\"", css, "\" points=\"");
   for (const auto& [x, y] : points) body_ += cat(px(x), ",", px(y), " ");
   body_ += "\"/>\n";
 }

@@ -26,11 +26,14 @@ class Svg {
   void rect(const Box& box, std::string_view css, std::string_view hint = "", double opacity = 1);
   void circle(double x, double y, double radius, std::string_view css, std::string_view hint = "");
   void polyline(const std::vector<std::pair<double, double>>& points, std::string_view css);
+  void polygon(const std::vector<std::pair<double, double>>& points, std::string_view css);
   void text(double x, double y, std::string_view text, std::string_view css = "",
             Anchor anchor = Anchor::start);
   std::string str() const;
 
  private:
+  void path(std::string_view tag, const std::vector<std::pair<double, double>>& points,
+            std::string_view css);
   std::string body_;
 };
 

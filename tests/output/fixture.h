@@ -113,6 +113,18 @@ inline Json fixture_training(const std::string& network, double accuracy, double
           {"curve", curve}};
 }
 
+// From an even choice to `last`, `t` of the way.
+inline Json probability_at(double t, const Json& last) {
+  Json out = Json::array();
+  for (const Json& slot : last) {
+    Json row = Json::array();
+    for (const Json& share : slot)
+      row.push_back((1 - t) / static_cast<double>(slot.size()) + t * share.get<double>());
+    out.push_back(row);
+  }
+  return out;
+}
+
 inline Json fixture_search(const Architecture& found, double ms, double budget) {
   const size_t candidates = 7;
   Json choice = Json::array(), probability = Json::array(), history = Json::array(),
@@ -139,7 +151,7 @@ inline Json fixture_search(const Architecture& found, double ms, double budget) 
          {"expected_ms", budget * (1 + 0.02 * std::sin(0.05 * step) + 0.25 * std::exp(-30 * t))},
          {"mu", 0.4 * (1 - std::exp(-5 * t))},
          {"loss", 0.8 + 1.4 * std::exp(-3 * t) + 0.05 * std::sin(1.7 * step)},
-         {"probability", Json::array({Json::array({0.5, 0.5})})}});
+         {"probability", probability_at(t, probability)}});
   }
   for (int k = 0; k < 10; ++k) {
     const double priced = ms * (1 + 0.012 * ((k * 7) % 10 - 4.0));
@@ -154,6 +166,19 @@ inline Json fixture_search(const Architecture& found, double ms, double budget) 
                         {"loss", 0.9 + 0.01 * k},
                         {"accuracy", 0.742 - 0.0045 * ((k * 3) % 10)}});
   }
+  Json front = Json::array();
+  for (int k = 0; k < 3; ++k) {
+    const double rung = budget * (0.8 + 0.2 * k);
+    front.push_back({{"architecture", "front_" + std::to_string(k + 1)},
+                     {"budget_ms", rung},
+                     {"choice", choice},
+                     {"ms", 0.98 * rung},
+                     {"low_ms", 0.91 * rung},
+                     {"high_ms", 1.05 * rung},
+                     {"loss", 0.95 - 0.02 * k},
+                     {"accuracy", 0.72 + 0.01 * k},
+                     {"dominated", k == 2}});
+  }
   Json out = parse(
       R"({"algorithm": "gates", "space": "no-such-space", "space_hash": "0123456789abcdef", "seed": 1,
     "device": "MYRIADX", "mode": "throughput", "budget": "0.87x:mobilenet_v2", "least_ms": 4.2, "greatest_ms": 31.9,
@@ -167,6 +192,7 @@ inline Json fixture_search(const Architecture& found, double ms, double budget) 
               {"probability", probability},
               {"expected_ms", 0.99 * budget},
               {"candidates", compared},
+              {"front", front},
               {"history", history}});
   return out;
 }
@@ -218,6 +244,27 @@ inline Json fixture_export(const std::string& network) {
   return out;
 }
 
+// Pictures of one grey pixel.
+inline Json fixture_samples() {
+  const char* png =
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCBd81ytgAAAABJRU5ErkJggg="
+      "=";
+  const auto sample = [&](int label, int first, double probability) {
+    return Json{{"label", label},
+                {"top",
+                 {{{"class", first}, {"probability", probability}},
+                  {{"class", (first + 1) % 3}, {"probability", 0.8 * (1 - probability)}},
+                  {{"class", (first + 2) % 3}, {"probability", 0.2 * (1 - probability)}}}},
+                {"png", png}};
+  };
+  return {{"classes", {"cat", "dog", "bird"}},
+          {"images", 1000},
+          {"mistakes", 82},
+          {"spread", {sample(0, 0, 0.97), sample(1, 1, 0.71), sample(2, 0, 0.55)}},
+          {"surest_mistakes", {sample(1, 0, 0.9934), sample(2, 1, 0.98)}},
+          {"confusions", {{{"label", 1}, {"predicted", 0}, {"images", 31}}}}};
+}
+
 // Returns the found network's and MobileNetV2's predicted milliseconds through `run`'s files.
 inline void write_fixture(const fs::path& run) {
   const Architecture found = fixture_found(), mobilenet = fixture_mobilenet_v2();
@@ -236,6 +283,7 @@ inline void write_fixture(const fs::path& run) {
              fixture_training("mobilenet_v2", 0.9121, 2236682, 3e8));
   write_json(run / "train/resnet18/train.json", "vpunas.train/1",
              fixture_training("resnet18", 0.9246, 11181642, 1.8e9));
+  write_json(run / "train/found/samples.json", "vpunas.samples/1", fixture_samples());
   for (const char* network : {"found", "mobilenet_v2"}) {
     const fs::path folder = run / "export" / network;
     write_json(folder / "export.json", "vpunas.export/1", fixture_export(network));

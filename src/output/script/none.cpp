@@ -1,0 +1,7 @@
+#include "output/scripts.h"
+
+namespace vpunas {
+
+Scripts scripts() { return {}; }
+
+}  // namespace vpunas

@@ -1,0 +1,231 @@
+// What the search chose: the probabilities of every slot's candidates, over its steps and at its
+// end.
+#include <algorithm>
+#include <cctype>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "output/charts.h"
+#include "output/html.h"
+#include "output/report_sections.h"
+
+namespace vpunas {
+namespace {
+
+std::string candidate_name(const Json& search, size_t slot, size_t candidate) {
+  const Json& names = at(search, "candidate_names");
+  const bool known = names.is_array() && slot < names.size() && candidate < names[slot].size();
+  return known ? text(names[slot][candidate]) : cat("candidate ", candidate);
+}
+
+// --- At the end: a row a slot ---
+
+// Candidate names without what differs from slot to slot, where all slots then agree.
+std::vector<std::string> common_names(const Json& names) {
+  std::vector<std::string> out;
+  if (!names.is_array()) return out;
+  for (const Json& slot : names) {
+    std::vector<std::string> stripped;
+    for (const Json& name : slot) {
+      std::vector<std::string> kept;
+      for (const std::string& word : split(text(name), ' ')) {
+        const bool width_or_stride = word.size() > 1 && (word[0] == 'c' || word[0] == 's') &&
+                                     std::isdigit(static_cast<unsigned char>(word[1]));
+        const bool activation =
+            word.find("relu") != std::string::npos || word.find("swish") != std::string::npos;
+        if (!width_or_stride && !activation) kept.push_back(word);
+      }
+      stripped.push_back(join(kept, " "));
+    }
+    if (out.size() < stripped.size()) {
+      if (!std::equal(out.begin(), out.end(), stripped.begin())) return {};
+      out = stripped;
+    } else if (!std::equal(stripped.begin(), stripped.end(), out.begin())) {
+      return {};
+    }
+  }
+  return out;
+}
+
+std::string heat_map(const Json& search, const Json& found, double width) {
+  const Json& probability = at(search, "probability");
+  const std::vector<double> choice = numbers(at(search, "choice"));
+  size_t columns = 0;
+  for (const Json& row : probability) columns = std::max(columns, row.is_array() ? row.size() : 0);
+  const bool wide = width >= 420;
+  const std::vector<std::string> names = common_names(at(search, "candidate_names"));
+  const double left = 26, right = wide ? 250 : 4;
+  const double cell =
+      std::min(72.0, (width - left - right) / static_cast<double>(std::max<size_t>(1, columns)));
+  double widest = 0;
+  for (const std::string& name : names) widest = std::max(widest, text_width(name, 11));
+  const bool named = names.size() == columns && widest < cell - 4;
+  constexpr double kTop = 26, kRow = 21;
+  Svg svg(width, kTop + kRow * static_cast<double>(probability.size()) + 4,
+          "Probability of every candidate by slot");
+  svg.text(0, 14, "slot", "tick");
+  for (size_t j = 0; j < columns && cell >= 12; ++j) {
+    svg.text(left + cell * (static_cast<double>(j) + 0.5), 14,
+             named ? names[j] : cat(j == 0 && cell > 64 ? "candidate " : "", j), "tick",
+             Anchor::middle);
+  }
+  if (wide) svg.text(left + cell * static_cast<double>(columns) + 16, 14, "chosen", "tick");
+  for (size_t i = 0; i < probability.size(); ++i) {
+    const double y = kTop + kRow * static_cast<double>(i);
+    svg.text(left - 8, y + 14, cat(i + 1), "tick", Anchor::end);
+    const std::vector<double> row = numbers(probability[i]);
+    for (size_t j = 0; j < row.size(); ++j) {
+      const double p = std::clamp(row[j], 0.0, 1.0);
+      const std::string name = candidate_name(search, i, j);
+      const bool chosen = i < choice.size() && choice[i] == static_cast<double>(j);
+      const Box box{left + cell * static_cast<double>(j) + 1, y + 1, cell - 2, kRow - 2};
+      svg.rect(box, "empty");
+      svg.rect(box, "heat",
+               cat("slot ", i + 1, ", ", name, ": ", percent(p), chosen ? ", chosen" : ""), p);
+      if (cell >= 24 && p >= 0.095) {
+        svg.text(box.x + box.w / 2, y + 14.5, fixed(100 * p, 0),
+                 p > 0.55 ? "inheat dark" : "inheat", Anchor::middle);
+      }
+      if (chosen) svg.rect({box.x - 0.5, box.y - 0.5, box.w + 1, box.h + 1}, "chosen");
+    }
+    const Json& blocks = at(found, "blocks");
+    if (wide && blocks.is_array() && i + 1 < blocks.size()) {
+      svg.text(left + cell * static_cast<double>(columns) + 16, y + 14.5,
+               text(at(blocks[i + 1], "what")), "tick");
+    }
+  }
+  return svg.str();
+}
+
+const Json& found_network(const Json& data) {
+  static const Json nothing;
+  for (const Json& network : at(data, "networks")) {
+    if (text(at(network, "name")) == "found") return network;
+  }
+  return nothing;
+}
+
+HtmlTable probability_table(const Json& search) {
+  HtmlTable table{{{"Slot", true}, words("Candidate"), {"Probability", true}, words("")}, {}};
+  const std::vector<double> choice = numbers(at(search, "choice"));
+  const Json& probability = at(search, "probability");
+  for (size_t i = 0; i < probability.size(); ++i) {
+    const std::vector<double> row = numbers(probability[i]);
+    for (size_t j = 0; j < row.size(); ++j) {
+      const bool chosen = i < choice.size() && choice[i] == static_cast<double>(j);
+      table.rows.push_back({figure_cell(j == 0 ? cat(i + 1) : " "),
+                            words(candidate_name(search, i, j)), figure_cell(percent(row[j], 2)),
+                            words(chosen ? "chosen" : "")});
+    }
+  }
+  return table;
+}
+
+std::string probabilities_html(const Json& data) {
+  const Json& search = at(data, "search");
+  const Json& probability = at(search, "probability");
+  if (!probability.is_array() || probability.empty()) return "";
+  const Json& found = found_network(data);
+  return cat("<h3>Probabilities at the end</h3>\n",
+             figure(
+                 {"probabilities"}, [&](double width) { return heat_map(search, found, width); },
+                 kWide, kNarrow,
+                 "A row a slot, a column a candidate, in percent; framed: the candidate of the "
+                 "delivered network. It is the best choice under the budget, so a slot may take "
+                 "another than its most probable one."),
+             numbers_html(probability_table(search)));
+}
+
+// --- Over time: a small plot a slot ---
+
+// The colours of candidates; the tenth is the first again.
+std::string candidate_css(size_t candidate) {
+  constexpr const char* kClasses[] = {"k0", "k1", "k2", "k3", "k4", "k5", "c0", "c1", "c2", "c3"};
+  return kClasses[candidate % std::size(kClasses)];
+}
+
+struct Step {
+  double step;
+  std::vector<std::vector<double>> shares;  // by slot and candidate
+};
+
+// Steps with as many slots as the first, each with its candidates.
+std::vector<Step> steps_of(const Json& history) {
+  std::vector<Step> out;
+  for (const Json& one : history) {
+    Step step{number(at(one, "step")).value_or(0), {}};
+    for (const Json& slot : at(one, "probability")) step.shares.push_back(numbers(slot));
+    if (out.empty() || step.shares.size() == out[0].shares.size()) out.push_back(std::move(step));
+  }
+  return out;
+}
+
+// Candidates' shares of one slot, stacked from the bottom.
+void draw_slot(Svg& svg, const std::vector<Step>& steps, size_t slot, const Box& box) {
+  const double first = steps.front().step, last = std::max(first + 1e-9, steps.back().step);
+  const size_t candidates = steps.front().shares[slot].size();
+  std::vector<double> below(steps.size(), 0.0);
+  for (size_t j = 0; j < candidates; ++j) {
+    std::vector<std::pair<double, double>> outline;
+    std::vector<std::pair<double, double>> back;
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const auto& shares = steps[i].shares[slot];
+      const double x = box.x + box.w * (steps[i].step - first) / (last - first);
+      const double share = j < shares.size() ? std::clamp(shares[j], 0.0, 1.0) : 0;
+      back.emplace_back(x, box.y + box.h * (1 - std::min(1.0, below[i])));
+      below[i] += share;
+      outline.emplace_back(x, box.y + box.h * (1 - std::min(1.0, below[i])));
+    }
+    outline.insert(outline.end(), back.rbegin(), back.rend());
+    svg.polygon(outline, "area " + candidate_css(j));
+  }
+  svg.text(box.x, box.y - 6, cat("slot ", slot + 1), "tick");
+  svg.text(box.x, box.y + box.h + 13, plain(first), "tick");
+  svg.text(box.x + box.w, box.y + box.h + 13, plain(last), "tick", Anchor::end);
+}
+
+std::string choices_svg(const std::vector<Step>& steps, double width) {
+  constexpr double kGap = 22, kHeight = 84, kRow = kHeight + 40;
+  const size_t slots = steps.front().shares.size(), columns = width >= 420 ? 4 : 2;
+  const size_t rows = (slots + columns - 1) / columns;
+  const double plot =
+      (width - kGap * static_cast<double>(columns - 1)) / static_cast<double>(columns);
+  Svg svg(width, kRow * static_cast<double>(rows),
+          "Probabilities of every slot’s candidates over the search");
+  for (size_t slot = 0; slot < slots; ++slot) {
+    const double x = (plot + kGap) * static_cast<double>(slot % columns);
+    draw_slot(svg, steps, slot,
+              {x, kRow * static_cast<double>(slot / columns) + 20, plot, kHeight});
+  }
+  return svg.str();
+}
+
+std::string over_time_html(const Json& search) {
+  const Json& history = at(search, "probability_history");
+  if (!history.is_array()) return "";
+  const std::vector<Step> steps = steps_of(history);
+  if (steps.size() < 2 || steps.front().shares.empty()) return "";
+  size_t most = 0;
+  for (const auto& slot : steps.front().shares) most = std::max(most, slot.size());
+  std::string legend = "<ul class=\"legend\">";
+  for (size_t j = 0; j < most; ++j) {
+    legend +=
+        cat("<li><i class=\"swatch solid ", candidate_css(j), "\"></i>candidate ", j, "</li>");
+  }
+  legend += "</ul>\n";
+  return cat("<h3>Choices over time</h3>\n",
+             figure(
+                 {"choices"}, [&](double width) { return legend + choices_svg(steps, width); },
+                 kWide, kNarrow,
+                 "A plot a slot: how the probability of its candidates moved over the steps of "
+                 "the search, each as high as its share. A slot that ends in one colour has "
+                 "decided."));
+}
+
+}  // namespace
+
+std::string choices_html(const Json& data) {
+  return over_time_html(at(data, "search")) + probabilities_html(data);
+}
+
+}  // namespace vpunas
