@@ -154,12 +154,11 @@ std::vector<std::string> Run::networks() const {
 
 std::string name_in_run(const std::string& network, const char* where) {
   const size_t equals = network.find('=');
-  const std::string name = equals != std::string::npos ? network.substr(0, equals)
+  const std::string name = equals != std::string::npos  ? network.substr(0, equals)
                            : network.ends_with(".json") ? fs::path(network).stem().string()
                                                         : network;
   if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos) {
-    fail(where, ": \"", network,
-         "\": give a file a name of its own, as other=path/network.json");
+    fail(where, ": \"", network, "\": give a file a name of its own, as other=path/network.json");
   }
   return name;
 }
