@@ -23,21 +23,49 @@ const char* checked(const ZooEntry& entry) {
   return entry.top1 > 0 && !entry.verified ? "from memory" : "";
 }
 
+// The entries of `family`, or all for "". Throws Error where there is no such family.
+std::vector<ZooEntry> entries_of(const std::string& family) {
+  std::vector<ZooEntry> chosen;
+  std::vector<std::string> families;
+  for (ZooEntry& entry : zoo_entries(data_folder())) {
+    if (families.empty() || families.back() != entry.family) families.push_back(entry.family);
+    if (family.empty() || entry.family == family) chosen.push_back(std::move(entry));
+  }
+  if (chosen.empty())
+    fail("--family ", family, ": no such family", did_you_mean(family, families), "; there are ",
+         join(families));
+  return chosen;
+}
+
+Json figure_or_null(double figure) { return figure > 0 ? Json(figure) : Json(); }
+
+void write_list(const std::string& family, const std::string& path) {
+  Json rows = Json::array();
+  for (const ZooEntry& entry : entries_of(family)) {
+    const Graph graph = find_graph(entry.name, data_folder());
+    const Shape& input = graph.input_shape();
+    rows.push_back({{"network", entry.name},
+                    {"family", entry.family},
+                    {"has_blocks", entry.has_blocks},
+                    {"input", {input.c, input.h, input.w}},
+                    {"macs", count_macs(graph)},
+                    {"parameters", count_parameters(graph)},
+                    {"top1", figure_or_null(entry.top1 / 100)},
+                    {"verified", entry.verified},
+                    {"source", entry.source}});
+  }
+  write_or_print(path, "vpunas.zoo_list/1", {{"networks", rows}});
+}
+
 void print_list(const std::string& family) {
   std::vector<std::vector<std::string>> rows;
-  std::vector<std::string> families;
-  for (const ZooEntry& entry : zoo_entries(data_folder())) {
-    if (families.empty() || families.back() != entry.family) families.push_back(entry.family);
-    if (!family.empty() && entry.family != family) continue;
+  for (const ZooEntry& entry : entries_of(family)) {
     const Graph graph = find_graph(entry.name, data_folder());
     rows.push_back({entry.name, entry.family, entry.has_blocks ? "blocks" : "layers",
                     cat(graph.input_shape()), millions(count_macs(graph), 1),
                     millions(count_parameters(graph), 2), published(entry.top1, 1),
                     checked(entry)});
   }
-  if (rows.empty())
-    fail("--family ", family, ": no such family", did_you_mean(family, families), "; there are ",
-         join(families));
   std::cout << text_table(
                    {"network", "family", "form", "input", "M MACs", "M params", "top-1 %", ""},
                    rows)
@@ -72,7 +100,7 @@ void print_network(const std::string& name, int size) {
 
 void add_zoo(CLI::App& app, Action& action) {
   struct Options {
-    std::string family, network;
+    std::string family, network, json;
     int size = 0;
   };
   auto options = std::make_shared<Options>();
@@ -81,6 +109,8 @@ void add_zoo(CLI::App& app, Action& action) {
       "Examples: vpunas zoo list --family MobileNet\n          vpunas zoo show vgg16 --size 112");
   CLI::App* list = verb->add_subcommand("list", "the networks (the default)");
   list->add_option("--family", options->family, "only those of this family");
+  list->add_option("--json", options->json, "write them as JSON; - for standard output")
+      ->type_name("FILE");
   CLI::App* show = verb->add_subcommand("show", "a network layer by layer, and its source");
   show->add_option("NETWORK", options->network,
                    "a network of the zoo, or an architecture, graph or ONNX file")
@@ -90,7 +120,12 @@ void add_zoo(CLI::App& app, Action& action) {
   verb->callback([&action, options, show] {
     const bool one = show->parsed();
     action = [options, one](const Work&) {
-      one ? print_network(options->network, options->size) : print_list(options->family);
+      if (one)
+        print_network(options->network, options->size);
+      else if (!options->json.empty())
+        write_list(options->family, options->json);
+      else
+        print_list(options->family);
     };
   });
 }

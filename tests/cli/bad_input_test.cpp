@@ -147,6 +147,11 @@ TEST(Verbs, ExplainAndZooPrintTables) {
   EXPECT_EQ(test::vpunas({"zoo", "list"}).output, test::vpunas({"zoo"}).output);
   EXPECT_EQ(test::vpunas({"zoo", "list", "--family", "VGG"}).output.find("mobilenet_v2"),
             std::string::npos);
+  const Json listed =
+      Json::parse(test::vpunas({"zoo", "list", "--family", "VGG", "--json", "-"}).output);
+  EXPECT_EQ(listed.at("schema"), "vpunas.zoo_list/1");
+  EXPECT_EQ(listed.at("networks").at(0).at("network"), "vgg16");
+  EXPECT_EQ(listed.at("networks").at(0).at("parameters"), 138357544);
   EXPECT_NE(test::vpunas({"zoo", "show", "mobilenet_v2"}).output.find("3504872 parameters"),
             std::string::npos);
   EXPECT_NE(test::vpunas({"explain", "mobilenet_v2"}).output.find("features.18.0"),
