@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Published networks on MyriadX and on the CPU: does one device's favourite serve the other?
 
-    bench/zoo.py [--rounds N] [--seconds S]
+    bench/zoo.py [--rounds N] [--seconds S] [--saved]
 
 Prices every network of the zoo that has a published accuracy on MyriadX (throughput, by the model) and
 measures it on the CPU (latency, OpenVINO, all in turns; nothing else should run), and writes
-docs/results/zoo.json, the table of docs/results.md and docs/images/zoo.svg.
+docs/results/zoo.json, the table of docs/results.md and docs/images/zoo.svg; --saved makes these anew of
+the times that zoo.json has.
 
 Accuracies of different recipes cannot be compared, so fronts and favourites are of one family each: a
 network is on a device's front if none of its family is faster and as accurate. The penalty of a front's
@@ -26,6 +27,7 @@ RESULT, TABLE, PICTURE = (ROOT / path for path in (
     "docs/results/zoo.json", "docs/results.md", "docs/images/zoo.svg"))
 BEGIN, END = "<!-- bench/zoo.py -->", "<!-- end -->"
 DEVICES = ("MYRIADX", "CPU")
+MADE = ("schema", "command", "date", "commit", "runtime", "precision")
 FAMILY = 4  # networks that a family needs for a front
 
 
@@ -66,7 +68,10 @@ def families(networks):
 
 def compare(networks):
     times = {device: [n[device] for n in networks] for device in DEVICES}
-    result = {"networks": len(networks), "spearman": spearman(times["MYRIADX"], times["CPU"]),
+    spread = [max(n["cpu_rounds_ms"]) / min(n["cpu_rounds_ms"]) - 1 for n in networks]
+    result = {"networks": len(networks), "cpu_rounds": len(networks[0]["cpu_rounds_ms"]),
+              "cpu_rounds_differ": {"median": statistics.median(spread), "most": max(spread)},
+              "spearman": spearman(times["MYRIADX"], times["CPU"]),
               "spearman_of_macs": {d: spearman([n["macs"] for n in networks], times[d])
                                    for d in DEVICES},
               "families": []}
@@ -117,6 +122,8 @@ def picture(networks):
         def y(top1):
             return top + height * (high - 100 * top1) / (high - low)
 
+        parts.append(f'<clipPath id="panel{panel}"><rect x="{origin}" y="{top}" '
+                     f'width="{width - left}" height="{height}"/></clipPath>')
         title = "MyriadX, predicted" if device == "MYRIADX" else "this CPU, measured"
         parts.append(f'<text x="{origin}" y="18" font-size="14">{title}: top-1 of ImageNet as '
                      'published, %</text>')
@@ -133,7 +140,7 @@ def picture(networks):
             line = sorted(front(families(networks)[name], device), key=lambda n: n[device])
             points = " ".join(f"{x(n[device]):.1f},{y(n['top1']):.1f}" for n in line)
             parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" '
-                         'stroke-opacity="0.6"/>')
+                         f'stroke-opacity="0.6" clip-path="url(#panel{panel})"/>')
         for n in networks:
             if n["top1"] * 100 < low:
                 continue
@@ -155,7 +162,9 @@ def table(result):
     lines = [f"{result['networks']} networks; rank correlation of their times on MyriadX and on the "
              f"CPU {result['spearman']:.2f} (of multiply-accumulates with MyriadX "
              f"{result['spearman_of_macs']['MYRIADX']:.2f}, with the CPU "
-             f"{result['spearman_of_macs']['CPU']:.2f}).", "",
+             f"{result['spearman_of_macs']['CPU']:.2f}). The {result['cpu_rounds']} rounds on the CPU "
+             f"differ by {100 * result['cpu_rounds_differ']['median']:.0f} % (median over networks; "
+             f"at most {100 * result['cpu_rounds_differ']['most']:.0f} %).", "",
              "| family, one recipe each | networks | rank correlation | MyriadX's favourites on the "
              "CPU: mean, worst | the CPU's favourites on MyriadX: mean, worst |",
              "|---|---|---|---|---|"]
@@ -171,15 +180,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3)
+    parser.add_argument("--saved", action="store_true", help="measure nothing")
     arguments = parser.parse_args()
-    networks, timing = measure(arguments.rounds, arguments.seconds)
+    if arguments.saved:
+        saved = json.loads(RESULT.read_text())
+        networks, made = saved["list"], {key: saved[key] for key in MADE}
+    else:
+        networks, timing = measure(arguments.rounds, arguments.seconds)
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True,
+                                capture_output=True)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made = dict(zip(MADE, ("vpunas.zoo_comparison/1",
+                               f"bench/zoo.py --rounds {arguments.rounds} "
+                               f"--seconds {arguments.seconds}",
+                               now.isoformat(timespec="seconds"), commit.stdout.strip(),
+                               timing["runtime"], timing["precision"])))
     result = compare(networks)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True)
-    RESULT.write_text(json.dumps({
-        "schema": "vpunas.zoo_comparison/1", "command": "bench/zoo.py",
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip(), "runtime": timing["runtime"],
-        "precision": timing["precision"], **result, "list": networks}, indent=1) + "\n")
+    RESULT.write_text(json.dumps({**made, **result, "list": networks}, indent=1) + "\n")
     picture(networks)
     text = TABLE.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]
