@@ -45,6 +45,17 @@ void clear(const fs::path& folder) {
   }
 }
 
+// Whether a run has begun there and made nothing yet, as one with a mistake in its settings.
+bool is_untouched(const fs::path& folder) {
+  const fs::path state = folder / "run.json";
+  if (fs::exists(state) && !read_json(state, run_schema).value("stages", Json()).empty())
+    return false;
+  return std::ranges::all_of(fs::directory_iterator(folder), [](const auto& entry) {
+    const fs::path name = entry.path().filename();
+    return name == ".lock" || name == "config.toml" || name == "run.json";
+  });
+}
+
 std::string section_of(const std::string& key) { return key.substr(0, key.find('.')); }
 
 }  // namespace
@@ -81,7 +92,7 @@ Run::Run(Config config, fs::path folder, Existing existing)
     if (existing == Existing::restart) clear(folder_);
     const std::string text = config_text(config_);
     bool measure_again = false;
-    if (fs::exists(config_path)) {
+    if (fs::exists(config_path) && !is_untouched(folder_)) {
       std::vector<std::string> refused;
       for (const std::string& key : differing_keys(read_file(config_path), text)) {
         if (key == "run.workers") continue;

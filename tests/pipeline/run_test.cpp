@@ -40,10 +40,22 @@ TEST(Run, RefusesOtherSettingsAndNamesThem) {
   const TemporaryFolder folder;
   {
     vpunas::Run run(configured({}), folder.path(), Existing::resume);
+    run.set_done(Stage::profile, 1);
   }
   const std::string message = refusal(configured({"search.lr=0.5"}), folder.path());
   EXPECT_NE(message.find("search.lr"), std::string::npos) << message;
   EXPECT_NE(message.find("--restart"), std::string::npos) << message;
+}
+
+TEST(Run, TakesOtherSettingsWhereNothingIsMadeYet) {
+  const TemporaryFolder folder;
+  {
+    vpunas::Run run(configured({"data.path=/no/such/images"}), folder.path(), Existing::resume);
+  }
+  EXPECT_EQ(refusal(configured({"data.path=/other/images"}), folder.path()), "");
+  write_file(folder.path() / "timings_CPU.json", "{}");
+  const std::string message = refusal(configured({"data.path=/third"}), folder.path());
+  EXPECT_NE(message.find("data.path"), std::string::npos) << message;
 }
 
 TEST(Run, OtherMeasurementsOnlyMakeMeasuringDueAgain) {
