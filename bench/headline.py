@@ -11,7 +11,6 @@ again until it says that it is done; --minutes stops it. After every training th
 docs/results/headline_trainings.jsonl (a line a training) and docs/results/headline.json (the table).
 """
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -21,7 +20,8 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from provenance import ROOT, provenance
+
 PROGRAM = ROOT / "build/release/vpunas"
 CONFIG = "configs/headline.toml"
 RUNS = pathlib.Path("runs/headline")
@@ -125,12 +125,6 @@ class Jobs:
         return json.load(open(result))
 
 
-def versions():
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True)
-    return {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "commit": commit.stdout.strip()}
-
-
 def keep(name, seed, trained):
     """The training as a line of the committed list, once."""
     lines = [json.loads(line) for line in open(TRAININGS)] if TRAININGS.exists() else []
@@ -138,7 +132,7 @@ def keep(name, seed, trained):
         return
     keys = ("macs", "parameters", "epochs", "images_seen", "seconds", "validation_accuracy",
             "test_accuracy", "test_loss", "test_images")
-    line = {"name": name, "seed": seed} | {key: trained[key] for key in keys} | versions()
+    line = {"name": name, "seed": seed} | {key: trained[key] for key in keys} | provenance()
     with open(TRAININGS, "a") as file:
         file.write(json.dumps(line) + "\n")
 
@@ -174,7 +168,7 @@ def write_table(jobs, networks):
     files = [deployed(name, networks) for name in names]
     whole = len(names) == len(networks)
     cpu = measured(jobs, names, files) if whole else {}
-    table = {"schema": "vpunas.headline/1", "command": "bench/headline.py IMAGES"} | versions()
+    table = {"schema": "vpunas.headline/1", "command": "bench/headline.py IMAGES"} | provenance()
     table["networks"] = []
     for name, file in zip(names, files):
         priced = explain(jobs, file, deployed("mobilenet_v2", networks))

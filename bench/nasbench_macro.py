@@ -7,16 +7,15 @@ FOLDER has what build/release/nasbench_macro left; TABLE is nas-bench-macro_cifa
 xiusu/NAS-Bench-Macro (6,561 trained networks with their accuracy). Regret is the accuracy of the
 best network within the budget minus that of the network found, in percentage points.
 """
-import datetime
 import json
 import os
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from provenance import ROOT, provenance
+
 RESULT = ROOT / "docs/results/nasbench_macro.json"
 
 
@@ -73,9 +72,7 @@ def main():
     prices.pop("schema")
     result = {"schema": "vpunas.nasbench_macro/1",
               "command": sys.argv[3] if len(sys.argv) > 3 else "make nasbench",
-              "commit": subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True,
-                                       capture_output=True).stdout.strip(),
-              "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+              **provenance(),
               "cores": os.cpu_count(),
               "supernets": [], "runs": [], "summary": [], "rules": []}
     best = {}

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from provenance import ROOT, provenance
+
 PROGRAM = ROOT / "build/release/vpunas"
 RESULT = ROOT / "docs/results/vpu_friendly.json"
 COMPILER = ["--compiler"] if "--compiler" in sys.argv[1:] else []
@@ -129,7 +130,8 @@ def main():
     for row in rows:
         row |= {"ms": round(row["ms"], 4), "mmacs": round(row["mmacs"], 3)}
     RESULT.write_text(json.dumps({"schema": "vpunas.vpu_friendly/1",
-                                  "command": "bench/vpu_friendly.py", "rows": rows}, indent=1) + "\n")
+                                  "command": "bench/vpu_friendly.py", **provenance(),
+                                  "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

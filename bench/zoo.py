@@ -14,20 +14,18 @@ network on the other device is its time there by that of the fastest network of 
 accurate.
 """
 import argparse
-import datetime
 import json
 import math
-import pathlib
 import statistics
 import subprocess
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from provenance import ROOT, provenance
+
 PROGRAM = ROOT / "build/release/vpunas"
 RESULT, TABLE, PICTURE = (ROOT / path for path in (
     "docs/results/zoo.json", "docs/results.md", "docs/images/zoo.svg"))
 BEGIN, END = "<!-- bench/zoo.py -->", "<!-- end -->"
 DEVICES = ("MYRIADX", "CPU")
-MADE = ("schema", "command", "date", "commit", "runtime", "precision")
 FAMILY = 4  # networks that a family needs for a front
 
 
@@ -184,17 +182,13 @@ def main():
     arguments = parser.parse_args()
     if arguments.saved:
         saved = json.loads(RESULT.read_text())
-        networks, made = saved["list"], {key: saved[key] for key in MADE}
+        networks, made = saved["list"], saved
     else:
         networks, timing = measure(arguments.rounds, arguments.seconds)
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True,
-                                capture_output=True)
-        now = datetime.datetime.now(datetime.timezone.utc)
-        made = dict(zip(MADE, ("vpunas.zoo_comparison/1",
-                               f"bench/zoo.py --rounds {arguments.rounds} "
-                               f"--seconds {arguments.seconds}",
-                               now.isoformat(timespec="seconds"), commit.stdout.strip(),
-                               timing["runtime"], timing["precision"])))
+        made = {"schema": "vpunas.zoo_comparison/1",
+                "command": f"bench/zoo.py --rounds {arguments.rounds} "
+                           f"--seconds {arguments.seconds}",
+                **provenance(), "runtime": timing["runtime"], "precision": timing["precision"]}
     result = compare(networks)
     RESULT.write_text(json.dumps({**made, **result, "list": networks}, indent=1) + "\n")
     picture(networks)
