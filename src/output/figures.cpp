@@ -32,6 +32,14 @@ const Json& at(const Json& json, const char* key) {
   return found == json.end() ? nothing : *found;
 }
 
+const Json& found_network(const Json& data) {
+  static const Json nothing;
+  for (const Json& network : at(data, "networks")) {
+    if (text(at(network, "name")) == "found") return network;
+  }
+  return nothing;
+}
+
 Figure number(const Json& json) {
   if (!json.is_number()) return std::nullopt;
   const double value = json.get<double>();

@@ -19,6 +19,9 @@ const Json& at(const Json& json, const char* key, Keys... rest) {
   return at(at(json, key), rest...);
 }
 
+// The report's network that the search found; null where there is none.
+const Json& found_network(const Json& data);
+
 // The value where it is of that type: a finite number, a text, else nothing ("").
 Figure number(const Json& json);
 std::string text(const Json& json);

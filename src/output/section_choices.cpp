@@ -97,14 +97,6 @@ std::string heat_map(const Json& search, const Json& found, double width) {
   return svg.str();
 }
 
-const Json& found_network(const Json& data) {
-  static const Json nothing;
-  for (const Json& network : at(data, "networks")) {
-    if (text(at(network, "name")) == "found") return network;
-  }
-  return nothing;
-}
-
 HtmlTable probability_table(const Json& search) {
   HtmlTable table{{{"Slot", true}, words("Candidate"), {"Probability", true}, words("")}, {}};
   const std::vector<double> choice = numbers(at(search, "choice"));

@@ -307,18 +307,15 @@ std::string table_html(const Json& blocks, bool priced) {
 }  // namespace
 
 std::string network_html(const Json& data) {
-  const Json* found = nullptr;
-  for (const Json& network : at(data, "networks")) {
-    if (text(at(network, "name")) == "found") found = &network;
-  }
-  if (found == nullptr || !at(*found, "blocks").is_array()) return "";
-  const Json& blocks = at(*found, "blocks");
+  const Json& found = found_network(data);
+  if (!at(found, "blocks").is_array()) return "";
+  const Json& blocks = at(found, "blocks");
   const std::vector<Strip> strips = priced_networks(data);
   const bool priced = at(blocks[0], "ms").is_number();
   std::string out =
       cat("<section id=\"network\"><h2>The found network, block by block</h2>\n<p "
           "class=\"lead\">Input ",
-          shape_text(at(*found, "input")), ", ", count_full(number(at(*found, "classes"))),
+          shape_text(at(found, "input")), ", ", count_full(number(at(found, "classes"))),
           " classes.", priced ? " Times are those of the MyriadX model." : "", "</p>\n");
   if (!strips.empty()) {
     const std::string device = text(at(data, "headline", "device"));

@@ -260,26 +260,46 @@ vpunas.curve = (array, x, y, factor = 1) =>
 
 // --- Rows: boxes and bars ---
 
-// A row's name over its boxes instead of beside them, where a telephone has no room.
-vpunas.rowAxis = (names, above) => ({
+// Rows from the top down, by name.
+vpunas.namesAxis = (names, {axisLabel, ...rest} = {}) => ({
   type: 'category',
   inverse: true,
   data: names,
   axisLine: {show: false},
   axisTick: {show: false},
-  axisLabel: {
-    inside: true,
-    margin: 0,
-    align: 'left',
-    verticalAlign: 'bottom',
-    padding: [0, 0, above, 0],
-    color: vpunas.colour('ink'),
-    fontSize: 13,
-    fontWeight: 600,
-    interval: 0,
-  },
-  z: 10,
+  axisLabel: {color: vpunas.colour('ink'), ...axisLabel},
+  ...rest,
 });
+
+// A row's name over its boxes instead of beside them, where a telephone has no room.
+vpunas.rowAxis = (names, above) =>
+  vpunas.namesAxis(names, {
+    axisLabel: {
+      inside: true,
+      margin: 0,
+      align: 'left',
+      verticalAlign: 'bottom',
+      padding: [0, 0, above, 0],
+      fontSize: 13,
+      fontWeight: 600,
+      interval: 0,
+    },
+    z: 10,
+  });
+
+// Time from 0 to `max`, under rows.
+vpunas.timeAxis = (name, max) =>
+  vpunas.axis(name, 'x', {
+    min: 0,
+    max,
+    splitLine: {show: true, lineStyle: {color: vpunas.colour('grid')}},
+    axisLabel: {
+      color: vpunas.colour('soft'),
+      fontSize: 11,
+      hideOverlap: true,
+      showMaxLabel: false,
+    },
+  });
 
 // Bars by category, one colour a series: {names, series: [{name, colour, ms: [...]}]}.
 vpunas.bars = (place, {names, series, stacked, height}) => ({
@@ -322,14 +342,7 @@ vpunas.bars = (place, {names, series, stacked, height}) => ({
       scale: false,
       splitLine: {show: true, lineStyle: {color: vpunas.colour('grid')}},
     }),
-    yAxis: {
-      type: 'category',
-      inverse: true,
-      data: names,
-      axisLine: {show: false},
-      axisTick: {show: false},
-      axisLabel: {color: vpunas.colour('ink'), fontSize: 12},
-    },
+    yAxis: vpunas.namesAxis(names, {axisLabel: {fontSize: 12}}),
     series: series.map(one => ({
       type: 'bar',
       name: one.name,

@@ -94,17 +94,10 @@ vpunas.drawBlocks = (data, place) => {
                 ],
               ]),
       },
-      xAxis: vpunas.axis('predicted ms, summed over the blocks', 'x', {
-        min: 0,
-        max: Math.max(...totals, budget && budget < 2 * Math.max(...totals) ? budget : 0),
-        splitLine: {show: true, lineStyle: {color: vpunas.colour('grid')}},
-        axisLabel: {
-          color: vpunas.colour('soft'),
-          fontSize: 11,
-          hideOverlap: true,
-          showMaxLabel: false,
-        },
-      }),
+      xAxis: vpunas.timeAxis(
+        'predicted ms, summed over the blocks',
+        Math.max(...totals, budget && budget < 2 * Math.max(...totals) ? budget : 0),
+      ),
       yAxis: vpunas.rowAxis(rows, 36),
       series: [
         ...colours.map(colour =>

@@ -160,26 +160,10 @@ vpunas.drawTimeline = (data, place) => {
               : []),
           ]),
       },
-      xAxis: vpunas.axis('predicted ms', 'x', {
-        min: 0,
-        max: Math.max(total, now),
-        splitLine: {show: true, lineStyle: {color: vpunas.colour('grid')}},
-        axisLabel: {
-          color: vpunas.colour('soft'),
-          fontSize: 11,
-          hideOverlap: true,
-          showMaxLabel: false,
-        },
-      }),
-      yAxis: {
-        type: 'category',
-        inverse: true,
-        data: lanes,
-        axisTick: {show: false},
-        axisLine: {show: false},
+      xAxis: vpunas.timeAxis('predicted ms', Math.max(total, now)),
+      yAxis: vpunas.namesAxis(lanes, {
         splitLine: {show: true, lineStyle: {color: vpunas.colour('line')}},
-        axisLabel: {color: vpunas.colour('ink')},
-      },
+      }),
       series: [
         ...used.map(i =>
           vpunas.boxes({
