@@ -246,9 +246,7 @@ void add_benchmark(CLI::App& app, Action& action) {
       check_groups(*verb, !options->networks.empty());
       if (!options->networks.empty()) {
         time_outside_a_run(*options, time_given, work);
-      } else if (options->run.print_config()) {
-        std::cout << config_text(options->run.config());
-      } else {
+      } else if (!options->run.shows_config()) {
         run_until(*options->run.open(), Stage::benchmark, work);
       }
     };

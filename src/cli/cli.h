@@ -48,7 +48,8 @@ class RunOptions {
   std::filesystem::path folder(const Config& config) const;
   std::unique_ptr<Run> open() const;
   const std::string& output() const { return output_; }
-  bool print_config() const { return print_config_; }
+  // Prints the resolved configuration where --print-config asks for it: then that is all to do.
+  bool shows_config() const;
 
  private:
   std::string config_path_, output_;

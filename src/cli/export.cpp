@@ -50,13 +50,11 @@ void add_export(CLI::App& app, Action& action) {
       "          vpunas export mobilenet_v2 --size 160 -o measured");
   verb->callback([&action, options] {
     action = [options](const Work& work) {
-      if (options->run.print_config()) {
-        std::cout << config_text(options->run.config());
-      } else if (!options->networks.empty()) {
+      if (options->run.shows_config()) return;
+      if (!options->networks.empty())
         export_networks(*options);
-      } else {
+      else
         run_until(*options->run.open(), Stage::exporting, work);
-      }
     };
   });
 }

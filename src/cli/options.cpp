@@ -42,6 +42,11 @@ void RunOptions::add_shortcut(CLI::App& verb, const char* flags, const char* key
   verb.add_option(flags, *value, std::string("short for --set ") + key + "=")->type_name(type);
 }
 
+bool RunOptions::shows_config() const {
+  if (print_config_) std::cout << config_text(config());
+  return print_config_;
+}
+
 Config RunOptions::config() const {
   std::vector<Override> overrides;
   for (const std::string& text : sets_) overrides.push_back(parse_override(text));

@@ -83,9 +83,8 @@ void add_profile(CLI::App& app, Action& action) {
       "          vpunas profile --space vpu -d PHONE --import to_time/timings.csv");
   verb->callback([&action, options] {
     action = [options](const Work& work) {
-      if (options->run.print_config())
-        std::cout << config_text(options->run.config());
-      else if (!options->space.empty())
+      if (options->run.shows_config()) return;
+      if (!options->space.empty())
         profile_space(*options, work);
       else
         run_until(*options->run.open(), Stage::profile, work);

@@ -42,10 +42,7 @@ void add_stage(CLI::App& app, Action& action, const std::string& name, const std
   verb->footer("Example: " + example);
   verb->callback([&action, options, last] {
     action = [options, last](const Work& work) {
-      if (options->print_config()) {
-        std::cout << config_text(options->config());
-        return;
-      }
+      if (options->shows_config()) return;
       const auto run = options->open();
       run_until(*run, last, work);
       if (last == Stage::report) print_result(*run);
@@ -71,9 +68,8 @@ void add_train(CLI::App& app, Action& action) {
       "          vpunas train mobilenet_v2 -c configs/quick.toml --seed 2 -o runs/seed_2");
   verb->callback([&action, options] {
     action = [options](const Work& work) {
-      if (options->run.print_config())
-        std::cout << config_text(options->run.config());
-      else if (options->networks.empty())
+      if (options->run.shows_config()) return;
+      if (options->networks.empty())
         run_until(*options->run.open(), Stage::train, work);
       else
         train_networks(*options->run.open(), options->networks, work);

@@ -42,23 +42,24 @@ std::string dearest_blocks(const LatencyTable& table, int rows) {
   return text_table({"dearest blocks", "input", unit_of(table.provenance.device)}, cells);
 }
 
-// Architectures of random networks that use 0.88 to 1 of the budget, into files.
+// Architectures of random networks that keep the budget and use the floor's share of it, into
+// files.
 void draw(const Options& options, const SearchSpace& space, const Pricing& device,
           const LatencyTable& table) {
   const auto ladder = parse_budgets(options.budget, options.device);
   const Budget& budget = ladder.front().front();
   if (ladder.size() > 1 || ladder.front().size() > 1 || budget.device != options.device)
     fail("--budget \"", options.budget, "\": give one, on ", options.device);
-  const auto price = [&](const Architecture& a) { return device.price(lower(a, {})); };
   double limit = budget.value;
   if (!budget.reference.empty()) {
-    const auto reference = price(
-        with_input(find_network(budget.reference, data_folder()), space.input, space.classes));
-    if (!reference) fail("--budget: ", options.device, " cannot run ", budget.reference);
-    limit *= reference->ms;
+    const Architecture reference =
+        with_input(find_network(budget.reference, data_folder()), space.input, space.classes);
+    limit *= price(device, lower(reference, {})).ms;
   }
   const SearchProblem problem{
-      .train_space = space, .deploy_space = space, .devices = {{table, price}}};
+      .train_space = space,
+      .deploy_space = space,
+      .devices = {{table, [&](const Architecture& a) { return device.price(lower(a, {})); }}}};
   check_feasible(space, constraints(problem, {limit}));
   int number = 0;
   for (const Choice& choice :

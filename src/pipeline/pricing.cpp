@@ -47,6 +47,12 @@ std::shared_ptr<DeviceClient> device_client(const std::string& runner,
       timeout);
 }
 
+Latency price(const Pricing& device, const Graph& graph) {
+  const auto priced = device.price(graph);
+  if (!priced) fail("network ", graph.name, ": ", device.device, " cannot run it");
+  return *priced;
+}
+
 Pricing pricing(const std::string& device, Mode mode, const std::string& runner) {
   if (device == "MYRIADX") {
     const myriadx::TimeModel model =

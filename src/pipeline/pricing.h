@@ -33,6 +33,9 @@ struct Pricing {
   std::shared_ptr<DeviceClient> client = {};  // null: a model, which needs no measuring
 };
 
+// Of the whole network. Throws Error where the device cannot run it.
+Latency price(const Pricing& device, const Graph& graph);
+
 // MYRIADX, MACS, or what the client of `runner` drives. Throws Error naming the devices there are.
 Pricing pricing(const std::string& device, Mode mode, const std::string& runner = "");
 

@@ -45,11 +45,8 @@ void clear(const fs::path& folder) {
   }
 }
 
-// Whether a run has begun there and made nothing yet, as one with a mistake in its settings.
-bool is_untouched(const fs::path& folder) {
-  const fs::path state = folder / "run.json";
-  if (fs::exists(state) && !read_json(state, run_schema).value("stages", Json()).empty())
-    return false;
+// Whether nothing but a run's own papers is there, as after a mistake in its settings.
+bool holds_no_work(const fs::path& folder) {
   return std::ranges::all_of(fs::directory_iterator(folder), [](const auto& entry) {
     const fs::path name = entry.path().filename();
     return name == ".lock" || name == "config.toml" || name == "run.json";
@@ -90,9 +87,11 @@ Run::Run(Config config, fs::path folder, Existing existing)
     }
     const fs::path config_path = folder_ / "config.toml", state_path = folder_ / "run.json";
     if (existing == Existing::restart) clear(folder_);
-    const std::string text = config_text(config_);
+    const std::string text = config_text(config_), where = state_path.string();
+    const Json state = fs::exists(state_path) ? read_json(state_path, run_schema) : Json();
+    const Json stages = state.is_null() ? Json::object() : json_get<Json>(state, "stages", where);
     bool measure_again = false;
-    if (fs::exists(config_path) && !is_untouched(folder_)) {
+    if (fs::exists(config_path) && !(stages.empty() && holds_no_work(folder_))) {
       std::vector<std::string> refused;
       for (const std::string& key : differing_keys(read_file(config_path), text)) {
         if (key == "run.workers") continue;
@@ -107,18 +106,13 @@ Run::Run(Config config, fs::path folder, Existing existing)
              "); choose another -o folder, or --restart to discard it");
       }
     }
-    if (fs::exists(state_path)) {
-      const Json state = read_json(state_path, run_schema);
-      const std::string where = state_path.string();
-      created_ = json_get<std::string>(state, "created", where);
-      const Json stages = json_get<Json>(state, "stages", where);
-      for (const Stage stage : all_stages) {
-        if (!stages.contains(stage_name(stage)) || (measure_again && stage >= Stage::exporting))
-          continue;
-        const Json& record = stages.at(stage_name(stage));
-        done_[stage] = {json_get<double>(record, "seconds", where),
-                        json_get<std::string>(record, "finished", where)};
-      }
+    if (!state.is_null()) created_ = json_get<std::string>(state, "created", where);
+    for (const Stage stage : all_stages) {
+      if (!stages.contains(stage_name(stage)) || (measure_again && stage >= Stage::exporting))
+        continue;
+      const Json& record = stages.at(stage_name(stage));
+      done_[stage] = {json_get<double>(record, "seconds", where),
+                      json_get<std::string>(record, "finished", where)};
     }
     write_file(config_path, text);
     write_state();

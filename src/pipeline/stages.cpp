@@ -131,12 +131,6 @@ class Sitting {
                  spaces().preprocess);
   }
 
-  Latency price(const Pricing& device, const Architecture& architecture) {
-    const auto priced = device.price(deployed(architecture));
-    if (!priced) fail("network ", architecture.name, ": ", device.device, " cannot run it");
-    return *priced;
-  }
-
   // OpenVINO on this machine.
   DeviceClient& device() {
     if (!device_) device_ = device_client("");
@@ -244,8 +238,9 @@ SearchProblem Sitting::problem() {
              " (latency.timings); give the budget in ms");
       }
       problem.ladder[rung].push_back(
-          budget.reference.empty() ? budget.value
-                                   : budget.value * price(*priced, network(budget.reference)).ms);
+          budget.reference.empty()
+              ? budget.value
+              : budget.value * price(*priced, deployed(network(budget.reference))).ms);
     }
   }
   return problem;
