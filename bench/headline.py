@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """The claim: a network found for MyriadX beside MobileNetV2, one found for the CPU, and random ones.
 
-    bench/headline.py IMAGES [--minutes N]
+    bench/headline.py IMAGES [--minutes N] [--jobs N]
 
 A list of jobs, each of minutes, by configs/headline.toml: search for either device on the same shared
 weights, draw random networks, train each from scratch at 64 px, price and measure them at 224 px, and
 have Intel's compiler map them (`make blob-compiler`). IMAGES is CIFAR-10 as class folders or the
 canonical binaries. A job that is done is skipped and one that was interrupted continues, so call it
-again until it says that it is done; --minutes stops it. After every training the results are written:
+again until it says that it is done; --minutes stops it. --jobs trains so many networks at once, each
+on its share of the cores: they wait less for each other than the threads of one. After every
+training the results are written:
 docs/results/headline_trainings.jsonl (a line a training) and docs/results/headline.json (the table).
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -100,8 +103,8 @@ class Jobs:
         fits = [(latency["ms"], path) for latency, path in priced if latency["ms"] <= budget]
         if not fits:
             sys.exit("headline: no network of the CPU's ladder keeps MyriadX's budget; lengthen it")
-        files = {"found": RUNS / "architectures/found.json",
-                 "mobilenet_v2": "mobilenet_v2",
+        files = {"mobilenet_v2": "mobilenet_v2",  # first: the others are compared with its file
+                 "found": RUNS / "architectures/found.json",
                  "found_for_cpu": max(fits)[1],
                  "found_1.5x": self.faster()}
         return ({name: (file, SEEDS) for name, file in files.items()} |
@@ -116,12 +119,12 @@ class Jobs:
         best = max(rungs, key=lambda point: point["budget_ms"])
         return RUNS / "front" / f"{best['architecture']}.json"
 
-    def train(self, name, file, seed):
-        folder = RUNS / f"seed_{seed}"
+    def train(self, name, file, seed, threads):
+        folder = RUNS / f"{name}_{seed}"
         result = folder / "train" / name / "train.json"
         if not result.exists():
             self.in_a_run("train", folder, "--seed", seed, "--set", f"run.name=headline_{seed}",
-                          name if str(file) == name else f"{name}={file}")
+                          "--workers", threads, name if str(file) == name else f"{name}={file}")
         return json.load(open(result))
 
 
@@ -194,13 +197,14 @@ def write_table(jobs, networks):
 def deployed(name, networks):
     """The network's file; MobileNetV2's is that with the classes of the others."""
     file = networks[name][0]
-    return RUNS / "seed_1/architectures" / f"{name}.json" if str(file) == name else file
+    return RUNS / f"{name}_1/architectures/{name}.json" if str(file) == name else file
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("images", type=pathlib.Path)
     parser.add_argument("--minutes", type=float, default=1e6)
+    parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     os.chdir(ROOT)
     jobs = Jobs(arguments.images.resolve(), arguments.minutes)
@@ -210,9 +214,13 @@ def main():
         # One seed of every network first, so that an early end leaves a whole table.
         todo = sorted((seed, name) for name, (_, seeds) in networks.items() for seed in seeds)
         todo.sort(key=lambda job: (job[0], list(networks).index(job[1])))
-        for seed, name in todo:
-            keep(name, seed, jobs.train(name, networks[name][0], seed))
-            write_table(jobs, networks)
+        threads = max(1, os.cpu_count() // arguments.jobs)
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            trainings = {pool.submit(jobs.train, name, networks[name][0], seed, threads):
+                         (name, seed) for seed, name in todo}
+            for training in concurrent.futures.as_completed(trainings):
+                keep(*trainings[training], training.result())
+                write_table(jobs, networks)
     except OutOfTime:
         sys.exit("headline: out of time; call again to go on")
 
