@@ -22,6 +22,7 @@ void RunOptions::add_to(CLI::App& verb) {
   add_shortcut(verb, "-d,--device", "latency.device", "NAME");
   add_shortcut(verb, "--budget", "latency.budget", "BUDGET");
   add_shortcut(verb, "--data", "data.path", "PATH");
+  add_shortcut(verb, "--on-bad-image", "data.on_bad_image", "skip|fail");
   add_shortcut(verb, "--epochs", "train.epochs", "X");
   add_shortcut(verb, "-b,--batch-size", "train.batch_size", "N");
   add_shortcut(verb, "--lr", "train.lr", "X");

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <memory>
 #include <numeric>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -84,10 +86,19 @@ Parts read_parts(const std::string& format, const DataConfig& config, const Imag
   fail("data.format: ", format, " is none of auto, idx, cifar10, folder and synthetic");
 }
 
+// Warns of each image once.
+std::function<void(const BadImage&)> skip_with_warning(const Work& work) {
+  const auto named = std::make_shared<std::set<std::string>>();
+  return [named, work](const BadImage& bad) {
+    if (named->insert(bad.what()).second)
+      work.warn("data", cat("image ", named->size(), " left out: ", bad.what()));
+  };
+}
+
 }  // namespace
 
 Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed,
-                     const Work& work) {
+                     const Work& work, bool train_from_source) {
   if ((shape.channels != 1 && shape.channels != 3) || shape.height < 1 || shape.width < 1)
     fail("images cannot have ", shape.channels, " channels and ", shape.height, "x", shape.width,
          " pixels");
@@ -113,11 +124,20 @@ Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t
     std::sort(order.begin(), order.end());
     data.test = subset(data.test, std::move(order));
   }
-  if (parts.slow && (data.train.size() + data.test.size()) <= most_held_bytes / shape.bytes()) {
-    data.train = hold(data.train, "training images", work);
-    data.test = hold(data.test, "test images", work);
-  }
+  const bool hold_all = data.train.size() + data.test.size() <= most_held_bytes / shape.bytes();
   if (config.validation > 0) data.validation = hold_out(data.train, config.validation, seed, data);
+  if (!parts.slow) return data;
+
+  for (auto [part, what] :
+       {std::pair{&data.train, "training images"}, std::pair{&data.validation, "validation images"},
+        std::pair{&data.test, "test images"}}) {
+    if (config.on_bad_image == "skip") part->skip = skip_with_warning(work);
+    const bool training = part == &data.train;
+    if (hold_all && !(training && train_from_source))
+      *part = hold(*part, what, work);
+    else if (part->skip && !training)
+      *part = readable(*part, what, work);
+  }
   return data;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "base/error.h"
 #include "base/progress.h"
 
 namespace vpunas {
@@ -21,16 +22,37 @@ struct ImageShape {
   bool operator==(const ImageShape&) const = default;
 };
 
-// A list of images. `load` is called from several threads.
+// An image file that cannot be decoded; the message names it.
+class BadImage : public Error {
+  using Error::Error;
+};
+
+// A part of an image, in pixels; at least one, all inside.
+struct Window {
+  int top = 0, left = 0, height = 0, width = 0;
+};
+using ChooseWindow = std::function<Window(int height, int width)>;
+
+// A list of images. `load` and `load_window` are called from several threads.
 struct ImageSet {
   ImageShape shape;
   std::vector<int> labels;
   std::function<void(int64_t index, uint8_t* pixels)> load;  // writes shape.bytes()
+  // The same of the window that `choose` picks, given the size of the upright source, scaled to
+  // `shape`. Empty where there is no source beyond what `load` gives.
+  std::function<void(int64_t index, const ChooseWindow& choose, uint8_t* pixels)> load_window = {};
+  // Where set, images that are bad are left out and told here, from the thread that wants them.
+  // Otherwise BadImage is thrown.
+  std::function<void(const BadImage&)> skip = {};
   int64_t size() const { return static_cast<int64_t>(labels.size()); }
 };
 
 // The images at `indices`; they share the pixels.
 ImageSet subset(const ImageSet& images, std::vector<int64_t> indices);
+
+// images.load_window, or, where that is empty, the window of what images.load gives.
+void load_window(const ImageSet& images, int64_t index, const ChooseWindow& choose,
+                 uint8_t* pixels);
 
 struct Dataset {
   std::string name;  // "idx /usr/share/datasets/fashion-mnist"
@@ -43,8 +65,7 @@ struct DataConfig {
   std::string path = "/usr/share/datasets/fashion-mnist";
   double validation = 0.1;
   int64_t test_limit = 0;
-  int crop_padding = 0;
-  bool flip = true;
+  std::string on_bad_image = "fail";
   std::vector<double> mean = {};
 };
 template <class Fields>
@@ -70,9 +91,14 @@ void fields(Fields& f, DataConfig& c);  // below
 // validation part; `test_limit` keeps the shares too, and the same images for every seed.
 // Throws Error naming the file for missing, truncated, foreign or empty input, and Interrupted.
 // Decoded or scaled images are held in memory where all fit into 2 GiB; beyond that each load
-// decodes, and throws Error for a corrupt image.
+// decodes. With `train_from_source`, which asks for training images by load_window, those are not
+// held.
+// A file that cannot be decoded is an error. With on_bad_image = "skip" it is left out and named
+// once in a warning: the parts are chosen as if it were whole; then validation and test images are
+// all read and lose it, so that each of them is evaluated once, and the Loader takes the next image
+// of its sequence in place of a training image that is not held.
 Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed,
-                     const Work& work = {});
+                     const Work& work = {}, bool train_from_source = false);
 
 // Number of channels that the files hold (1 or 3), without reading all of them: of a folder the
 // first images of 16 classes.
@@ -86,9 +112,9 @@ void fields(Fields& f, DataConfig& c) {
   f("validation", c.validation, "share of the training images held out for search and validation",
     between(0.01, 0.5));
   f("test_limit", c.test_limit, "at most so many test images (0: all)", between(0, 1e9));
-  f("crop_padding", c.crop_padding, "random crops out of the image with a border of so many pixels",
-    between(0, 64));
-  f("flip", c.flip, "mirror every other training image");
+  f("on_bad_image", c.on_bad_image,
+    "fail, or skip: image files that cannot be decoded are named in a warning and left out",
+    one_of({"fail", "skip"}));
   f("mean", c.mean,
     "mean of 0..255 values a channel, subtracted first (an explicit layer with its price)");
 }

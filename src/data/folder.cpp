@@ -137,6 +137,11 @@ ImageSet decoded(Files files, const ImageShape& shape) {
     const Image fitted = resize_and_crop(image, side, shape.height, shape.width);
     std::memcpy(pixels, fitted.pixels.data(), fitted.pixels.size());
   };
+  images.load_window = [paths, shape](int64_t index, const ChooseWindow& choose, uint8_t* pixels) {
+    const Image image = read_window((*paths)[static_cast<size_t>(index)], shape.channels, choose,
+                                    shape.height, shape.width);
+    std::memcpy(pixels, image.pixels.data(), image.pixels.size());
+  };
   return images;
 }
 

@@ -12,11 +12,31 @@ namespace {
 
 constexpr uint64_t most_pixels = 100'000'000;
 
+bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xff\xd8\xff"); }
+
 Image decode(std::string_view bytes, int channels, int shortest_side) {
   if (bytes.empty()) fail("empty file");
-  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, channels, shortest_side);
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, channels, shortest_side);
   if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes);
   fail("neither a JPEG nor a PNG image");
+}
+
+Image decode_window(std::string_view bytes, int channels, const ChooseWindow& choose, int height,
+                    int width) {
+  if (is_jpeg(bytes)) return decode_jpeg_window(bytes, channels, choose, height, width);
+  const Image whole = decode(bytes, channels, 0);
+  return resize(crop(whole, choose(whole.shape.height, whole.shape.width)), height, width);
+}
+
+// read(bytes), with errors that name the file.
+template <class Read>
+Image read_named(const fs::path& path, const Read& read) {
+  const std::string bytes = read_file(path);
+  try {
+    return read(bytes);
+  } catch (const Error& error) {
+    throw BadImage(cat(path.string(), ": ", error.what(), "; replace or remove this image"));
+  }
 }
 
 }  // namespace
@@ -51,22 +71,24 @@ Image to_channels(Image image, int channels) {
   uint8_t* red = image.pixels.data();
   const uint8_t* green = red + plane;
   const uint8_t* blue = green + plane;
-  // 0.299, 0.587 and 0.114 of 65536.
-  for (size_t i = 0; i < plane; ++i)
-    red[i] =
-        static_cast<uint8_t>((19595 * red[i] + 38470 * green[i] + 7471 * blue[i] + 32768) >> 16);
+  for (size_t i = 0; i < plane; ++i) red[i] = luma(red[i], green[i], blue[i]);
   image.pixels.resize(plane);
   return image;
 }
 
 Image read_image(const fs::path& path, int channels, int shortest_side) {
   assert(channels == 0 || channels == 1 || channels == 3);
-  const std::string bytes = read_file(path);
-  try {
+  return read_named(path, [&](const std::string& bytes) {
     return to_channels(decode(bytes, channels, shortest_side), channels);
-  } catch (const Error& error) {
-    fail(path.string(), ": ", error.what(), "; replace or remove this image");
-  }
+  });
+}
+
+Image read_window(const fs::path& path, int channels, const ChooseWindow& choose, int height,
+                  int width) {
+  assert(channels == 1 || channels == 3);
+  return read_named(path, [&](const std::string& bytes) {
+    return to_channels(decode_window(bytes, channels, choose, height, width), channels);
+  });
 }
 
 }  // namespace vpunas

@@ -18,13 +18,29 @@ struct Image {
 
 // Decodes JPEG (grey, YCbCr, CMYK; EXIF orientation applied) and PNG (any depth, alpha over black)
 // to `channels`, 0: as in the file. For a JPEG much larger than `shortest_side` (if not 0) it
-// decodes at a reduced scale whose short side is still not under it. Throws Error naming the file
-// for anything truncated, foreign or larger than 100 megapixels.
+// decodes at a reduced scale whose short side is still not under it. Throws BadImage naming the
+// file for anything truncated, foreign or larger than 100 megapixels, and Error where it is
+// unreadable.
 Image read_image(const std::filesystem::path& path, int channels, int shortest_side = 0);
 
+// The window that `choose` picks from the upright image, given its size, scaled to height x width
+// as by resize() and in `channels` (1 or 3). A JPEG is decoded where the window lies, at a reduced
+// scale that is still not under height x width: faults elsewhere in the file pass unseen. Throws as
+// read_image does.
+Image read_window(const std::filesystem::path& path, int channels, const ChooseWindow& choose,
+                  int height, int width);
+
+// A part of an image, in pixels and fractions of them.
+struct Box {
+  double top = 0, left = 0, height = 0, width = 0;
+};
+
 // Antialiased bilinear scaling to height x width, the same bytes as Pillow's Image.resize with
-// BILINEAR.
+// BILINEAR; of a part where `box` is given.
 Image resize(const Image& image, int height, int width);
+Image resize(const Image& image, const Box& box, int height, int width);
+
+Image crop(const Image& image, const Window& window);
 
 // Short side to `resize_to` (0: skip), then the central crop to height x width; with resize_to 0
 // the whole image is scaled. Throws Error where resize_to is less than height or width.

@@ -1,7 +1,12 @@
+#include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 
+#include "base/error.h"
 #include "data/decode.h"
 #include "data/parallel.h"
 #include "data/readers.h"
@@ -28,18 +33,49 @@ void place(const uint8_t* pixels, const ImageShape& from, const ImageShape& to, 
   }
 }
 
+// Calls load(index) for all images; which were good, where some were bad and are to be skipped.
+std::optional<std::vector<int64_t>> good_images(const ImageSet& images, const std::string& what,
+                                                const Work& work,
+                                                const std::function<void(int64_t)>& load) {
+  std::mutex mutex;
+  std::map<int64_t, BadImage> bad;
+  parallel_for(images.size(), what, work, [&](int64_t index) {
+    try {
+      load(index);
+    } catch (const BadImage& error) {
+      if (!images.skip) throw;
+      const std::scoped_lock lock(mutex);
+      bad.emplace(index, error);
+    }
+  });
+  if (bad.empty()) return std::nullopt;
+  for (const auto& [index, error] : bad) images.skip(error);
+  std::vector<int64_t> good;
+  for (int64_t index = 0; index < images.size(); ++index)
+    if (!bad.contains(index)) good.push_back(index);
+  if (good.empty())
+    fail("none of the ", what, " can be decoded; first: ", bad.begin()->second.what());
+  return good;
+}
+
 }  // namespace
 
 ImageSet subset(const ImageSet& images, std::vector<int64_t> indices) {
-  ImageSet result{images.shape, {}, {}};
+  ImageSet result = images;
+  result.labels.clear();
   for (const int64_t index : indices) {
     assert(index >= 0 && index < images.size());
     result.labels.push_back(images.labels[static_cast<size_t>(index)]);
   }
-  result.load = [load = images.load, shared = std::make_shared<const std::vector<int64_t>>(
-                                         std::move(indices))](int64_t index, uint8_t* pixels) {
+  const auto shared = std::make_shared<const std::vector<int64_t>>(std::move(indices));
+  result.load = [load = images.load, shared](int64_t index, uint8_t* pixels) {
     load((*shared)[static_cast<size_t>(index)], pixels);
   };
+  if (images.load_window)
+    result.load_window = [load = images.load_window, shared](
+                             int64_t index, const ChooseWindow& choose, uint8_t* pixels) {
+      load((*shared)[static_cast<size_t>(index)], choose, pixels);
+    };
   return result;
 }
 
@@ -48,6 +84,11 @@ bool fits_with_border(const ImageShape& from, const ImageShape& to) {
     return small <= large && 4 * small >= 3 * large;
   };
   return side_fits(from.height, to.height) && side_fits(from.width, to.width);
+}
+
+Image RawImages::image(int64_t index) const {
+  const auto first = pixels.begin() + index * shape.bytes();
+  return {shape, {first, first + shape.bytes()}};
 }
 
 ImageSet fit(RawImages raw, const ImageShape& shape) {
@@ -61,24 +102,50 @@ ImageSet fit(RawImages raw, const ImageShape& shape) {
     } else if (fits_with_border(from, shape) && from.channels <= shape.channels) {
       place(pixels, from, shape, out);
     } else {
-      Image image = to_channels({from, {pixels, pixels + from.bytes()}}, shape.channels);
+      Image image = to_channels(shared->image(index), shape.channels);
       if (!fits_with_border(from, shape)) image = resize(image, shape.height, shape.width);
       place(image.pixels.data(), image.shape, shape, out);
     }
   };
+  result.load_window = [shared, shape](int64_t index, const ChooseWindow& choose, uint8_t* out) {
+    const ImageShape& from = shared->shape;
+    Image image = crop(shared->image(index), choose(from.height, from.width));
+    image = resize(to_channels(std::move(image), shape.channels), shape.height, shape.width);
+    std::copy(image.pixels.begin(), image.pixels.end(), out);
+  };
   return result;
+}
+
+void load_window(const ImageSet& images, int64_t index, const ChooseWindow& choose,
+                 uint8_t* pixels) {
+  if (images.load_window) return images.load_window(index, choose, pixels);
+  const auto [channels, height, width] = images.shape;
+  Image image{images.shape, std::vector<uint8_t>(static_cast<size_t>(images.shape.bytes()))};
+  images.load(index, image.pixels.data());
+  image = resize(crop(image, choose(height, width)), height, width);
+  std::copy(image.pixels.begin(), image.pixels.end(), pixels);
 }
 
 ImageSet hold(const ImageSet& images, const std::string& what, const Work& work) {
   const ImageShape shape = images.shape;
   const auto pixels =
       std::make_shared<std::vector<uint8_t>>(static_cast<size_t>(images.size() * shape.bytes()));
-  parallel_for(images.size(), what, work,
-               [&](int64_t index) { images.load(index, pixels->data() + index * shape.bytes()); });
-  return {shape, images.labels, [pixels, shape](int64_t index, uint8_t* out) {
-            std::memcpy(out, pixels->data() + index * shape.bytes(),
-                        static_cast<size_t>(shape.bytes()));
-          }};
+  const auto good = good_images(images, what, work, [&](int64_t index) {
+    images.load(index, pixels->data() + index * shape.bytes());
+  });
+  ImageSet held = images;
+  held.load = [pixels, shape](int64_t index, uint8_t* out) {
+    std::memcpy(out, pixels->data() + index * shape.bytes(), static_cast<size_t>(shape.bytes()));
+  };
+  return good ? subset(held, *good) : held;
+}
+
+ImageSet readable(const ImageSet& images, const std::string& what, const Work& work) {
+  const auto good = good_images(images, what, work, [&](int64_t index) {
+    std::vector<uint8_t> pixels(static_cast<size_t>(images.shape.bytes()));
+    images.load(index, pixels.data());
+  });
+  return good ? subset(images, *good) : images;
 }
 
 }  // namespace vpunas

@@ -6,6 +6,7 @@
 // clang-format on
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <span>
 
@@ -123,30 +124,41 @@ int orientation_of(const jpeg_decompress_struct& info) {
   return 1;
 }
 
-// Turns and mirrors the image as its Exif orientation asks: 2, 4: mirrored, 3: upside down, 5 to 8:
-// on its side.
-Image upright(Image image, int orientation) {
-  if (orientation == 1) return image;
+// How an Exif orientation makes the upright image of the stored one: 2, 4: mirrored, 3: upside
+// down, 5 to 8: on its side.
+struct Turn {
+  explicit Turn(int orientation)
+      : transposed(orientation >= 5),
+        from_below(orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7),
+        from_right(orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) {}
+  bool transposed, from_below, from_right;
+};
+
+Image upright(Image image, const Turn& turn) {
+  if (!turn.transposed && !turn.from_below && !turn.from_right) return image;
   const auto [channels, height, width] = image.shape;
-  const bool transposed = orientation >= 5;
-  const bool from_below =
-      orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  const bool from_right =
-      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   Image result{image.shape, {}};
-  if (transposed) std::swap(result.shape.height, result.shape.width);
+  if (turn.transposed) std::swap(result.shape.height, result.shape.width);
   result.pixels.reserve(image.pixels.size());
   for (int c = 0; c < channels; ++c)
     for (int y = 0; y < result.shape.height; ++y)
       for (int x = 0; x < result.shape.width; ++x) {
-        int row = transposed ? x : y;
-        int column = transposed ? y : x;
-        if (from_below) row = height - 1 - row;
-        if (from_right) column = width - 1 - column;
+        int row = turn.transposed ? x : y;
+        int column = turn.transposed ? y : x;
+        if (turn.from_below) row = height - 1 - row;
+        if (turn.from_right) column = width - 1 - column;
         result.pixels.push_back(
             image.pixels[static_cast<size_t>((int64_t{1} * c * height + row) * width + column)]);
       }
   return result;
+}
+
+// The part of the stored image of height x width that is `window` of the upright one.
+Window stored(Window window, const Turn& turn, int height, int width) {
+  if (turn.transposed) window = {window.left, window.top, window.width, window.height};
+  if (turn.from_below) window.top = height - window.top - window.height;
+  if (turn.from_right) window.left = width - window.left - window.width;
+  return window;
 }
 
 // Inks to light, in place; Adobe's programs store CMYK inverted.
@@ -173,19 +185,17 @@ J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, int channels) {
   }
 }
 
-// The power of two by which the image may be shrunk while it is decoded; those are the fast ones.
-unsigned scale_eighths(const jpeg_decompress_struct& info, int shortest_side) {
-  const auto shorter = int64_t{1} * std::min(info.image_width, info.image_height);
+// The power of two by which an image may be shrunk while it is decoded so that `side` pixels of it
+// are still not under `wanted`; those are the fast ones.
+unsigned scale_eighths(int64_t side, int64_t wanted) {
   unsigned eighths = 8;
-  while (shortest_side > 0 && eighths > 1 && shorter * (eighths / 2) >= int64_t{8} * shortest_side)
-    eighths /= 2;
+  while (eighths > 1 && side * (eighths / 2) >= 8 * wanted) eighths /= 2;
   return eighths;
 }
 
-}  // namespace
-
-Image decode_jpeg(std::string_view bytes, int channels, int shortest_side) {
-  Decoder decoder;
+// Reads the header and sets the colours to decode to; returns the orientation, whose segment does
+// not outlive the decoding.
+Turn read_header(Decoder& decoder, std::string_view bytes, int channels) {
   jpeg_decompress_struct& info = decoder.info;
   decoder.guard([&] {
     jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
@@ -193,26 +203,74 @@ Image decode_jpeg(std::string_view bytes, int channels, int shortest_side) {
     jpeg_read_header(&info, TRUE);
   });
   check_image_size(info.image_width, info.image_height, bytes.size(), pixels_per_byte);
-  const int orientation = orientation_of(info);  // finishing frees the segments
   info.out_color_space = output_space(info, channels);
-  info.scale_num = scale_eighths(info, shortest_side);
-  info.scale_denom = 8;
-  decoder.guard([&] { jpeg_start_decompress(&info); });
+  info.scale_num = info.scale_denom = 8;
+  return Turn(orientation_of(info));
+}
 
+// The next `height` rows.
+Image read_rows(Decoder& decoder, int height) {
+  jpeg_decompress_struct& info = decoder.info;
   const bool cmyk = info.out_color_space == JCS_CMYK;
-  Image image{{info.out_color_space == JCS_GRAYSCALE ? 1 : 3, static_cast<int>(info.output_height),
-               static_cast<int>(info.output_width)},
-              {}};
+  Image image{
+      {info.out_color_space == JCS_GRAYSCALE ? 1 : 3, height, static_cast<int>(info.output_width)},
+      {}};
   image.pixels.resize(static_cast<size_t>(image.shape.bytes()));
   std::vector<uint8_t> row(size_t{info.output_width} * static_cast<size_t>(info.output_components));
-  for (int y = 0; y < image.shape.height; ++y) {
+  for (int y = 0; y < height; ++y) {
     uint8_t* pixels = row.data();
     decoder.guard([&] { jpeg_read_scanlines(&info, &pixels, 1); });
     if (cmyk) cmyk_to_rgb(row, info.saw_Adobe_marker);
     store_row(row.data(), y, image);
   }
+  return image;
+}
+
+}  // namespace
+
+Image decode_jpeg(std::string_view bytes, int channels, int shortest_side) {
+  Decoder decoder;
+  jpeg_decompress_struct& info = decoder.info;
+  const Turn turn = read_header(decoder, bytes, channels);
+  if (shortest_side > 0)
+    info.scale_num = scale_eighths(std::min(info.image_width, info.image_height), shortest_side);
+  decoder.guard([&] { jpeg_start_decompress(&info); });
+  Image image = read_rows(decoder, static_cast<int>(info.output_height));
   decoder.guard([&] { jpeg_finish_decompress(&info); });
-  return upright(std::move(image), orientation);
+  return upright(std::move(image), turn);
+}
+
+Image decode_jpeg_window(std::string_view bytes, int channels, const ChooseWindow& choose,
+                         int height, int width) {
+  Decoder decoder;
+  jpeg_decompress_struct& info = decoder.info;
+  const Turn turn = read_header(decoder, bytes, channels);
+  int image_height = static_cast<int>(info.image_height);
+  int image_width = static_cast<int>(info.image_width);
+  Window window =
+      turn.transposed ? choose(image_width, image_height) : choose(image_height, image_width);
+  window = stored(window, turn, image_height, image_width);
+  if (turn.transposed) std::swap(height, width);
+  info.scale_num =
+      std::max(scale_eighths(window.height, height), scale_eighths(window.width, width));
+  decoder.guard([&] { jpeg_start_decompress(&info); });
+
+  // The window among the decoder's pixels, and the whole pixels that it touches. The decoder gives
+  // blocks of columns.
+  const double scale = info.scale_num / 8.0;
+  Box box{window.top * scale, window.left * scale, window.height * scale, window.width * scale};
+  const auto top = static_cast<JDIMENSION>(box.top);
+  const auto rows = static_cast<int>(std::ceil(box.top + box.height)) - static_cast<int>(top);
+  auto left = static_cast<JDIMENSION>(box.left);
+  auto columns = static_cast<JDIMENSION>(std::ceil(box.left + box.width)) - left;
+  decoder.guard([&] {
+    jpeg_crop_scanline(&info, &left, &columns);
+    jpeg_skip_scanlines(&info, top);
+  });
+  const Image part = read_rows(decoder, rows);
+  box.top -= top;
+  box.left -= left;
+  return upright(resize(part, box, height, width), turn);
 }
 
 }  // namespace vpunas

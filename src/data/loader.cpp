@@ -5,7 +5,6 @@
 #include <cassert>
 #include <chrono>
 #include <condition_variable>
-#include <cstring>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -111,13 +110,10 @@ class Order {
  public:
   Order(int64_t images, uint64_t seed) : images_(images), seed_(seed) {}
 
-  // Elements first, first + 1, ... of the sequence; called from several threads.
-  std::vector<int64_t> slice(int64_t first, int64_t count) {
+  // Element `number` of the sequence; called from several threads.
+  int64_t operator[](int64_t number) {
     const std::scoped_lock lock(mutex_);
-    std::vector<int64_t> indices;
-    for (int64_t i = first; i < first + count; ++i)
-      indices.push_back(epoch(i / images_)[static_cast<size_t>(i % images_)]);
-    return indices;
+    return epoch(number / images_)[static_cast<size_t>(number % images_)];
   }
 
  private:
@@ -143,38 +139,6 @@ class Order {
   std::array<Epoch, 2> epochs_;
 };
 
-// out[y][x] = in[y + down][x + right], black outside; mirrored if asked.
-void crop(const ImageShape& shape, const uint8_t* in, int down, int right, bool mirror,
-          uint8_t* out) {
-  const int begin = std::clamp(-right, 0, shape.width);
-  const int end = std::clamp(shape.width - right, begin, shape.width);
-  for (int channel = 0; channel < shape.channels; ++channel, in += shape.height * shape.width)
-    for (int y = 0; y < shape.height; ++y, out += shape.width) {
-      const int from = y + down;
-      if (from < 0 || from >= shape.height || begin == end) {
-        std::memset(out, 0, static_cast<size_t>(shape.width));
-        continue;
-      }
-      std::memset(out, 0, static_cast<size_t>(begin));
-      std::memcpy(out + begin, in + from * shape.width + begin + right,
-                  static_cast<size_t>(end - begin));
-      std::memset(out + end, 0, static_cast<size_t>(shape.width - end));
-      if (mirror) std::reverse(out, out + shape.width);
-    }
-}
-
-// Where crops and mirrors of an image come from its number in the sequence alone.
-void load_augmented(const ImageSet& images, int64_t index, const Augmentation& augmentation,
-                    Random random, std::vector<uint8_t>& scratch, uint8_t* out) {
-  const int padding = augmentation.crop_padding;
-  const int down = static_cast<int>(random.below(2 * padding + 1)) - padding;
-  const int right = static_cast<int>(random.below(2 * padding + 1)) - padding;
-  const bool mirror = augmentation.flip && random.below(2) == 1;
-  if (down == 0 && right == 0 && !mirror) return images.load(index, out);
-  images.load(index, scratch.data());
-  crop(images.shape, scratch.data(), down, right, mirror, out);
-}
-
 Batch allocate(const ImageSet& images, size_t count) {
   Batch batch;
   batch.count = static_cast<int>(count);
@@ -183,7 +147,7 @@ Batch allocate(const ImageSet& images, size_t count) {
   return batch;
 }
 
-void check(const ImageSet& images, int batch_size, int threads) {
+void require_sane(const ImageSet& images, int batch_size, int threads) {
   if (images.size() == 0) fail("there are no images to load");
   if (batch_size < 1) fail("a batch of ", batch_size, " images is none; give at least 1");
   if (threads < 0 || threads > 1024) fail(threads, " threads cannot load images; give 0 to 1024");
@@ -192,41 +156,69 @@ void check(const ImageSet& images, int batch_size, int threads) {
 }  // namespace
 
 struct Loader::State {
-  State(ImageSet images, const Augmentation& augmentation, int batch_size, uint64_t seed,
-        int64_t first, int threads)
-      : order(images.size(), seed),
+  State(ImageSet from, Augmentation with, int batch_size, uint64_t from_seed, int64_t first,
+        int threads)
+      : images(std::move(from)),
+        augmentation(std::move(with)),
+        seed(from_seed),
+        order(images.size(), seed),
         queue(
-            [=, this, images = std::move(images)](int64_t number, const std::stop_token& stop) {
-              const int64_t first_image = number * batch_size;
-              const std::vector<int64_t> indices = order.slice(first_image, batch_size);
-              Batch batch = allocate(images, indices.size());
-              std::vector<uint8_t> scratch(static_cast<size_t>(images.shape.bytes()));
-              uint8_t* out = batch.pixels.data();
-              for (size_t i = 0; i < indices.size() && !stop.stop_requested(); ++i) {
-                batch.labels[i] = images.labels[static_cast<size_t>(indices[i])];
-                load_augmented(images, indices[i], augmentation,
-                               Random{seed, augment_stream, static_cast<uint64_t>(first_image) + i},
-                               scratch, out);
-                out += images.shape.bytes();
-              }
-              return batch;
+            [this, batch_size](int64_t number, const std::stop_token& stop) {
+              return make(number * batch_size, batch_size, stop);
             },
             first, threads) {}
+
+  Batch make(int64_t first_image, int batch_size, const std::stop_token& stop) {
+    Batch batch = allocate(images, static_cast<size_t>(batch_size));
+    std::vector<uint8_t> scratch;
+    for (int i = 0; i < batch_size && !stop.stop_requested(); ++i) {
+      uint8_t* out = batch.pixels.data() + i * images.shape.bytes();
+      const int64_t index = load(first_image + i, scratch, out, batch.skipped);
+      batch.labels[static_cast<size_t>(i)] = images.labels[static_cast<size_t>(index)];
+    }
+    return batch;
+  }
+
+  // Element `number` of the sequence, or the next good one after it; returns its index.
+  int64_t load(int64_t number, std::vector<uint8_t>& scratch, uint8_t* out,
+               std::vector<BadImage>& skipped) {
+    for (int64_t next = number; next < number + images.size(); ++next) {
+      const int64_t index = order[next];
+      try {
+        load_augmented(images, index, augmentation,
+                       Random{seed, augment_stream, static_cast<uint64_t>(number)}, scratch, out);
+        return index;
+      } catch (const BadImage& bad) {
+        if (!images.skip) throw;
+        skipped.push_back(bad);
+      }
+    }
+    fail("none of ", images.size(), " images can be decoded; last: ", skipped.back().what());
+  }
+
+  ImageSet images;
+  Augmentation augmentation;
+  uint64_t seed;
   Order order;
   Queue queue;
 };
 
-Loader::Loader(ImageSet images, Augmentation augmentation, int batch_size, uint64_t seed,
+Loader::Loader(ImageSet images, const Augmentation& augmentation, int batch_size, uint64_t seed,
                int64_t first_batch, int threads) {
-  check(images, batch_size, threads);
-  assert(first_batch >= 0 && augmentation.crop_padding >= 0);
+  require_sane(images, batch_size, threads);
+  check(augmentation);
+  assert(first_batch >= 0);
   state_ = std::make_unique<State>(std::move(images), augmentation, batch_size, seed, first_batch,
                                    threads);
 }
 Loader::~Loader() = default;
 Loader::Loader(Loader&&) noexcept = default;
 Loader& Loader::operator=(Loader&&) noexcept = default;
-Batch Loader::next() { return state_->queue.next(); }
+Batch Loader::next() {
+  Batch batch = state_->queue.next();
+  for (const BadImage& bad : batch.skipped) state_->images.skip(bad);
+  return batch;
+}
 int64_t Loader::position() const { return state_->queue.position(); }
 double Loader::waited_seconds() const { return state_->queue.waited_seconds(); }
 
@@ -252,7 +244,7 @@ struct SequentialLoader::State {
 };
 
 SequentialLoader::SequentialLoader(ImageSet images, int batch_size, int threads) {
-  if (batch_size < 1 || images.size() > 0) check(images, batch_size, threads);
+  if (batch_size < 1 || images.size() > 0) require_sane(images, batch_size, threads);
   state_ = std::make_unique<State>(images, batch_size, threads);
 }
 SequentialLoader::~SequentialLoader() = default;

@@ -6,29 +6,27 @@
 #include <optional>
 #include <vector>
 
+#include "data/augment.h"
 #include "data/dataset.h"
 
 namespace vpunas {
-
-struct Augmentation {
-  int crop_padding = 0;  // crops at a random place of the image with a black border so wide
-  bool flip = false;     // mirrors every other image
-};
 
 struct Batch {
   int count = 0;
   std::vector<uint8_t> pixels;  // count images
   std::vector<int64_t> labels;
+  std::vector<BadImage> skipped;  // and replaced
 };
 
 // An endless, shuffled sequence of full batches. The sequence depends on (seed, position) alone,
 // not on threads, so that a resumed run sees what an unbroken one would have seen. Every epoch is a
-// new permutation; batches run over its end.
+// new permutation; batches run over its end. An image that ImageSet::skip leaves out is replaced by
+// the next good one of the sequence.
 class Loader {
  public:
   // `first_batch`: where to start. `threads` decode, at most two batches each ahead; 0 prepares in
   // next().
-  Loader(ImageSet images, Augmentation augmentation, int batch_size, uint64_t seed,
+  Loader(ImageSet images, const Augmentation& augmentation, int batch_size, uint64_t seed,
          int64_t first_batch, int threads);
   ~Loader();
   Loader(Loader&&) noexcept;

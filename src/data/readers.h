@@ -35,6 +35,7 @@ struct RawImages {
   ImageShape shape;
   std::vector<int> labels;
   std::vector<uint8_t> pixels;
+  Image image(int64_t index) const;
 };
 
 // Whether images of `from` become `to` with a black border instead of being scaled.
@@ -43,7 +44,10 @@ bool fits_with_border(const ImageShape& from, const ImageShape& to);
 // `raw` as images of `shape`: with a border or scaled, colours converted.
 ImageSet fit(RawImages raw, const ImageShape& shape);
 
-// `images` loaded into memory by all processors.
+// `images` loaded into memory by all processors, without those to skip.
 ImageSet hold(const ImageSet& images, const std::string& what, const Work& work);
+
+// `images` without those to skip, each read once.
+ImageSet readable(const ImageSet& images, const std::string& what, const Work& work);
 
 }  // namespace vpunas

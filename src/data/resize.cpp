@@ -20,17 +20,17 @@ struct Tap {
   std::vector<int32_t> weights;
 };
 
-// The triangle filter, as wide as one input pixel when enlarging and as one output pixel when
-// shrinking. Arithmetic and rounding are those of Pillow's BILINEAR
-// (github.com/python-pillow/Pillow, src/libImaging/Resample.c), so results agree with images
-// prepared in Python bit by bit.
-std::vector<Tap> triangle_taps(int input, int output) {
-  const double scale = static_cast<double>(input) / output;
+// The triangle filter over the part of `length` pixels from `begin` on, as wide as one input pixel
+// when enlarging and as one output pixel when shrinking. Arithmetic and rounding are those of
+// Pillow's BILINEAR (github.com/python-pillow/Pillow, src/libImaging/Resample.c), so results agree
+// with images prepared in Python bit by bit.
+std::vector<Tap> triangle_taps(int input, double begin, double length, int output) {
+  const double scale = length / output;
   const double support = std::max(scale, 1.0);
   std::vector<Tap> taps(static_cast<size_t>(output));
   std::vector<double> weights;
   for (int out = 0; out < output; ++out) {
-    const double center = (out + 0.5) * scale;
+    const double center = begin + (out + 0.5) * scale;
     const int first = std::max(static_cast<int>(center - support + 0.5), 0);
     const int end = std::min(static_cast<int>(center + support + 0.5), input);
     weights.clear();
@@ -53,11 +53,11 @@ uint8_t rounded(int32_t sum) {
   return static_cast<uint8_t>(std::clamp(sum >> fraction_bits, 0, 255));
 }
 
-Image resize_width(const Image& image, int width) {
+Image resize_width(const Image& image, const Box& box, int width) {
   const ImageShape& from = image.shape;
   Image result{{from.channels, from.height, width}, {}};
   result.pixels.resize(static_cast<size_t>(result.shape.bytes()));
-  const std::vector<Tap> taps = triangle_taps(from.width, width);
+  const std::vector<Tap> taps = triangle_taps(from.width, box.left, box.width, width);
   const uint8_t* in = image.pixels.data();
   uint8_t* out = result.pixels.data();
   for (int row = 0; row < from.channels * from.height; ++row, in += from.width)
@@ -70,12 +70,12 @@ Image resize_width(const Image& image, int width) {
   return result;
 }
 
-Image resize_height(const Image& image, int height) {
+Image resize_height(const Image& image, const Box& box, int height) {
   const ImageShape& from = image.shape;
   const auto width = static_cast<size_t>(from.width);
   Image result{{from.channels, height, from.width}, {}};
   result.pixels.resize(static_cast<size_t>(result.shape.bytes()));
-  const std::vector<Tap> taps = triangle_taps(from.height, height);
+  const std::vector<Tap> taps = triangle_taps(from.height, box.top, box.height, height);
   std::vector<int32_t> sums(width);
   const uint8_t* plane = image.pixels.data();
   uint8_t* out = result.pixels.data();
@@ -92,31 +92,39 @@ Image resize_height(const Image& image, int height) {
   return result;
 }
 
-Image crop(const Image& image, int top, int left, int height, int width) {
-  const ImageShape& from = image.shape;
-  if (from.height == height && from.width == width) return image;
-  Image result{{from.channels, height, width}, {}};
+}  // namespace
+
+Image crop(const Image& image, const Window& window) {
+  const auto [channels, height, width] = image.shape;
+  assert(window.top >= 0 && window.left >= 0 && window.top + window.height <= height &&
+         window.left + window.width <= width);
+  if (window.height == height && window.width == width) return image;
+  Image result{{channels, window.height, window.width}, {}};
   result.pixels.resize(static_cast<size_t>(result.shape.bytes()));
   uint8_t* out = result.pixels.data();
-  for (int channel = 0; channel < from.channels; ++channel)
-    for (int y = 0; y < height; ++y, out += width) {
-      const int64_t row = int64_t{1} * channel * from.height + top + y;
-      std::memcpy(out, &image.pixels[static_cast<size_t>(row * from.width + left)],
-                  static_cast<size_t>(width));
+  for (int channel = 0; channel < channels; ++channel)
+    for (int y = 0; y < window.height; ++y, out += window.width) {
+      const int64_t row = int64_t{1} * channel * height + window.top + y;
+      std::memcpy(out, &image.pixels[static_cast<size_t>(row * width + window.left)],
+                  static_cast<size_t>(window.width));
     }
   return result;
 }
 
-}  // namespace
+Image resize(const Image& image, const Box& box, int height, int width) {
+  const ImageShape& from = image.shape;
+  assert(height > 0 && width > 0 && from.bytes() == static_cast<int64_t>(image.pixels.size()));
+  const bool same_width = from.width == width && box.width == width;
+  const bool same_height = from.height == height && box.height == height;
+  if (same_width) return same_height ? image : resize_height(image, box, height);
+  const Image wide = resize_width(image, box, width);
+  return same_height ? wide : resize_height(wide, box, height);
+}
 
 Image resize(const Image& image, int height, int width) {
-  assert(height > 0 && width > 0 &&
-         image.shape.bytes() == static_cast<int64_t>(image.pixels.size()));
-  if (image.shape.width == width) {
-    return image.shape.height == height ? image : resize_height(image, height);
-  }
-  const Image wide = resize_width(image, width);
-  return wide.shape.height == height ? wide : resize_height(wide, height);
+  const ImageShape& from = image.shape;
+  return resize(image, {0, 0, static_cast<double>(from.height), static_cast<double>(from.width)},
+                height, width);
 }
 
 Image resize_and_crop(const Image& image, int resize_to, int height, int width) {
@@ -134,8 +142,8 @@ Image resize_and_crop(const Image& image, int resize_to, int height, int width) 
   const auto centered = [](int side, int part) {
     return static_cast<int>(std::nearbyint((side - part) / 2.0));
   };
-  return crop(whole, centered(whole.shape.height, height), centered(whole.shape.width, width),
-              height, width);
+  return crop(whole, {centered(whole.shape.height, height), centered(whole.shape.width, width),
+                      height, width});
 }
 
 }  // namespace vpunas

@@ -20,10 +20,12 @@ std::string work_key(const SearchSpace& space, const Preprocess& preprocess, con
                      const std::string& name, const Augmentation& augmentation,
                      const SharedWeightsConfig& config, uint64_t seed) {
   SharedWeightsConfig copy = config;
+  Augmentation augment = augmentation;
   ConfigWriter writer;
   writer.write(stage, copy);
+  writer.write("augment", augment);
   return content_hash(cat(writer.text(), space_hash(space), Json(preprocess.mean).dump(), name,
-                          images.size(), augmentation.crop_padding, augmentation.flip, seed));
+                          images.size(), seed));
 }
 
 struct Training {

@@ -17,11 +17,12 @@ namespace F = torch::nn::functional;
 std::string work_key(const Graph& graph, const Dataset& data, const Augmentation& augmentation,
                      const TrainConfig& config, uint64_t seed) {
   TrainConfig copy = config;
+  Augmentation augment = augmentation;
   ConfigWriter writer;
   writer.write("train", copy);
+  writer.write("augment", augment);
   return content_hash(cat(writer.text(), graph.name, count_parameters(graph), count_macs(graph),
-                          data.name, data.train.size(), augmentation.crop_padding,
-                          augmentation.flip, seed));
+                          data.name, data.train.size(), seed));
 }
 
 Json to_json(const std::vector<CurvePoint>& curve) {

@@ -35,6 +35,7 @@ Config read_config(const std::filesystem::path& path, const std::vector<Override
   ConfigSource source(path, overrides);
   for_each_section(config, [&](const char* name, auto& section) { source.read(name, section); });
   source.finish();
+  check(config.augment);
   return config;
 }
 

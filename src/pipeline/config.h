@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "learn/search.h"
 #include "learn/train.h"
@@ -119,6 +120,7 @@ void fields(Fields& f, BenchmarkConfig& c) {
 struct Config {
   RunConfig run;
   DataConfig data;
+  Augmentation augment = {.flip = true};
   SpaceConfig space;
   LatencyConfig latency;
   ProfileConfig profile;
@@ -133,6 +135,7 @@ template <class Visit>
 void for_each_section(Config& config, Visit&& visit) {
   visit("run", config.run);
   visit("data", config.data);
+  visit("augment", config.augment);
   visit("space", config.space);
   visit("latency", config.latency);
   visit("profile", config.profile);

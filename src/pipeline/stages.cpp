@@ -83,8 +83,9 @@ class Sitting {
   const Dataset& data(int side) {
     auto& dataset = datasets_[side];
     if (!dataset) {
-      dataset = std::make_unique<Dataset>(read_dataset(
-          config_.data, {.channels = channels(), .height = side, .width = side}, seed(), work_));
+      dataset = std::make_unique<Dataset>(
+          read_dataset(config_.data, {.channels = channels(), .height = side, .width = side},
+                       seed(), work_, config_.augment.random_resized_crop));
     }
     return *dataset;
   }
@@ -98,9 +99,6 @@ class Sitting {
       spaces_ = std::make_unique<Spaces>(spaces_of(config_, channels(), train_data().classes));
     }
     return *spaces_;
-  }
-  Augmentation augmentation() const {
-    return {.crop_padding = config_.data.crop_padding, .flip = config_.data.flip};
   }
 
   // By its name in the run.
@@ -253,7 +251,7 @@ void Sitting::search_network() {
   const Feasibility feasible = check_feasible(asked.deploy_space, bounds);
   work_.note("search", to_string(feasible, bounds));
   const SearchResult found =
-      search(asked, train_data(), augmentation(), config_.search, seed(), config_.run.workers,
+      search(asked, train_data(), config_.augment, config_.search, seed(), config_.run.workers,
              file("search"), recorded(file("search/history.jsonl")));
   for (const std::string& warning : found.warnings) work_.warn("search", warning);
   const LatencyTable& table = asked.devices.front().table;
@@ -315,7 +313,7 @@ void Sitting::train(const std::vector<std::string>& names) {
     Graph graph = trained(architecture);
     graph.name = name;
     const TrainResult result = vpunas::train(
-        graph, train_data(), augmentation(), config_.train, seed(), config_.run.workers,
+        graph, train_data(), config_.augment, config_.train, seed(), config_.run.workers,
         folder / "checkpoint.safetensors", recorded(folder / "history.jsonl"));
     const Evaluation validation = evaluate(graph, result.weights, train_data().validation);
     const Evaluation test = evaluate(graph, result.weights, train_data().test);
