@@ -1,10 +1,12 @@
 #include "data/image_file.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "data/decode.h"
+#include "data/rows.h"
 
 namespace vpunas {
 
@@ -50,10 +52,12 @@ void check_image_size(uint64_t width, uint64_t height, uint64_t bytes, uint64_t 
 
 void store_row(const uint8_t* row, int y, Image& image) {
   const auto [channels, height, width] = image.shape;
-  for (int c = 0; c < channels; ++c) {
-    uint8_t* out = &image.pixels[static_cast<size_t>((int64_t{1} * c * height + y) * width)];
-    for (int x = 0; x < width; ++x) out[x] = row[x * channels + c];
-  }
+  const int64_t plane = int64_t{1} * height * width;
+  uint8_t* out = &image.pixels[static_cast<size_t>(int64_t{1} * y * width)];
+  if (channels == 1)
+    std::copy(row, row + width, out);
+  else
+    deinterleave(row, width, out, out + plane, out + 2 * plane);
 }
 
 Image to_channels(Image image, int channels) {

@@ -6,6 +6,7 @@
 // clang-format on
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -185,12 +186,9 @@ J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, int channels) {
   }
 }
 
-// The power of two by which an image may be shrunk while it is decoded so that `side` pixels of it
-// are still not under `wanted`; those are the fast ones.
-unsigned scale_eighths(int64_t side, int64_t wanted) {
-  unsigned eighths = 8;
-  while (eighths > 1 && side * (eighths / 2) >= 8 * wanted) eighths /= 2;
-  return eighths;
+// The scale in eighths at which `side` pixels are still not under `wanted`.
+unsigned least_eighths(int64_t side, int64_t wanted) {
+  return static_cast<unsigned>(std::clamp<int64_t>((8 * wanted + side - 1) / side, 1, 8));
 }
 
 // Reads the header and sets the colours to decode to; returns the orientation, whose segment does
@@ -233,7 +231,8 @@ Image decode_jpeg(std::string_view bytes, int channels, int shortest_side) {
   jpeg_decompress_struct& info = decoder.info;
   const Turn turn = read_header(decoder, bytes, channels);
   if (shortest_side > 0)
-    info.scale_num = scale_eighths(std::min(info.image_width, info.image_height), shortest_side);
+    info.scale_num = std::bit_ceil(
+        least_eighths(std::min(info.image_width, info.image_height), shortest_side));
   decoder.guard([&] { jpeg_start_decompress(&info); });
   Image image = read_rows(decoder, static_cast<int>(info.output_height));
   decoder.guard([&] { jpeg_finish_decompress(&info); });
@@ -252,7 +251,7 @@ Image decode_jpeg_window(std::string_view bytes, int channels, const ChooseWindo
   window = stored(window, turn, image_height, image_width);
   if (turn.transposed) std::swap(height, width);
   info.scale_num =
-      std::max(scale_eighths(window.height, height), scale_eighths(window.width, width));
+      std::max(least_eighths(window.height, height), least_eighths(window.width, width));
   decoder.guard([&] { jpeg_start_decompress(&info); });
 
   // The window among the decoder's pixels, and the whole pixels that it touches. The decoder gives

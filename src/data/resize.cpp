@@ -5,20 +5,11 @@
 
 #include "base/error.h"
 #include "data/image_file.h"
+#include "data/rows.h"
 
 namespace vpunas {
 
 namespace {
-
-// Sums of weight x pixel in fixed point: |weight| <= 1 and 8-bit pixels leave 22 bits for the
-// fraction.
-constexpr int fraction_bits = 22;
-
-// One output pixel is the sum of weight[i] x input[first + i].
-struct Tap {
-  int first = 0;
-  std::vector<int32_t> weights;
-};
 
 // The triangle filter over the part of `length` pixels from `begin` on, as wide as one input pixel
 // when enlarging and as one output pixel when shrinking. Arithmetic and rounding are those of
@@ -48,46 +39,36 @@ std::vector<Tap> triangle_taps(int input, double begin, double length, int outpu
   return taps;
 }
 
-constexpr int32_t one_half = 1 << (fraction_bits - 1);
-uint8_t rounded(int32_t sum) {
-  return static_cast<uint8_t>(std::clamp(sum >> fraction_bits, 0, 255));
+Image resize_height(const Image& image, const Box& box, int height) {
+  const ImageShape& from = image.shape;
+  Image result{{from.channels, height, from.width}, {}};
+  result.pixels.resize(static_cast<size_t>(result.shape.bytes()));
+  const std::vector<Tap> taps = triangle_taps(from.height, box.top, box.height, height);
+  for (int channel = 0; channel < from.channels; ++channel)
+    blend_rows(&image.pixels[static_cast<size_t>(int64_t{1} * channel * from.height * from.width)],
+               from.width, taps,
+               &result.pixels[static_cast<size_t>(int64_t{1} * channel * height * from.width)]);
+  return result;
 }
 
+// Some rows at a time, on their side, so that neighbours in memory are in the same column.
 Image resize_width(const Image& image, const Box& box, int width) {
+  constexpr int rows_at_once = 64;
   const ImageShape& from = image.shape;
   Image result{{from.channels, from.height, width}, {}};
   result.pixels.resize(static_cast<size_t>(result.shape.bytes()));
   const std::vector<Tap> taps = triangle_taps(from.width, box.left, box.width, width);
+  std::vector<uint8_t> before(static_cast<size_t>(rows_at_once) * static_cast<size_t>(from.width));
+  std::vector<uint8_t> after(static_cast<size_t>(rows_at_once) * static_cast<size_t>(width));
   const uint8_t* in = image.pixels.data();
   uint8_t* out = result.pixels.data();
-  for (int row = 0; row < from.channels * from.height; ++row, in += from.width)
-    for (const Tap& tap : taps) {
-      int32_t sum = one_half;
-      for (size_t i = 0; i < tap.weights.size(); ++i)
-        sum += tap.weights[i] * in[tap.first + static_cast<int>(i)];
-      *out++ = rounded(sum);
-    }
-  return result;
-}
-
-Image resize_height(const Image& image, const Box& box, int height) {
-  const ImageShape& from = image.shape;
-  const auto width = static_cast<size_t>(from.width);
-  Image result{{from.channels, height, from.width}, {}};
-  result.pixels.resize(static_cast<size_t>(result.shape.bytes()));
-  const std::vector<Tap> taps = triangle_taps(from.height, box.top, box.height, height);
-  std::vector<int32_t> sums(width);
-  const uint8_t* plane = image.pixels.data();
-  uint8_t* out = result.pixels.data();
-  for (int channel = 0; channel < from.channels; ++channel) {
-    for (const Tap& tap : taps) {
-      std::fill(sums.begin(), sums.end(), one_half);
-      const uint8_t* in = plane + static_cast<size_t>(tap.first) * width;
-      for (const int32_t weight : tap.weights)
-        for (size_t x = 0; x < width; ++x) sums[x] += weight * *in++;
-      out = std::transform(sums.begin(), sums.end(), out, rounded);
-    }
-    plane += static_cast<size_t>(from.height) * width;
+  for (int left = from.channels * from.height; left > 0; left -= rows_at_once) {
+    const int rows = std::min(left, rows_at_once);
+    transpose(in, from.width, rows, from.width, before.data(), rows_at_once);
+    blend_rows(before.data(), rows_at_once, taps, after.data());
+    transpose(after.data(), rows_at_once, width, rows, out, width);
+    in += int64_t{1} * rows * from.width;
+    out += int64_t{1} * rows * width;
   }
   return result;
 }
