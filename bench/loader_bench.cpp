@@ -77,8 +77,8 @@ double loader_rate(const ImageSet& images, int threads, uint64_t seed) {
 std::string spread(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   char text[80];
-  std::snprintf(text, sizeof text, "%.2f (%.2f to %.2f)", values[values.size() / 2],
-                values.front(), values.back());
+  std::snprintf(text, sizeof text, "%.2f (%.2f to %.2f)", values[values.size() / 2], values.front(),
+                values.back());
   return text;
 }
 

@@ -23,6 +23,7 @@ void add_export(CLI::App& app, Action& action);
 void add_benchmark(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
+void add_data(CLI::App& app, Action& action);
 void add_space(CLI::App& app, Action& action);
 void add_zoo(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);

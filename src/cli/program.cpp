@@ -72,6 +72,7 @@ int run_program(int argc, char** argv) {
   add_benchmark(app, action);
   add_evaluate(app, action);
   add_devices(app, action);
+  add_data(app, action);
   add_space(app, action);
   add_zoo(app, action);
   add_explain(app, action);

@@ -58,32 +58,11 @@ ImageSet hold_out(ImageSet& images, double share, uint64_t seed, const Dataset& 
   return held_out;
 }
 
-std::string format_of(const DataConfig& config) {
-  if (config.format != "auto") return config.format;
-  const fs::path path = config.path;
-  if (is_idx(path)) return "idx";
-  if (is_cifar10(path)) return "cifar10";
-  if (is_image_folder(path)) return "folder";
-  fail(config.path,
-       ": holds none of train-images-idx3-ubyte[.gz], data_batch_1.bin, or a folder of images a "
-       "class; "
-       "set data.path or data.format");
-}
-
 void check_folder(const DataConfig& config) {
   std::error_code none;
   if (config.format == "synthetic" || fs::is_directory(config.path, none)) return;
   fail(config.path, ": no such folder of images; set data.path",
        config.path == DataConfig{}.path ? " or install the package dataset-fashion-mnist" : "");
-}
-
-Parts read_parts(const std::string& format, const DataConfig& config, const ImageShape& shape,
-                 uint64_t seed, const Work& work) {
-  if (format == "idx") return read_idx(config.path, shape);
-  if (format == "cifar10") return read_cifar10(config.path, shape, work);
-  if (format == "folder") return read_image_folder(config.path, shape, work);
-  if (format == "synthetic") return make_synthetic(shape, seed);
-  fail("data.format: ", format, " is none of auto, idx, cifar10, folder and synthetic");
 }
 
 // Warns of each image once.
@@ -97,13 +76,35 @@ std::function<void(const BadImage&)> skip_with_warning(const Work& work) {
 
 }  // namespace
 
+std::string find_format(const DataConfig& config) {
+  check_folder(config);
+  if (config.format != "auto") return config.format;
+  const fs::path path = config.path;
+  if (is_idx(path)) return "idx";
+  if (is_cifar10(path)) return "cifar10";
+  if (is_cifar100(path)) return "cifar100";
+  if (is_image_folder(path)) return "folder";
+  fail(config.path,
+       ": holds none of train-images-idx3-ubyte[.gz], data_batch_1.bin, train.bin, or a folder of "
+       "images a class; set data.path or data.format");
+}
+
+Parts read_parts(const std::string& format, const DataConfig& config, const ImageShape& shape,
+                 uint64_t seed, const Work& work) {
+  if (format == "idx") return read_idx(config.path, shape);
+  if (format == "cifar10") return read_cifar10(config.path, shape, work);
+  if (format == "cifar100") return read_cifar100(config.path, shape, work);
+  if (format == "folder") return read_image_folder(config.path, shape, work);
+  if (format == "synthetic") return make_synthetic(shape, seed);
+  fail("data.format: ", format, " is none of auto, idx, cifar10, cifar100, folder and synthetic");
+}
+
 Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed,
                      const Work& work, bool train_from_source) {
   if ((shape.channels != 1 && shape.channels != 3) || shape.height < 1 || shape.width < 1)
     fail("images cannot have ", shape.channels, " channels and ", shape.height, "x", shape.width,
          " pixels");
-  check_folder(config);
-  const std::string format = format_of(config);
+  const std::string format = find_format(config);
   Parts parts = read_parts(format, config, shape, seed, work);
 
   Dataset data;
@@ -142,8 +143,7 @@ Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t
 }
 
 int dataset_channels(const DataConfig& config) {
-  check_folder(config);
-  const std::string format = format_of(config);
+  const std::string format = find_format(config);
   if (format == "idx") return 1;
   return format == "folder" ? image_folder_channels(config.path) : 3;
 }

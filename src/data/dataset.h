@@ -76,13 +76,14 @@ void fields(Fields& f, DataConfig& c);  // below
 //   idx        train-images-idx3-ubyte[.gz] and the other three (MNIST, Fashion-MNIST)
 //   cifar10    data_batch_1..5.bin and test_batch.bin (the canonical records), batches.meta.txt
 //              where present
+//   cifar100   train.bin and test.bin, by the fine labels; fine_label_names.txt where present
 //   folder     train/CLASS/*.{jpg,jpeg,png}, test/ or else val/ likewise; without them CLASS/*.
 //              A tenth of the training images, the same for every seed, is the test part where
 //              there is none
 //   synthetic  2,000 training and 500 test images of ten classes, made from the seed at each load:
 //              disc, square, cross, ring or stripes, orange or blue, somewhere on grey noise.
 //              A small network learns them in seconds
-//   auto       idx, cifar10 or folder, by what lies at the path
+//   auto       idx, cifar10, cifar100 or folder, by what lies at the path
 // Images of IDX and CIFAR files that are smaller by at most a quarter are centred on black, others
 // scaled (bilinear) to `shape`; images of folders are scaled until they cover it and cropped in the
 // middle. Classes and files of folders are in natural order (2 before 10); hidden files are skipped
@@ -106,8 +107,8 @@ int dataset_channels(const DataConfig& config);
 
 template <class Fields>
 void fields(Fields& f, DataConfig& c) {
-  f("format", c.format, "auto, idx, cifar10, folder or synthetic",
-    one_of({"auto", "idx", "cifar10", "folder", "synthetic"}));
+  f("format", c.format, "auto, idx, cifar10, cifar100, folder or synthetic",
+    one_of({"auto", "idx", "cifar10", "cifar100", "folder", "synthetic"}));
   f("path", c.path, "folder of the images");
   f("validation", c.validation, "share of the training images held out for search and validation",
     between(0.01, 0.5));

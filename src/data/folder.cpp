@@ -127,10 +127,11 @@ Files find_files(const fs::path& folder, const std::vector<std::string>& classes
   return files;
 }
 
+using Paths = std::shared_ptr<const std::vector<std::string>>;
+
 // Scaled to cover the shape and cropped in the middle.
-ImageSet decoded(Files files, const ImageShape& shape) {
-  ImageSet images{shape, std::move(files.labels), {}};
-  const auto paths = std::make_shared<const std::vector<std::string>>(std::move(files.paths));
+ImageSet decoded(const Paths& paths, std::vector<int> labels, const ImageShape& shape) {
+  ImageSet images{shape, std::move(labels), {}};
   images.load = [paths, shape](int64_t index, uint8_t* pixels) {
     const int side = std::max(shape.height, shape.width);
     const Image image = read_image((*paths)[static_cast<size_t>(index)], shape.channels, side);
@@ -145,14 +146,19 @@ ImageSet decoded(Files files, const ImageShape& shape) {
   return images;
 }
 
-ImageSet read_part(const fs::path& folder, const std::vector<std::string>& classes,
-                   const ImageShape& shape, const Work& work) {
+void read_part(const fs::path& folder, const std::vector<std::string>& classes,
+               const ImageShape& shape, const Work& work, ImageSet& images, Originals& originals) {
   Files files = find_files(folder, classes);
   if (files.ignored > 0)
     work.warn("data", cat(folder.string(), ": ignored ", files.ignored,
                           files.ignored == 1 ? " entry that is" : " entries that are",
                           " not .jpg, .jpeg or .png, first ", files.first_ignored));
-  return decoded(std::move(files), shape);
+  const Paths paths = std::make_shared<const std::vector<std::string>>(std::move(files.paths));
+  images = decoded(paths, std::move(files.labels), shape);
+  originals.name = [paths](int64_t index) { return (*paths)[static_cast<size_t>(index)]; };
+  originals.read = [paths](int64_t index) {
+    return read_original((*paths)[static_cast<size_t>(index)]);
+  };
 }
 
 }  // namespace
@@ -166,8 +172,9 @@ Parts read_image_folder(const fs::path& folder, const ImageShape& shape, const W
   parts.classes = list(layout.train).folders;
   if (parts.classes.empty())
     fail(folder.string(), ": holds no folders of images, one a class; check data.path");
-  parts.train = read_part(layout.train, parts.classes, shape, work);
-  if (!layout.test.empty()) parts.test = read_part(layout.test, parts.classes, shape, work);
+  read_part(layout.train, parts.classes, shape, work, parts.train, parts.train_originals);
+  if (!layout.test.empty())
+    read_part(layout.test, parts.classes, shape, work, parts.test, parts.test_originals);
   return parts;
 }
 

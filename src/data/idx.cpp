@@ -152,12 +152,8 @@ bool is_idx(const fs::path& folder) {
 Parts read_idx(const fs::path& folder, const ImageShape& shape) {
   RawImages train = read_part(folder, "train");
   RawImages test = read_part(folder, "t10k");
-  Parts parts;
-  parts.classes = class_names(folder, count_classes(folder, train, test));
-  parts.slow = !fits_with_border(train.shape, shape) || !fits_with_border(test.shape, shape);
-  parts.train = fit(std::move(train), shape);
-  parts.test = fit(std::move(test), shape);
-  return parts;
+  std::vector<std::string> classes = class_names(folder, count_classes(folder, train, test));
+  return fit(std::move(classes), std::move(train), std::move(test), shape, "IDX");
 }
 
 }  // namespace vpunas

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -32,7 +33,7 @@ Image decode_window(std::string_view bytes, int channels, const ChooseWindow& ch
 
 // read(bytes), with errors that name the file.
 template <class Read>
-Image read_named(const fs::path& path, const Read& read) {
+auto read_named(const fs::path& path, const Read& read) {
   const std::string bytes = read_file(path);
   try {
     return read(bytes);
@@ -84,6 +85,13 @@ Image read_image(const fs::path& path, int channels, int shortest_side) {
   assert(channels == 0 || channels == 1 || channels == 3);
   return read_named(path, [&](const std::string& bytes) {
     return to_channels(decode(bytes, channels, shortest_side), channels);
+  });
+}
+
+Original read_original(const fs::path& path) {
+  return read_named(path, [&](const std::string& bytes) {
+    return Original{is_jpeg(bytes) ? "JPEG" : "PNG", decode(bytes, 0, 0),
+                    std::hash<std::string>()(bytes)};
   });
 }
 

@@ -23,6 +23,15 @@ struct Image {
 // unreadable.
 Image read_image(const std::filesystem::path& path, int channels, int shortest_side = 0);
 
+// A whole image as its file has it.
+struct Original {
+  std::string format;  // JPEG, PNG, IDX, CIFAR-10 or CIFAR-100
+  Image image;
+  size_t hash = 0;  // of its bytes, in this process alone
+};
+// Throws as read_image does.
+Original read_original(const std::filesystem::path& path);
+
 // The window that `choose` picks from the upright image, given its size, scaled to height x width
 // as by resize() and in `channels` (1 or 3). A JPEG is decoded where the window lies, at a reduced
 // scale that is still not under height x width: faults elsewhere in the file pass unseen. Throws as

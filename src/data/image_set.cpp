@@ -58,6 +58,30 @@ std::optional<std::vector<int64_t>> good_images(const ImageSet& images, const st
   return good;
 }
 
+ImageSet fit(const std::shared_ptr<const RawImages>& raw, const ImageShape& shape) {
+  ImageSet result{shape, raw->labels, {}};
+  result.load = [raw, shape](int64_t index, uint8_t* out) {
+    const ImageShape& from = raw->shape;
+    const uint8_t* pixels = raw->pixels.data() + index * from.bytes();
+    if (from == shape) {
+      std::memcpy(out, pixels, static_cast<size_t>(shape.bytes()));
+    } else if (fits_with_border(from, shape) && from.channels <= shape.channels) {
+      place(pixels, from, shape, out);
+    } else {
+      Image image = to_channels(raw->image(index), shape.channels);
+      if (!fits_with_border(from, shape)) image = resize(image, shape.height, shape.width);
+      place(image.pixels.data(), image.shape, shape, out);
+    }
+  };
+  result.load_window = [raw, shape](int64_t index, const ChooseWindow& choose, uint8_t* out) {
+    const ImageShape& from = raw->shape;
+    Image image = crop(raw->image(index), choose(from.height, from.width));
+    image = resize(to_channels(std::move(image), shape.channels), shape.height, shape.width);
+    std::copy(image.pixels.begin(), image.pixels.end(), out);
+  };
+  return result;
+}
+
 }  // namespace
 
 ImageSet subset(const ImageSet& images, std::vector<int64_t> indices) {
@@ -91,29 +115,24 @@ Image RawImages::image(int64_t index) const {
   return {shape, {first, first + shape.bytes()}};
 }
 
-ImageSet fit(RawImages raw, const ImageShape& shape) {
-  ImageSet result{shape, raw.labels, {}};
-  const auto shared = std::make_shared<const RawImages>(std::move(raw));
-  result.load = [shared, shape](int64_t index, uint8_t* out) {
-    const ImageShape& from = shared->shape;
-    const uint8_t* pixels = shared->pixels.data() + index * from.bytes();
-    if (from == shape) {
-      std::memcpy(out, pixels, static_cast<size_t>(shape.bytes()));
-    } else if (fits_with_border(from, shape) && from.channels <= shape.channels) {
-      place(pixels, from, shape, out);
-    } else {
-      Image image = to_channels(shared->image(index), shape.channels);
-      if (!fits_with_border(from, shape)) image = resize(image, shape.height, shape.width);
-      place(image.pixels.data(), image.shape, shape, out);
-    }
+Parts fit(std::vector<std::string> classes, RawImages train, RawImages test,
+          const ImageShape& shape, const std::string& format) {
+  Parts parts;
+  parts.classes = std::move(classes);
+  parts.slow = !fits_with_border(train.shape, shape) || !fits_with_border(test.shape, shape);
+  const auto add = [&](RawImages images, const char* name, ImageSet& set, Originals& originals) {
+    const auto raw = std::make_shared<const RawImages>(std::move(images));
+    set = fit(raw, shape);
+    originals.name = [name](int64_t index) { return cat(name, " image ", index); };
+    originals.read = [raw, format](int64_t index) {
+      Image image = raw->image(index);
+      const std::string bytes(image.pixels.begin(), image.pixels.end());
+      return Original{format, std::move(image), std::hash<std::string>()(bytes)};
+    };
   };
-  result.load_window = [shared, shape](int64_t index, const ChooseWindow& choose, uint8_t* out) {
-    const ImageShape& from = shared->shape;
-    Image image = crop(shared->image(index), choose(from.height, from.width));
-    image = resize(to_channels(std::move(image), shape.channels), shape.height, shape.width);
-    std::copy(image.pixels.begin(), image.pixels.end(), out);
-  };
-  return result;
+  add(std::move(train), "training", parts.train, parts.train_originals);
+  add(std::move(test), "test", parts.test, parts.test_originals);
+  return parts;
 }
 
 void load_window(const ImageSet& images, int64_t index, const ChooseWindow& choose,

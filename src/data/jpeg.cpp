@@ -231,8 +231,8 @@ Image decode_jpeg(std::string_view bytes, int channels, int shortest_side) {
   jpeg_decompress_struct& info = decoder.info;
   const Turn turn = read_header(decoder, bytes, channels);
   if (shortest_side > 0)
-    info.scale_num = std::bit_ceil(
-        least_eighths(std::min(info.image_width, info.image_height), shortest_side));
+    info.scale_num =
+        std::bit_ceil(least_eighths(std::min(info.image_width, info.image_height), shortest_side));
   decoder.guard([&] { jpeg_start_decompress(&info); });
   Image image = read_rows(decoder, static_cast<int>(info.output_height));
   decoder.guard([&] { jpeg_finish_decompress(&info); });

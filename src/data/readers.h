@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,18 +11,33 @@
 
 namespace vpunas {
 
+// The images of a part as their files have them; empty where there are no files.
+struct Originals {
+  std::function<std::string(int64_t index)> name;  // the file, and the place where it holds several
+  std::function<Original(int64_t index)> read;
+};
+
 // What a reader found.
 struct Parts {
   std::vector<std::string> classes;
   ImageSet train, test;  // without test images where the files have no test part
   bool slow = false;     // images are decoded or scaled at each load
+  Originals train_originals = {}, test_originals = {};  // of `train` and `test`
 };
+
+// What lies at the path of `config`: "idx", ...; throws Error where it is none that can be read.
+std::string find_format(const DataConfig& config);
+Parts read_parts(const std::string& format, const DataConfig& config, const ImageShape& shape,
+                 uint64_t seed, const Work& work);
 
 bool is_idx(const std::filesystem::path& folder);
 Parts read_idx(const std::filesystem::path& folder, const ImageShape& shape);
 
 bool is_cifar10(const std::filesystem::path& folder);
 Parts read_cifar10(const std::filesystem::path& folder, const ImageShape& shape, const Work& work);
+
+bool is_cifar100(const std::filesystem::path& folder);
+Parts read_cifar100(const std::filesystem::path& folder, const ImageShape& shape, const Work& work);
 
 bool is_image_folder(const std::filesystem::path& folder);
 Parts read_image_folder(const std::filesystem::path& folder, const ImageShape& shape,
@@ -41,8 +57,9 @@ struct RawImages {
 // Whether images of `from` become `to` with a black border instead of being scaled.
 bool fits_with_border(const ImageShape& from, const ImageShape& to);
 
-// `raw` as images of `shape`: with a border or scaled, colours converted.
-ImageSet fit(RawImages raw, const ImageShape& shape);
+// Raw images as images of `shape`: with a border or scaled, colours converted.
+Parts fit(std::vector<std::string> classes, RawImages train, RawImages test,
+          const ImageShape& shape, const std::string& format);
 
 // `images` loaded into memory by all processors, without those to skip.
 ImageSet hold(const ImageSet& images, const std::string& what, const Work& work);
