@@ -203,7 +203,7 @@ def deployed(name, networks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("images", type=pathlib.Path)
-    parser.add_argument("--minutes", type=float, default=1e6)
+    parser.add_argument("--minutes", type=float, default=10_000)
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     os.chdir(ROOT)
