@@ -38,8 +38,11 @@ Json run(const Dataset& data, const Contender& contender, double epochs, uint64_
   config.recipe.amp = contender.amp;
   const TemporaryFolder folder;
   const double start = processor_seconds();
-  const TrainResult result = train(graph, data, {.crop_padding = 2, .flip = true}, config, seed, 1,
-                                   folder.path() / "checkpoint", {});
+  const TrainResult result = train({.graph = graph,
+                                    .augmentation = {.crop_padding = 2, .flip = true},
+                                    .config = config,
+                                    .seed = seed},
+                                   data, folder.path() / "checkpoint", {});
   const double seconds = processor_seconds() - start;
   return {{"engine", contender.name},
           {"seed", seed},

@@ -62,7 +62,8 @@ void train_mobilenet_v2_at_32(benchmark::State& state) {
   int64_t images = 0;
   for (auto _ : state) {
     const TemporaryFolder folder;
-    images += train(graph, data, {}, config, 1, 1, folder.path() / "checkpoint", {}).images_seen;
+    images += train({.graph = graph, .config = config}, data, folder.path() / "checkpoint", {})
+                  .images_seen;
   }
   state.counters["images/s"] =
       benchmark::Counter(static_cast<double>(images), benchmark::Counter::kIsRate);

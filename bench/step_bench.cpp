@@ -71,23 +71,23 @@ torch::Tensor loss(const torch::Tensor& outputs, const Images& images) {
 
 std::function<void()> train_step(const Architecture& architecture, int batch, Computing computing) {
   const auto network = std::make_shared<Network>(lower(architecture, {}), 1, computing);
-  const auto sgd = std::make_shared<Sgd>(0.9, 4e-5);
+  const auto optimizer = std::make_shared<Optimizer>(Recipe{});
   const Images images(architecture.input.h, batch, architecture.classes);
   return [=] {
     loss(network->forward(images.pixels, Statistics::train), images).backward();
-    sgd->step(network->parameters(), 0.01);
+    optimizer->step(network->parameters(), 0.01);
   };
 }
 
 std::function<void()> weight_step(int size, int batch, Computing computing) {
   const SearchSpace space = space_over(mobilenet(size, 3));
   const auto supernet = std::make_shared<Supernet>(space, Preprocess{}, 1, computing);
-  const auto sgd = std::make_shared<Sgd>(0.9, 4e-5);
+  const auto optimizer = std::make_shared<Optimizer>(Recipe{});
   const Images images(size, batch, space.classes);
   return [=, step = int64_t{0}]() mutable {
     const Choice choice = fair_choice(space, 1, step++);
     loss(supernet->forward(images.pixels, choice, Statistics::train), images).backward();
-    sgd->step(supernet->parameters(choice), 0.01);
+    optimizer->step(supernet->parameters(choice), 0.01);
   };
 }
 

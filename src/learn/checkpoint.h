@@ -24,13 +24,15 @@ std::optional<Checkpoint> read_checkpoint(const fs::path& path, const std::strin
 // Says when the next checkpoint is due.
 class CheckpointClock {
  public:
+  explicit CheckpointClock(double seconds = 10) : interval_(seconds) {}
   bool due() {
-    if (std::chrono::steady_clock::now() - last_ < std::chrono::seconds(10)) return false;
+    if (std::chrono::steady_clock::now() - last_ < interval_) return false;
     last_ = std::chrono::steady_clock::now();
     return true;
   }
 
  private:
+  std::chrono::duration<double> interval_;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 

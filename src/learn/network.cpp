@@ -1,7 +1,10 @@
 #include "learn/network.h"
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/random.h"
+#include "base/text.h"
 
 namespace vpunas {
 namespace {
@@ -169,36 +172,47 @@ Network::Network(Graph graph, uint64_t seed, Computing computing)
     may_overwrite_[i] = readers[producer] == 1 && (std::holds_alternative<BatchNorm>(layer) ||
                                                    std::holds_alternative<vpunas::Add>(layer));
   }
-  zero_residual_branches(readers);
+  find_branches(readers);
+  zero_residual_branches();
   const Weights fixed = preprocess_weights(graph_);
   for (auto& [name, value] : tensors()) {
     if (const auto found = fixed.find(name); found != fixed.end()) copy_to(found->second, value);
   }
 }
 
-void Network::zero_residual_branches(const std::vector<int>& readers) {
-  torch::NoGradGuard no_grad;
-  for (const Node& node : graph_.nodes) {
+// The residual branch of an addition is the first input that ends in a batch norm: another one is a
+// projected shortcut.
+void Network::find_branches(const std::vector<int>& readers) {
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node& node = graph_.nodes[i];
     if (!std::holds_alternative<vpunas::Add>(node.layer)) continue;
     for (const int input : node.inputs) {
       if (!std::holds_alternative<BatchNorm>(graph_.nodes[input].layer) || readers[input] != 1)
         continue;
-      tensors_[input].at("weight").zero_();
-      break;  // the other input may be a projected shortcut, which stays
+      const int number = static_cast<int>(branches_.size()) + 1;
+      branches_.emplace(static_cast<int>(i), Branch{input, number});
+      break;
     }
   }
 }
 
+void Network::zero_residual_branches() {
+  torch::NoGradGuard no_grad;
+  for (const auto& [add, branch] : branches_) tensors_[branch.input].at("weight").zero_();
+}
+
 torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics,
-                               double dropout) const {
+                               const Noise& noise) const {
   std::vector<torch::Tensor> values(graph_.nodes.size());
   values[0] = input;
   for (const Step& step : steps_) {
     const auto& first = values[graph_.nodes[step.nodes.front()].inputs.front()];
-    if (step.is_fused() && statistics != Statistics::running && can_fuse(first)) {
-      values[step.nodes.back()] = run_fused(step, values, statistics);
+    const bool frozen = step.nodes.back() <= frozen_;
+    const Statistics taken = frozen ? Statistics::running : statistics;
+    if (step.is_fused() && taken != Statistics::running && can_fuse(first)) {
+      values[step.nodes.back()] = run_fused(step, values, taken, noise);
     } else {
-      for (const int node : step.nodes) values[node] = run(node, values, statistics, dropout);
+      for (const int node : step.nodes) values[node] = run(node, values, taken, noise);
     }
     for (const int node : step.releases) values[node].reset();
   }
@@ -224,8 +238,20 @@ NormTensors Network::norm_tensors(int norm, int act, Statistics statistics) cons
   return result;
 }
 
+// Images whose branch is left out keep the shortcut alone; the others' branch makes up for them.
+torch::Tensor Network::drop_path(const torch::Tensor& branch, int add, Statistics statistics,
+                                 const Noise& noise) const {
+  const auto found = branches_.find(add);
+  if (noise.drop_path == 0 || statistics != Statistics::train || found == branches_.end())
+    return branch;
+  const double rate =
+      noise.drop_path * found->second.number / static_cast<double>(branches_.size());
+  const auto kept = torch::rand({branch.size(0), 1, 1, 1}) >= rate;
+  return branch * (kept.to(torch::kFloat32) / (1 - rate)).to(branch.scalar_type());
+}
+
 torch::Tensor Network::run_fused(const Step& step, const std::vector<torch::Tensor>& values,
-                                 Statistics statistics) const {
+                                 Statistics statistics, const Noise& noise) const {
   std::optional<NormTensors> before;
   if (step.before >= 0) before = norm_tensors(step.before, step.before_act, statistics);
   std::vector<ConvNorm> stages;
@@ -235,17 +261,23 @@ torch::Tensor Network::run_fused(const Step& step, const std::vector<torch::Tens
                       .norm = norm_tensors(stage.norm, stage.act, statistics)});
   }
   std::optional<torch::Tensor> residual;
+  int last = -1;  // before the addition
   if (step.add >= 0) {
     const auto& inputs = graph_.nodes[step.add].inputs;
-    const int last = step.nodes[step.nodes.size() - 2];
+    last = step.nodes[step.nodes.size() - 2];
     residual = values[inputs[0] == last ? inputs[1] : inputs[0]];
   }
   const torch::Tensor& x = values[graph_.nodes[step.nodes.front()].inputs.front()];
-  return fused_chain(x, before ? &*before : nullptr, stages, residual);
+  if (!residual || noise.drop_path == 0)
+    return fused_chain(x, before ? &*before : nullptr, stages, residual);
+  const auto chain = fused_chain(x, before ? &*before : nullptr, stages, std::nullopt);
+  return branches_.at(step.add).input == last
+             ? *residual + drop_path(chain, step.add, statistics, noise)
+             : drop_path(*residual, step.add, statistics, noise) + chain;
 }
 
 torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& values,
-                           Statistics statistics, double dropout) const {
+                           Statistics statistics, const Noise& noise) const {
   const Node& node = graph_.nodes[index];
   const auto input = [&](size_t i) -> const torch::Tensor& { return values[node.inputs[i]]; };
   const auto tensor = [&](const char* parameter) {
@@ -282,8 +314,14 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
             return torch::prelu(input(0), tensor_as("weight", input(0).scalar_type()));
           },
           [&](const vpunas::Add&) {
-            auto sum = input(0) + input(1);
-            for (size_t i = 2; i < node.inputs.size(); ++i) sum = sum + input(i);
+            const auto found = branches_.find(static_cast<int>(index));
+            torch::Tensor sum;
+            for (const int from : node.inputs) {
+              const bool branch = found != branches_.end() && found->second.input == from;
+              const auto term =
+                  branch ? drop_path(values[from], found->first, statistics, noise) : values[from];
+              sum = sum.defined() ? sum + term : term;
+            }
             return sum;
           },
           [&](const Mul&) { return input(0) * input(1); },
@@ -298,8 +336,8 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
           [&](const GlobalPool&) { return input(0).mean({2, 3}, true); },
           [&](const Linear&) {
             auto x = input(0).flatten(1).to(torch::kFloat32);
-            if (dropout > 0 && statistics == Statistics::train)
-              x = torch::dropout(x, dropout, true);
+            if (noise.dropout > 0 && statistics == Statistics::train)
+              x = torch::dropout(x, noise.dropout, true);
             return torch::linear(x, tensor("weight"), tensor("bias")).unsqueeze(-1).unsqueeze(-1);
           },
           [&](const Softmax&) { return torch::softmax(input(0), 1); },
@@ -330,6 +368,18 @@ std::vector<Network::Parameter> Network::parameters() const {
 
 void Network::set_requires_grad(bool on) {
   for (auto& parameter : parameters()) parameter.value.set_requires_grad(on);
+}
+
+void Network::freeze(int block) {
+  const std::string first = cat("features.", block, ".");
+  const auto begin = std::ranges::find_if(
+      graph_.nodes, [&](const Node& node) { return node.name.starts_with(first); });
+  if (block < 1 || begin == graph_.nodes.end())
+    fail("network ", graph_.name, " has no block features.", block, " to train from");
+  frozen_ = static_cast<int>(begin - graph_.nodes.begin()) - 1;
+  for (int i = 0; i <= frozen_; ++i)
+    for (auto& [parameter, value] : tensors_[static_cast<size_t>(i)])
+      value.set_requires_grad(false);
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> Network::tensors() const {

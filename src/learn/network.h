@@ -15,6 +15,13 @@
 
 namespace vpunas {
 
+// What is left out at random in a training step (Statistics::train).
+struct Noise {
+  double dropout = 0;    // of the inputs of linear layers
+  double drop_path = 0;  // of residual branches, by image; the n-th of N by n / N of it
+                         // (stochastic depth, arXiv:1603.09382, section 3)
+};
+
 // How batch norm takes its statistics.
 enum class Statistics {
   train,   // of the batch, and the running ones are moved towards them
@@ -44,19 +51,22 @@ class Network {
   Network(Graph graph, uint64_t seed, Computing computing = {});
 
   // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns
-  // the graph's output as [n, c, h, w]. `dropout` is applied before linear layers in
-  // Statistics::train.
+  // the graph's output as [n, c, h, w].
   torch::Tensor forward(const torch::Tensor& input, Statistics statistics,
-                        double dropout = 0) const;
+                        const Noise& noise = {}) const;
 
   // A trained tensor.
   struct Parameter {
     std::string name;
     torch::Tensor value;
     bool decay = false;  // weights of convolutions and linear layers; not biases and batch norm
+    double rate = 1;     // times the learning rate
   };
   std::vector<Parameter> parameters() const;
   void set_requires_grad(bool on);
+  // Stops training of the stem and the blocks before features.`block`: their weights and running
+  // statistics stay, and no gradient passes into them. Throws Error where there are not so many.
+  void freeze(int block);
 
   // Trained tensors and running statistics by name; load throws Error as check_weights does.
   Weights weights() const;
@@ -67,11 +77,14 @@ class Network {
   const Graph& graph() const { return graph_; }
 
  private:
-  void zero_residual_branches(const std::vector<int>& readers);
+  void zero_residual_branches();
+  void find_branches(const std::vector<int>& readers);
   torch::Tensor run(size_t node, const std::vector<torch::Tensor>& values, Statistics statistics,
-                    double dropout) const;
+                    const Noise& noise) const;
   torch::Tensor run_fused(const Step& step, const std::vector<torch::Tensor>& values,
-                          Statistics statistics) const;
+                          Statistics statistics, const Noise& noise) const;
+  torch::Tensor drop_path(const torch::Tensor& branch, int add, Statistics statistics,
+                          const Noise& noise) const;
   NormTensors norm_tensors(int norm, int act, Statistics statistics) const;
 
   Graph graph_;
@@ -79,6 +92,12 @@ class Network {
   bool bfloat16_;
   std::vector<Step> steps_;
   std::vector<bool> may_overwrite_;  // an activation's input
+  struct Branch {
+    int input = 0;   // of the addition
+    int number = 0;  // among the residual branches, from 1
+  };
+  std::map<int, Branch> branches_;  // by addition
+  int frozen_ = 0;                  // nodes up to here do not train
 };
 
 // U8 pixels as a float tensor in channels_last.

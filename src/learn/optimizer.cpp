@@ -4,57 +4,137 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/text.h"
+
 namespace vpunas {
 
-void Sgd::step(const std::vector<Network::Parameter>& parameters, double lr) {
+namespace {
+
+constexpr const char* kStates[] = {"momentum", "square", "steps"};
+
+std::string state_name(size_t i, const std::string& parameter) {
+  return cat("optimizer/", kStates[i], "/", parameter);
+}
+
+}  // namespace
+
+// Parameters that take the same step.
+struct Optimizer::Group {
+  std::vector<torch::Tensor> values, gradients, states[3];
+};
+
+Optimizer::Optimizer(const Recipe& recipe)
+    : kind_(recipe.optimizer == "adamw"     ? Kind::adamw
+            : recipe.optimizer == "rmsprop" ? Kind::rmsprop
+                                            : Kind::sgd),
+      momentum_(recipe.momentum),
+      square_decay_(recipe.square_decay),
+      epsilon_(recipe.epsilon),
+      weight_decay_(recipe.weight_decay) {
+  const bool adamw = kind_ == Kind::adamw;
+  if (square_decay_ == 0) square_decay_ = adamw ? 0.999 : 0.9;
+  if (epsilon_ == 0) epsilon_ = adamw ? 1e-8 : 1e-3;
+}
+
+Optimizer::State Optimizer::start(const torch::Tensor& value) const {
+  State state = {torch::zeros_like(value), {}, {}};
+  if (kind_ == Kind::rmsprop) state[1] = torch::ones_like(value);
+  if (kind_ == Kind::adamw) {
+    state[1] = torch::zeros_like(value);
+    state[2] = torch::zeros({}, torch::kFloat32);
+  }
+  return state;
+}
+
+void Optimizer::step(const std::vector<Network::Parameter>& parameters, double lr) {
   torch::NoGradGuard no_grad;
-  struct Group {
-    std::vector<torch::Tensor> values, gradients, velocities;
-  };
-  Group groups[2];  // without and with weight decay
+  std::map<std::pair<bool, double>, Group> groups;  // by weight decay and rate
   for (const auto& parameter : parameters) {
     auto value = parameter.value;
     if (!value.grad().defined()) continue;
-    auto [velocity, fresh] = velocity_.try_emplace(value.data_ptr());
-    if (fresh) velocity->second = torch::zeros_like(value);
-    Group& group = groups[parameter.decay];
+    auto [state, fresh] = states_.try_emplace(value.data_ptr());
+    if (fresh) state->second = start(value);
+    Group& group = groups[{parameter.decay, parameter.rate}];
     group.values.push_back(value);
     group.gradients.push_back(value.grad());
-    group.velocities.push_back(velocity->second);
+    for (size_t i = 0; i < state->second.size(); ++i)
+      if (state->second[i].defined()) group.states[i].push_back(state->second[i]);
     value.mutable_grad().reset();
   }
-  for (const bool decay : {false, true}) {
-    Group& group = groups[decay];
-    if (group.values.empty()) continue;
-    at::_fused_sgd_(
-        group.values, group.gradients, group.velocities, decay ? weight_decay_ : 0.0, momentum_, lr,
-        /*dampening=*/0.0, /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
+  for (auto& [kind, group] : groups) {
+    const auto [decay, rate] = kind;
+    step(group, decay ? weight_decay_ : 0.0, lr * rate);
   }
 }
 
-void Sgd::save(const std::vector<std::pair<std::string, torch::Tensor>>& parameters,
-               Tensors& into) const {
+void Optimizer::step(Group& group, double weight_decay, double lr) const {
+  auto& [momenta, squares, steps] = group.states;
+  switch (kind_) {
+    case Kind::sgd:
+      at::_fused_sgd_(group.values, group.gradients, momenta, weight_decay, momentum_, lr,
+                      /*dampening=*/0.0, /*nesterov=*/momentum_ > 0, /*maximize=*/false,
+                      /*is_first_step=*/false);
+      return;
+    case Kind::rmsprop: {
+      if (weight_decay > 0) at::_foreach_add_(group.gradients, group.values, weight_decay);
+      at::_foreach_mul_(squares, square_decay_);
+      at::_foreach_addcmul_(squares, group.gradients, group.gradients, 1 - square_decay_);
+      auto roots = at::_foreach_add(squares, epsilon_);
+      at::_foreach_sqrt_(roots);
+      at::_foreach_mul_(momenta, momentum_);
+      at::_foreach_addcdiv_(momenta, group.gradients, roots, lr);
+      at::_foreach_sub_(group.values, momenta);
+      return;
+    }
+    case Kind::adamw:
+      at::_foreach_add_(steps, 1);
+      at::_fused_adamw_(group.values, group.gradients, momenta, squares, /*max_exp_avg_sqs=*/{},
+                        steps, lr, momentum_, square_decay_, weight_decay, epsilon_,
+                        /*amsgrad=*/false, /*maximize=*/false);
+      return;
+  }
+}
+
+void Optimizer::save(const std::vector<std::pair<std::string, torch::Tensor>>& parameters,
+                     Tensors& into) const {
   for (const auto& [name, value] : parameters) {
-    const auto found = velocity_.find(value.data_ptr());
-    if (found != velocity_.end()) into.emplace("momentum/" + name, to_tensor(found->second));
+    const auto found = states_.find(value.data_ptr());
+    if (found == states_.end()) continue;
+    for (size_t i = 0; i < found->second.size(); ++i)
+      if (found->second[i].defined())
+        into.emplace(state_name(i, name), to_tensor(found->second[i]));
   }
 }
 
-void Sgd::load(const std::vector<std::pair<std::string, torch::Tensor>>& parameters,
-               const Tensors& from) {
+void Optimizer::load(const std::vector<std::pair<std::string, torch::Tensor>>& parameters,
+                     const Tensors& from) {
   for (const auto& [name, value] : parameters) {
-    const auto found = from.find("momentum/" + name);
-    if (found == from.end()) continue;
-    auto velocity = torch::zeros_like(value);
-    copy_to(found->second, velocity);
-    velocity_[value.data_ptr()] = velocity;
+    if (!from.contains(state_name(0, name))) continue;
+    State state = start(value);
+    for (size_t i = 0; i < state.size(); ++i)
+      if (state[i].defined()) copy_to(from.at(state_name(i, name)), state[i]);
+    states_[value.data_ptr()] = std::move(state);
   }
 }
 
-double cosine_rate(double peak, double warmup, double progress) {
-  if (progress < warmup) return peak * progress / warmup;
-  const double along = std::min(1.0, (progress - warmup) / std::max(1e-9, 1 - warmup));
-  return peak * 0.5 * (1 + std::cos(std::numbers::pi * along));
+void clip_gradients(const std::vector<Network::Parameter>& parameters, double most) {
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> gradients;
+  for (const auto& parameter : parameters)
+    if (parameter.value.grad().defined()) gradients.push_back(parameter.value.grad());
+  if (gradients.empty()) return;
+  const double norm = torch::stack(at::_foreach_norm(gradients)).norm().item<double>();
+  if (norm > most) at::_foreach_mul_(gradients, most / norm);
+}
+
+double learning_rate(const Recipe& recipe, double progress, double epochs) {
+  if (progress < recipe.warmup) return recipe.lr * progress / recipe.warmup;
+  if (recipe.schedule == "step")
+    return recipe.lr *
+           std::pow(recipe.step_factor, std::floor(progress * epochs / recipe.step_epochs));
+  const double along =
+      std::min(1.0, (progress - recipe.warmup) / std::max(1e-9, 1 - recipe.warmup));
+  return recipe.lr * 0.5 * (1 + std::cos(std::numbers::pi * along));
 }
 
 Average::Average(const Network& network, double decay) : decay_(decay) {

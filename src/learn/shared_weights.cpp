@@ -30,7 +30,7 @@ std::string work_key(const SearchSpace& space, const Preprocess& preprocess, con
 
 struct Training {
   Supernet supernet;
-  Sgd sgd;
+  Optimizer optimizer;
   int64_t step = 0;
   CostMeter meter = CostMeter();
 
@@ -38,14 +38,14 @@ struct Training {
     Checkpoint checkpoint{.key = key, .state = {}, .tensors = {}};
     for (const auto& [name, value] : supernet.tensors())
       checkpoint.tensors.emplace(name, to_tensor(value));
-    if (!done) sgd.save(supernet.tensors(), checkpoint.tensors);
+    if (!done) optimizer.save(supernet.tensors(), checkpoint.tensors);
     checkpoint.state = {{"step", step}, {"cost", to_json(meter.cost(0))}};
     write_checkpoint(path, checkpoint);
   }
 
   void load(const Checkpoint& saved) {
     for (auto& [name, value] : supernet.tensors()) copy_to(saved.tensors.at(name), value);
-    sgd.load(supernet.tensors(), saved.tensors);
+    optimizer.load(supernet.tensors(), saved.tensors);
     step = saved.state.at("step");
     meter = CostMeter(cost_from_json(saved.state.at("cost")));
   }
@@ -60,7 +60,7 @@ double train_step(Training& training, const Batch& batch, const ImageShape& shap
       F::cross_entropy(outputs, labels_tensor(batch),
                        F::CrossEntropyFuncOptions().label_smoothing(config.recipe.label_smoothing));
   loss.backward();
-  training.sgd.step(training.supernet.parameters(choice), lr);
+  training.optimizer.step(training.supernet.parameters(choice), lr);
   ++training.step;
   const double value = loss.item<double>();
   if (!std::isfinite(value))
@@ -80,7 +80,7 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
       Supernet(space, preprocess, seed, parse_computing(config.recipe.engine, config.recipe.amp),
                {.projections = config.projections,
                 .residual_scale = static_cast<float>(config.residual_scale)}),
-      Sgd(config.recipe.momentum, config.recipe.weight_decay)};
+      Optimizer(config.recipe)};
   if (const auto saved = read_checkpoint(checkpoint, key)) training.load(*saved);
 
   const double epoch_steps = static_cast<double>(images.size()) / config.recipe.batch_size;
@@ -100,7 +100,7 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
         throw Interrupted(
             cat("search stopped at step ", training.step, " of ", total, " of its shared weights"));
       const double progress = static_cast<double>(training.step + 1) / static_cast<double>(total);
-      const double lr = cosine_rate(config.recipe.lr, config.recipe.warmup, progress);
+      const double lr = learning_rate(config.recipe, progress, config.epochs);
       const double loss = train_step(training, loader.next(), images.shape, config, lr, seed);
       loss_sum += loss;
       if (training.step % 20 == 0) {

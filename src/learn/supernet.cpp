@@ -128,7 +128,7 @@ const Network* Supernet::projection(size_t slot, const Network& block) const {
 
 torch::Tensor Supernet::head(const torch::Tensor& x, Statistics statistics) const {
   return heads_.at(shape_of(x))
-      .forward(x, statistics, space_.head.dropout)
+      .forward(x, statistics, {.dropout = space_.head.dropout})
       .flatten(1)
       .to(torch::kFloat32);
 }

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
+#include "learn/mixing.h"
 #include "learn/network.h"
 #include "learn/optimizer.h"
 #include "learn/runtime.h"
@@ -14,15 +15,20 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-std::string work_key(const Graph& graph, const Dataset& data, const Augmentation& augmentation,
-                     const TrainConfig& config, uint64_t seed) {
-  TrainConfig copy = config;
-  Augmentation augment = augmentation;
+// Apart from other uses of the seed.
+constexpr uint64_t kMixStream = 0x6d6978, kNoiseStream = 0x6e6f697365;
+constexpr int64_t kWatched = 1000;  // validation images of the curve's points
+
+std::string work_key(const TrainJob& job, const Dataset& data) {
+  TrainConfig config = job.config;
+  config.checkpoint_seconds = 0;  // not what is computed, as the weights to deliver
+  config.deliver = "last";
+  Augmentation augmentation = job.augmentation;
   ConfigWriter writer;
-  writer.write("train", copy);
-  writer.write("augment", augment);
-  return content_hash(cat(writer.text(), graph.name, count_parameters(graph), count_macs(graph),
-                          data.name, data.train.size(), seed));
+  writer.write("train", config);
+  writer.write("augment", augmentation);
+  return content_hash(cat(writer.text(), job.graph.name, count_parameters(job.graph),
+                          count_macs(job.graph), data.name, data.train.size(), job.seed));
 }
 
 Json to_json(const std::vector<CurvePoint>& curve) {
@@ -39,146 +45,243 @@ std::vector<CurvePoint> curve_from(const Json& json) {
   return curve;
 }
 
-struct Training {
+// Tensors "PREFIX/NAME" as NAME.
+Weights with_prefix(const Tensors& tensors, const std::string& prefix) {
+  Weights weights;
+  for (auto at = tensors.lower_bound(prefix); at != tensors.end() && at->first.starts_with(prefix);
+       ++at)
+    weights.emplace(at->first.substr(prefix.size()), at->second);
+  return weights;
+}
+
+void add_with_prefix(const Weights& weights, const std::string& prefix, Tensors& into) {
+  for (const auto& [name, value] : weights) into.emplace(prefix + name, value);
+}
+
+Network first_network(const TrainJob& job) {
+  const TrainConfig& config = job.config;
+  Network network(job.graph, job.seed, parse_computing(config.recipe.engine, config.recipe.amp));
+  if (job.initial) {
+    Weights weights = network.weights();
+    for (const auto& [name, value] : *job.initial) weights[name] = value;
+    network.load(weights);
+  }
+  if (config.frozen > 0) network.freeze(config.frozen);
+  return network;
+}
+
+// The number of "features.N...", one more than the greatest for what is not of a block.
+int block_of(const std::string& name, int blocks) {
+  constexpr std::string_view prefix = "features.";
+  return name.starts_with(prefix) ? std::stoi(name.substr(prefix.size())) : blocks;
+}
+
+// With the rates of their depth.
+std::vector<Network::Parameter> parameters_of(const Network& network, double layer_decay) {
+  std::vector<Network::Parameter> parameters = network.parameters();
+  int blocks = 0;
+  for (const auto& parameter : parameters)
+    blocks = std::max(blocks, block_of(parameter.name, 0) + 1);
+  for (auto& parameter : parameters)
+    parameter.rate = std::pow(layer_decay, blocks - block_of(parameter.name, blocks));
+  return parameters;
+}
+
+// What a training has come to, and its checkpoints.
+struct Progress {
   Network network;
-  Sgd sgd;
+  Optimizer optimizer;
   Average average;
   int64_t step = 0;
   double loss_sum = 0;  // since the last point of the curve
   int64_t loss_steps = 0;
   std::vector<CurvePoint> curve = {};
+  Weights best = {};
+  double best_accuracy = -1, best_epoch = 0;
   double earlier_seconds = 0;
 
   void save(const fs::path& path, const std::string& key, double seconds) const {
-    Checkpoint checkpoint{.key = key, .state = {}, .tensors = network.weights()};
-    sgd.save(network.tensors(), checkpoint.tensors);
-    for (auto& [name, value] : average.weights())
-      checkpoint.tensors.emplace("average/" + name, value);
+    Checkpoint checkpoint{.key = key, .state = {}, .tensors = {}};
+    add_with_prefix(network.weights(), "network/", checkpoint.tensors);
+    add_with_prefix(average.weights(), "average/", checkpoint.tensors);
+    add_with_prefix(best, "best/", checkpoint.tensors);
+    optimizer.save(network.tensors(), checkpoint.tensors);
     checkpoint.state = {{"step", step},
                         {"loss_sum", loss_sum},
                         {"loss_steps", loss_steps},
                         {"curve", to_json(curve)},
+                        {"best_accuracy", best_accuracy},
+                        {"best_epoch", best_epoch},
                         {"seconds", seconds}};
     write_checkpoint(path, checkpoint);
   }
 
   void load(const Checkpoint& checkpoint) {
-    Weights weights, averaged;
-    for (const auto& [name, value] : checkpoint.tensors) {
-      if (name.starts_with("average/"))
-        averaged.emplace(name.substr(8), value);
-      else if (!name.starts_with("momentum/"))
-        weights.emplace(name, value);
-    }
-    network.load(weights);
+    network.load(with_prefix(checkpoint.tensors, "network/"));
+    const Weights averaged = with_prefix(checkpoint.tensors, "average/");
     check_weights(network.graph(), averaged);
     average.load(averaged);
-    sgd.load(network.tensors(), checkpoint.tensors);
+    best = with_prefix(checkpoint.tensors, "best/");
+    optimizer.load(network.tensors(), checkpoint.tensors);
     step = checkpoint.state.at("step");
     loss_sum = checkpoint.state.at("loss_sum");
     loss_steps = checkpoint.state.at("loss_steps");
     curve = curve_from(checkpoint.state.at("curve"));
+    best_accuracy = checkpoint.state.at("best_accuracy");
+    best_epoch = checkpoint.state.at("best_epoch");
     earlier_seconds = checkpoint.state.at("seconds");
   }
 };
 
+// The loss of a batch, of which gradients are taken.
+class Objective {
+ public:
+  Objective(const TrainJob& job, const ImageShape& shape) : job_(job), shape_(shape) {
+    if (!job.teacher) return;
+    FoldedNetwork folded = fold(job.teacher->graph, job.teacher->weights);
+    teacher_.emplace(std::move(folded.graph), 0);
+    teacher_->load(folded.weights);
+    teacher_->set_requires_grad(false);
+  }
+
+  // `number` of the batch in the training: all that is random follows from it.
+  torch::Tensor operator()(const Network& network, const Batch& batch, int64_t number) const {
+    const TrainConfig& config = job_.config;
+    const auto draw = static_cast<uint64_t>(number);
+    const Noise noise{config.dropout, config.drop_path};
+    if (noise.dropout > 0 || noise.drop_path > 0)
+      torch::manual_seed(Random{job_.seed, kNoiseStream, draw}.next());
+    const MixedBatch mixed =
+        mix(to_tensor(batch, shape_), labels_tensor(batch), {config.mixup, config.cutmix},
+            Random{job_.seed, kMixStream, draw});
+    const auto logits =
+        network.forward(mixed.images, Statistics::train, noise).flatten(1).to(torch::kFloat32);
+    const auto loss = cross_entropy(logits, mixed, config.recipe.label_smoothing);
+    if (!teacher_) return loss;
+    return (1 - config.distillation) * loss + config.distillation * distance(mixed.images, logits);
+  }
+
+ private:
+  torch::Tensor distance(const torch::Tensor& images, const torch::Tensor& logits) const {
+    const double t = job_.config.temperature;
+    torch::NoGradGuard no_grad;
+    const auto taught =
+        torch::log_softmax(teacher_->forward(images, Statistics::running).flatten(1) / t, 1);
+    torch::AutoGradMode with_grad(true);
+    return t * t *
+           F::kl_div(torch::log_softmax(logits / t, 1), taught,
+                     F::KLDivFuncOptions().reduction(torch::kBatchMean).log_target(true));
+  }
+
+  const TrainJob& job_;
+  ImageShape shape_;
+  std::optional<Network> teacher_;
+};
+
+// Curves are drawn from a part of the validation images, so that watching does not cost more than
+// learning.
+ImageSet watched_images(const ImageSet& validation) {
+  std::vector<int64_t> indices(static_cast<size_t>(std::min(kWatched, validation.size())));
+  for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<int64_t>(i);
+  return subset(validation, indices);
+}
+
 }  // namespace
 
-TrainResult train(const Graph& graph, const Dataset& data, const Augmentation& augmentation,
-                  const TrainConfig& config, uint64_t seed, int workers, const fs::path& checkpoint,
+TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& checkpoint,
                   const Work& work) {
-  const std::string key = work_key(graph, data, augmentation, config, seed);
-  Network fresh(graph, seed, parse_computing(config.recipe.engine, config.recipe.amp));
+  const TrainConfig& config = job.config;
+  const Graph& graph = job.graph;
+  const std::string key = work_key(job, data);
+  Network fresh = first_network(job);
   Average start(fresh, config.ema_decay);
-  Training training{std::move(fresh), Sgd(config.recipe.momentum, config.recipe.weight_decay),
-                    std::move(start)};
-  if (const auto saved = read_checkpoint(checkpoint, key)) training.load(*saved);
+  Progress now{std::move(fresh), Optimizer(config.recipe), std::move(start)};
+  if (const auto saved = read_checkpoint(checkpoint, key)) now.load(*saved);
+  const auto parameters = parameters_of(now.network, config.layer_decay);
+  const Objective objective(job, data.train.shape);
 
   const auto images = static_cast<double>(data.train.size());
+  const int64_t step_images = int64_t{1} * config.recipe.batch_size * config.accumulate;
   const auto total =
-      std::max<int64_t>(1, std::llround(config.epochs * images / config.recipe.batch_size));
+      std::max<int64_t>(1, std::llround(config.epochs * images / static_cast<double>(step_images)));
   const int64_t points =
       std::clamp<int64_t>(static_cast<int64_t>(std::ceil(config.epochs)), 8, 200);
-  const auto epoch = [&](int64_t step) {
-    return static_cast<double>(step) * config.recipe.batch_size / images;
-  };
-  // Curves are drawn from a part of the validation images, so that watching does not cost more than
-  // learning.
-  const ImageSet watched = subset(data.validation, [&] {
-    std::vector<int64_t> indices(
-        static_cast<size_t>(std::min<int64_t>(1000, data.validation.size())));
-    for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<int64_t>(i);
-    return indices;
-  }());
+  const auto epoch = [&](int64_t step) { return static_cast<double>(step * step_images) / images; };
+  const ImageSet watched = watched_images(data.validation);
   const auto averaged = [&] {
-    return config.ema_decay > 0 ? training.average.weights() : training.network.weights();
+    return config.ema_decay > 0 ? now.average.weights() : now.network.weights();
+  };
+  const auto add_point = [&](double lr) {
+    const double loss = now.loss_sum / static_cast<double>(now.loss_steps);
+    Weights weights = averaged();
+    const double accuracy = evaluate(graph, weights, watched).accuracy;
+    now.curve.push_back({epoch(now.step), loss, accuracy, lr});
+    now.loss_sum = 0;
+    now.loss_steps = 0;
+    if (accuracy > now.best_accuracy) {
+      now.best_accuracy = accuracy;
+      now.best_epoch = epoch(now.step);
+      now.best = std::move(weights);
+    }
+    work.report({.kind = Event::Kind::metrics,
+                 .stage = "train",
+                 .what = graph.name,
+                 .metrics = {{"step", static_cast<double>(now.step)},
+                             {"epoch", epoch(now.step)},
+                             {"train_loss", loss},
+                             {"validation_accuracy", accuracy},
+                             {"lr", lr}}});
   };
 
-  Loader loader(data.train, augmentation, config.recipe.batch_size, seed, training.step,
-                std::max(1, workers));
-  CheckpointClock clock;
-  Stopwatch watch(training.earlier_seconds);
+  Loader loader(data.train, job.augmentation, config.recipe.batch_size, job.seed,
+                now.step * config.accumulate, std::max(1, job.workers));
+  CheckpointClock clock(config.checkpoint_seconds);
+  Stopwatch watch(now.earlier_seconds);
   const Effort effort;
-  const int64_t first_step = training.step;
+  const int64_t first_step = now.step;
   work.report({.kind = Event::Kind::begin,
                .stage = "train",
                .what = "train " + graph.name,
                .total = total});
-  while (training.step < total) {
+  while (now.step < total) {
     if (work.stop.stop_requested()) {
-      training.save(checkpoint, key, watch.seconds());
+      now.save(checkpoint, key, watch.seconds());
       throw Interrupted(
-          cat("training of ", graph.name, " stopped at step ", training.step, " of ", total));
+          cat("training of ", graph.name, " stopped at step ", now.step, " of ", total));
     }
-    const Batch batch = loader.next();
-    const double lr =
-        cosine_rate(config.recipe.lr, config.recipe.warmup,
-                    static_cast<double>(training.step + 1) / static_cast<double>(total));
-    const auto outputs =
-        training.network.forward(to_tensor(batch, data.train.shape), Statistics::train)
-            .flatten(1)
-            .to(torch::kFloat32);
-    const auto loss = F::cross_entropy(
-        outputs, labels_tensor(batch),
-        F::CrossEntropyFuncOptions().label_smoothing(config.recipe.label_smoothing));
-    loss.backward();
-    training.sgd.step(training.network.parameters(), lr);
-    if (config.ema_decay > 0) training.average.update(training.network, training.step);
-    const double loss_value = loss.item<double>();
+    double loss_value = 0;
+    for (int part = 0; part < config.accumulate; ++part) {
+      const int64_t number = loader.position();
+      const auto loss = objective(now.network, loader.next(), number) / config.accumulate;
+      loss.backward();
+      loss_value += loss.item<double>();
+    }
     if (!std::isfinite(loss_value)) {
-      fail("training of ", graph.name, ": the loss is not finite at step ", training.step,
+      fail("training of ", graph.name, ": the loss is not finite at step ", now.step,
            "; lower the learning rate (--lr, now ", config.recipe.lr, ")");
     }
-    ++training.step;
-    training.loss_sum += loss_value;
-    ++training.loss_steps;
-    if (training.step * points / total != (training.step - 1) * points / total) {
-      const double accuracy = evaluate(graph, averaged(), watched).accuracy;
-      training.curve.push_back({epoch(training.step),
-                                training.loss_sum / static_cast<double>(training.loss_steps),
-                                accuracy, lr});
-      training.loss_sum = 0;
-      training.loss_steps = 0;
-      const CurvePoint& point = training.curve.back();
-      work.report({.kind = Event::Kind::metrics,
-                   .stage = "train",
-                   .what = graph.name,
-                   .metrics = {{"epoch", point.epoch},
-                               {"train_loss", point.train_loss},
-                               {"validation_accuracy", accuracy},
-                               {"lr", lr}}});
-    }
-    if (clock.due()) training.save(checkpoint, key, watch.seconds());
+    if (config.clip_norm > 0) clip_gradients(parameters, config.clip_norm);
+    const double lr =
+        learning_rate(config.recipe, static_cast<double>(now.step + 1) / static_cast<double>(total),
+                      config.epochs);
+    now.optimizer.step(parameters, lr);
+    if (config.ema_decay > 0) now.average.update(now.network, now.step);
+    ++now.step;
+    now.loss_sum += loss_value;
+    ++now.loss_steps;
+    if (now.step * points / total != (now.step - 1) * points / total) add_point(lr);
+    if (clock.due()) now.save(checkpoint, key, watch.seconds());
     work.report({.kind = Event::Kind::step,
                  .stage = "train",
-                 .done = training.step,
+                 .done = now.step,
                  .total = total,
                  .metrics = {{"loss", loss_value}}});
   }
   work.report({.kind = Event::Kind::end, .stage = "train", .what = "train " + graph.name});
-  effort.report(work, "train", graph.name, (training.step - first_step) * config.recipe.batch_size,
+  effort.report(work, "train", graph.name, (now.step - first_step) * step_images,
                 loader.waited_seconds());
-  return {averaged(), training.curve, training.step * config.recipe.batch_size, watch.seconds()};
+  return {averaged(), std::move(now.best),    now.best_epoch,
+          now.curve,  now.step * step_images, watch.seconds()};
 }
 
 }  // namespace vpunas

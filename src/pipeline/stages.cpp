@@ -7,17 +7,19 @@
 #include <memory>
 #include <thread>
 
+#include "arch/zoo.h"
 #include "base/text.h"
 #include "latency/census.h"
 #include "learn/checkpoint.h"
-#include "learn/evaluate.h"
 #include "learn/runtime.h"
 #include "myriadx/explanation.h"
 #include "output/report.h"
 #include "pipeline/deliver.h"
+#include "pipeline/history.h"
 #include "pipeline/pricing.h"
 #include "pipeline/results.h"
 #include "pipeline/samples.h"
+#include "pipeline/training.h"
 
 namespace vpunas {
 namespace {
@@ -64,20 +66,6 @@ class Sitting {
   fs::path file(const fs::path& relative) const { return run_.folder() / relative; }
   uint64_t seed() const { return static_cast<uint64_t>(config_.run.seed); }
   Mode mode_of(const std::string& on) const { return mode_for(config_.latency.mode, on); }
-
-  // Work whose metrics also become lines of `history`.
-  Work recorded(const fs::path& history) const {
-    Work work = work_;
-    work.report = [forward = work_.report, history](const Event& event) {
-      if (event.kind == Event::Kind::metrics) {
-        Json line = {{"stage", event.stage}, {"what", event.what}};
-        for (const auto& [key, value] : event.metrics) line[key] = value;
-        append_line(history, line.dump());
-      }
-      forward(event);
-    };
-    return work;
-  }
 
   // Images at training size, and at deployment size where that differs.
   const Dataset& data(int side) {
@@ -147,6 +135,7 @@ class Sitting {
   LatencyTable table_from_elsewhere(const std::string& device);
   void profile();
   void search_network();
+  TrainJob job(const Graph& graph);
   void train(const std::vector<std::string>& names);
   void export_networks();
   struct Benchmark;
@@ -252,7 +241,7 @@ void Sitting::search_network() {
   work_.note("search", to_string(feasible, bounds));
   const SearchResult found =
       search(asked, train_data(), config_.augment, config_.search, seed(), config_.run.workers,
-             file("search"), recorded(file("search/history.jsonl")));
+             file("search"), recorded(work_, file("search")));
   for (const std::string& warning : found.warnings) work_.warn("search", warning);
   const LatencyTable& table = asked.devices.front().table;
   const Budget& budget = ladder_.front().front();
@@ -305,41 +294,37 @@ void Sitting::explain(const std::string& name) {
   write_json(file("explain/" + name + ".json"), "vpunas.explain/2", explanation);
 }
 
+TrainJob Sitting::job(const Graph& graph) {
+  const TrainConfig& config = config_.train;
+  TrainJob job{.graph = graph,
+               .augmentation = config_.augment,
+               .config = config,
+               .seed = seed(),
+               .workers = config_.run.workers};
+  if (!config.init_from.empty()) job.initial = read_safetensors(config.init_from);
+  if (!config.teacher.empty()) {
+    if (config.teacher_weights.empty())
+      fail("train.teacher: ", config.teacher, " has no weights; give train.teacher_weights");
+    job.teacher = {trained(find_network(config.teacher, data_folder())),
+                   read_safetensors(config.teacher_weights)};
+  }
+  return job;
+}
+
 void Sitting::train(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const fs::path folder = file("train/" + name);
-    if (fs::exists(folder / "train.json")) continue;
-    const Architecture architecture = network(name);
-    Graph graph = trained(architecture);
+    const bool trains = !fs::exists(folder / "train.json");
+    const bool shows = name == "found" && !fs::exists(folder / "samples.json");
+    if (!trains && !shows) continue;
+    Graph graph = trained(network(name));
     graph.name = name;
-    const TrainResult result = vpunas::train(
-        graph, train_data(), config_.augment, config_.train, seed(), config_.run.workers,
-        folder / "checkpoint.safetensors", recorded(folder / "history.jsonl"));
-    const Evaluation validation = evaluate(graph, result.weights, train_data().validation);
-    const Evaluation test = evaluate(graph, result.weights, train_data().test);
-    write_safetensors(folder / "weights.safetensors", result.weights,
-                      {{"network", name}, {"format", "pt"}});
-    if (name == "found") {
+    if (trains) train_into(folder, job(graph), train_data(), work_);
+    if (shows) {
       write_json(folder / "samples.json", "vpunas.samples/1",
-                 samples(graph, result.weights, train_data().test, train_data().classes));
+                 samples(graph, read_safetensors(folder / "weights.safetensors"), train_data().test,
+                         train_data().classes));
     }
-    write_json(folder / "train.json", "vpunas.train/1",
-               {{"network", name},
-                {"seed", config_.run.seed},
-                {"macs", count_macs(graph)},
-                {"parameters", count_parameters(graph)},
-                {"classes", spaces().train.classes},
-                {"epochs", config_.train.epochs},
-                {"images_seen", result.images_seen},
-                {"seconds", result.seconds},
-                {"validation_accuracy", validation.accuracy},
-                {"test_accuracy", test.accuracy},
-                {"test_loss", test.loss},
-                {"test_images", test.images},
-                {"curve", to_json(result.curve)}});
-    fs::remove(folder / "checkpoint.safetensors");
-    work_.note("train", cat(name, ": test accuracy ", fixed(100 * test.accuracy, 2), " % after ",
-                            result.images_seen, " images in ", duration(result.seconds)));
   }
 }
 

@@ -57,6 +57,50 @@ TEST(Network, RoundTripsItsWeights) {
   EXPECT_EQ(first.weights(), second.weights());
 }
 
+// A residual block by hand: shortcut, or shortcut and the branch made up for the images without it.
+TEST(Network, DropsResidualBranchesByImage) {
+  for (const auto engine : {Engine::fused, Engine::libtorch}) {
+    SearchSpace space = test::small_space();
+    space.slots = {{{test::block(BlockKind::mbconv, 8, 1, 2)}}};
+    Graph graph = lower(choose(space, {0}, "residual"), {});
+    graph.nodes.resize(
+        1 + static_cast<size_t>(std::ranges::find_if(graph.nodes,
+                                                     [](const Node& n) {
+                                                       return std::holds_alternative<Add>(n.layer);
+                                                     }) -
+                                graph.nodes.begin()));
+    Network network(graph, 1, engine);
+    for (auto& [name, value] : network.tensors())
+      if (name.ends_with("weight") && value.dim() == 1) value.fill_(1);  // branches start at 0
+    torch::manual_seed(5);
+    const auto images = torch::rand({64, 3, 16, 16}) * 255;
+    const auto forward = [&](double drop) {
+      return network.forward(images, Statistics::train, {.drop_path = drop});
+    };
+    torch::NoGradGuard no_grad;
+    const auto whole = forward(0), dropped = forward(0.5);
+    int without = 0;
+    // Of one branch all of drop_path holds: either x, or x + 2 (whole - x).
+    Graph stem = graph;
+    const auto x = graph.nodes[graph.nodes.back().inputs.back()].name.starts_with("features.0")
+                       ? graph.nodes.back().inputs.back()
+                       : graph.nodes.back().inputs.front();
+    stem.nodes.resize(static_cast<size_t>(x) + 1);
+    Network first(stem, 1, engine);
+    const auto input = first.forward(images, Statistics::train);
+    for (int64_t i = 0; i < images.size(0); ++i) {
+      const double alone = largest_difference(dropped[i], input[i]);
+      const double doubled = largest_difference(dropped[i], input[i] + 2 * (whole[i] - input[i]));
+      EXPECT_LT(std::min(alone, doubled), 1e-3) << i;
+      without += alone < 1e-3;
+    }
+    EXPECT_GT(without, 16);
+    EXPECT_LT(without, 48);
+    EXPECT_TRUE(torch::equal(network.forward(images, Statistics::running),
+                             network.forward(images, Statistics::running, {.drop_path = 0.5})));
+  }
+}
+
 TEST(Network, DoesNotTrainItsPreprocessing) {
   const Network network(lower(choose(test::small_space(), {0, 1, 2}, "small"), {}), 1);
   int64_t trained = 0;

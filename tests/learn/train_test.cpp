@@ -19,17 +19,24 @@ TrainConfig quick_recipe(double epochs) {
   return config;
 }
 
+TrainJob small_job(const TrainConfig& config) {
+  return {.graph = small_network(),
+          .augmentation = {.crop_padding = 2, .flip = true},
+          .config = config,
+          .seed = 7};
+}
+
 TrainResult run(const TrainConfig& config, const fs::path& checkpoint, const Work& work = {},
                 int64_t images = 512) {
-  return train(small_network(), test::small_data(images), {.crop_padding = 2, .flip = true}, config,
-               7, 1, checkpoint, work);
+  return train(small_job(config), test::small_data(images), checkpoint, work);
 }
 
 TEST(Train, LearnsTheSyntheticClasses) {
   const TemporaryFolder folder;
   const Dataset data = test::small_data(1500);
-  const TrainResult result = train(small_network(), data, {}, quick_recipe(8), 7, 1,
-                                   folder.path() / "checkpoint.safetensors", {});
+  TrainJob job = small_job(quick_recipe(8));
+  job.augmentation = {};
+  const TrainResult result = train(job, data, folder.path() / "checkpoint.safetensors", {});
   EXPECT_GT(evaluate(small_network(), result.weights, data.test).accuracy, 0.6);  // chance is 0.1
   ASSERT_FALSE(result.curve.empty());
   EXPECT_LT(result.curve.back().train_loss, result.curve.front().train_loss);
@@ -73,6 +80,105 @@ TEST(Train, ResumedEqualsUnbroken) {
   }
 }
 
+// Everything that is random in a step comes from the step, so it survives a stop, too.
+TEST(Train, ResumedEqualsUnbrokenWithEveryPartOfARecipe) {
+  const TemporaryFolder folder;
+  TrainJob job = small_job(quick_recipe(2));
+  job.config.recipe.optimizer = "adamw";
+  job.config.recipe.lr = 0.003;
+  job.config.accumulate = 2;
+  job.config.clip_norm = 1;
+  job.config.mixup = 0.2;
+  job.config.cutmix = 1;
+  job.config.dropout = 0.2;
+  job.config.drop_path = 0.2;
+  const Dataset data = test::small_data(512);
+  const TrainResult unbroken = train(job, data, folder.path() / "unbroken", {});
+  for (const int steps : {1, 5}) {
+    const fs::path checkpoint = folder.path() / "broken";
+    test::StopAfter stop(steps);
+    EXPECT_THROW(train(job, data, checkpoint, stop.work), Interrupted);
+    const TrainResult resumed = train(job, data, checkpoint, {});
+    EXPECT_EQ(resumed.weights, unbroken.weights) << "stopped after step " << steps;
+    EXPECT_EQ(resumed.best, unbroken.best);
+    EXPECT_EQ(resumed.best_epoch, unbroken.best_epoch);
+    fs::remove(checkpoint);
+  }
+}
+
+// Without batch norm's statistics of a batch, halves of it sum to the whole.
+TEST(Train, AccumulatedBatchesAreOneLargeBatch) {
+  Graph graph = image_graph({3, 16, 16}, {});
+  graph.name = "linear";
+  graph.add("pool", GlobalPool{}, {1});
+  graph.add("classifier", Linear{.out_features = 10, .bias = true}, {2});
+  const TemporaryFolder folder;
+  TrainJob job = small_job(quick_recipe(1));
+  job.graph = graph;
+  const Dataset data = test::small_data(512);
+  const TrainResult whole = train(job, data, folder.path() / "whole", {});
+  job.config.recipe.batch_size /= 4;
+  job.config.accumulate = 4;
+  const TrainResult parts = train(job, data, folder.path() / "parts", {});
+  EXPECT_EQ(parts.images_seen, whole.images_seen);
+  for (const auto& [name, value] : whole.weights) {
+    const std::vector<float>& others = parts.weights.at(name).data;
+    for (size_t i = 0; i < others.size(); ++i) EXPECT_NEAR(others[i], value.data[i], 1e-5) << name;
+  }
+}
+
+TEST(Train, StartsFromGivenWeightsAndKeepsFrozenOnes) {
+  const TemporaryFolder folder;
+  const Dataset data = test::small_data(512);
+  TrainJob job = small_job(quick_recipe(1));
+  job.config.ema_decay = 0;
+  const Weights before = train(job, data, folder.path() / "a", {}).weights;
+  job.initial = before;
+  job.initial->erase("classifier.1.weight");  // a new head
+  job.initial->erase("classifier.1.bias");
+  job.config.frozen = 2;
+  const Weights after = train(job, data, folder.path() / "b", {}).weights;
+  for (const auto& [name, value] : after) {
+    const bool frozen = name.starts_with("features.0.") || name.starts_with("features.1.");
+    if (name != "preprocess.weight") EXPECT_EQ(value == before.at(name), frozen) << name;
+  }
+  job.config.frozen = 99;
+  EXPECT_THROW(train(job, data, folder.path() / "c", {}), Error);
+  job.config.frozen = 0;
+  job.initial->at("features.0.0.weight").dims[0] = 1;
+  EXPECT_THROW(train(job, data, folder.path() / "d", {}), Error);
+}
+
+// A student that sees the teacher's outputs alone learns the classes.
+TEST(Train, LearnsFromATeacher) {
+  const TemporaryFolder folder;
+  Dataset data = test::small_data(1500);
+  TrainJob job = small_job(quick_recipe(8));
+  job.augmentation = {};
+  const Weights taught = train(job, data, folder.path() / "teacher", {}).weights;
+  job.teacher = {small_network(), taught};
+  job.config.distillation = 1;
+  job.config.temperature = 2;
+  job.seed = 8;
+  std::fill(data.train.labels.begin(), data.train.labels.end(), 0);
+  const TrainResult result = train(job, data, folder.path() / "student", {});
+  EXPECT_GT(evaluate(small_network(), result.weights, data.test).accuracy, 0.5);  // chance is 0.1
+}
+
+TEST(Train, KeepsTheBestOfItsCurve) {
+  const TemporaryFolder folder;
+  const Dataset data = test::small_data(512);
+  TrainConfig config = quick_recipe(4);
+  config.ema_decay = 0;
+  const TrainResult result = train(small_job(config), data, folder.path() / "checkpoint", {});
+  const auto best = std::max_element(
+      result.curve.begin(), result.curve.end(),
+      [](const auto& a, const auto& b) { return a.validation_accuracy < b.validation_accuracy; });
+  EXPECT_EQ(result.best_epoch, best->epoch);
+  EXPECT_DOUBLE_EQ(evaluate(small_network(), result.best, data.validation).accuracy,
+                   best->validation_accuracy);
+}
+
 TEST(Train, RefusesACheckpointOfOtherWork) {
   const TemporaryFolder folder;
   const fs::path checkpoint = folder.path() / "checkpoint";
@@ -107,7 +213,7 @@ TEST(Train, SaysThatTheLossIsNotFinite) {
   huge.scale = 1e38;
   const Graph graph = lower(choose(test::small_space(), {1, 1, 2}, "small"), huge);
   try {
-    train(graph, data, {}, config, 7, 1, folder.path() / "checkpoint", {});
+    train({.graph = graph, .config = config, .seed = 7}, data, folder.path() / "checkpoint", {});
     FAIL() << "went on";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("not finite"), std::string::npos) << error.what();
