@@ -20,7 +20,7 @@ readonly echarts_sha512=4ed7bf82b0d046211340fe31cf7899592be81eb90242dc2a77a86cfa
 
 packages=(
   ca-certificates curl g++ make cmake ninja-build python3 python3-venv
-  nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libprotozero-dev zlib1g-dev
+  nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libprotozero-dev libgloo-dev zlib1g-dev
   libjpeg62-turbo-dev libpng-dev libhwy-dev libeigen3-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
 )
 [ "${1:-}" = --dev ] && packages+=(clang libclang-rt-14-dev)

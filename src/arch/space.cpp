@@ -391,21 +391,8 @@ SearchSpace read_space(const std::filesystem::path& path) {
   return space_from_json(read_json(path, space_schema), path.string());
 }
 
-SearchSpace find_space(const std::string& name_or_path, const std::filesystem::path& data) {
-  const fs::path folder = data / "spaces";
-  const fs::path preset = folder / (name_or_path + ".json");
-  std::error_code none;
-  // A file that happens to lie about under a preset's name is not meant.
-  if (!fs::path(name_or_path).has_parent_path() && fs::is_regular_file(preset, none))
-    return read_space(preset);
-  if (fs::is_regular_file(name_or_path, none)) return read_space(name_or_path);
-  std::vector<std::string> names;
-  if (fs::is_directory(folder, none))
-    for (const auto& entry : fs::directory_iterator(folder))
-      if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
-  std::sort(names.begin(), names.end());
-  fail("search space ", name_or_path, " is neither a file nor a preset",
-       did_you_mean(name_or_path, names), "; presets are ", join(names));
+SearchSpace find_space(const std::string& name_or_path, const fs::path& data) {
+  return read_space(find_preset("search space", name_or_path, data / "spaces", ".json"));
 }
 
 }  // namespace vpunas

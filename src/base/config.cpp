@@ -186,9 +186,9 @@ Override parse_override(const std::string& text) {
   return {key, std::string(trim(std::string_view(text).substr(equals + 1)))};
 }
 
-ConfigSource::ConfigSource(const std::filesystem::path& path,
+ConfigSource::ConfigSource(const std::vector<std::filesystem::path>& files,
                            const std::vector<Override>& overrides) {
-  if (!path.empty()) read_file(path);
+  for (const auto& file : files) read_file(file);
   for (const Override& argument : overrides) {
     const auto parts = split(argument.key, '.');
     sections_.try_emplace(parts.at(0), command_line);

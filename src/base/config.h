@@ -49,14 +49,14 @@ struct ConfigValue {
   std::optional<std::string> text;  // as typed, where it comes from the command line
 };
 
-// The values of one TOML file with those of the command line laid over them. A file's values have
-// TOML's types, and a whole number is also a number. The command line is lenient: strings need no
-// quotes ("run.name=2024"), lists no brackets
+// The values of TOML files, later ones laid over earlier ones, and those of the command line over
+// all. A file's values have TOML's types, and a whole number is also a number. The command line is
+// lenient: strings need no quotes ("run.name=2024"), lists no brackets
 // ("data.mean=0.5,0.5,0.5"), and 1e3 is a whole number. Numbers are finite.
 class ConfigSource {
  public:
-  // An empty path is an empty file.
-  ConfigSource(const std::filesystem::path& path, const std::vector<Override>& overrides);
+  ConfigSource(const std::vector<std::filesystem::path>& files,
+               const std::vector<Override>& overrides);
 
   // Reads the section [name] into `section`; keys without a value keep theirs.
   template <class Section>

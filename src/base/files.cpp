@@ -194,6 +194,21 @@ void write_file(const fs::path& path, std::string_view bytes) {
   }
 }
 
+fs::path find_preset(const std::string& what, const std::string& name_or_path,
+                     const fs::path& folder, const std::string& extension) {
+  const fs::path preset = folder / (name_or_path + extension);
+  std::error_code none;
+  if (!fs::path(name_or_path).has_parent_path() && fs::is_regular_file(preset, none)) return preset;
+  if (fs::is_regular_file(name_or_path, none)) return name_or_path;
+  std::vector<std::string> names;
+  if (fs::is_directory(folder, none))
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == extension) names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  fail(what, " ", name_or_path, " is neither a file nor a preset",
+       did_you_mean(name_or_path, names), "; presets are ", join(names));
+}
+
 void append_line(const fs::path& path, std::string_view line) {
   create_parents(path);
   const Descriptor file = open_file(path, O_RDWR | O_CREAT | O_APPEND, path, "append");

@@ -25,6 +25,11 @@ std::string read_file(const fs::path& path);
 // Creates missing parent folders.
 void write_file(const fs::path& path, std::string_view bytes);
 
+// The file NAME`extension` of `folder`, or a file by its path; a file that happens to lie about
+// under a preset's name is not meant. Throws Error naming the presets, `what` they are.
+fs::path find_preset(const std::string& what, const std::string& name_or_path,
+                     const fs::path& folder, const std::string& extension);
+
 // Appends one line and flushes it (history.jsonl).
 void append_line(const fs::path& path, std::string_view line);
 

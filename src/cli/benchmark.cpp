@@ -247,7 +247,7 @@ void add_benchmark(CLI::App& app, Action& action) {
       if (!options->networks.empty()) {
         time_outside_a_run(*options, time_given, work);
       } else if (!options->run.shows_config()) {
-        run_until(*options->run.open(), Stage::benchmark, work);
+        run_until(*options->run.open(), Stage::benchmark, {}, work);
       }
     };
   });

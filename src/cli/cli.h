@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/progress.h"
 #include "latency/table.h"
+#include "learn/process_group.h"
 #include "pipeline/run.h"
 
 namespace vpunas::cli {
@@ -53,12 +54,17 @@ class RunOptions {
   bool shows_config() const;
 
  private:
-  std::string config_path_, output_;
+  std::string config_path_, recipe_, output_;
   std::vector<std::string> sets_;
   std::vector<std::pair<std::string, std::shared_ptr<std::string>>>
       shortcuts_;  // config key, value
   bool restart_ = false, resume_ = false, print_config_ = false;
   bool amp_ = false, blob_ = false, nn_archive_ = false;
 };
+
+// Opens the run and uses it, or, in a process that another one leads (mpirun, srun,
+// torchrun), follows that one.
+void in_run(const RunOptions& options, const Work& work,
+            const std::function<void(Run&, const ProcessGroup&)>& use);
 
 }  // namespace vpunas::cli

@@ -54,7 +54,7 @@ void add_export(CLI::App& app, Action& action) {
       if (!options->networks.empty())
         export_networks(*options);
       else
-        run_until(*options->run.open(), Stage::exporting, work);
+        run_until(*options->run.open(), Stage::exporting, {}, work);
     };
   });
 }

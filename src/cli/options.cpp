@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "cli/cli.h"
+#include "pipeline/stages.h"
 
 namespace vpunas::cli {
 
@@ -14,6 +15,10 @@ void write_or_print(const std::string& path, const char* schema, const Json& jso
 void RunOptions::add_to(CLI::App& verb) {
   verb.add_option("-c,--config", config_path_, "configuration, as configs/quick.toml")
       ->type_name("FILE");
+  verb.add_option("--recipe", recipe_,
+                  "how to train, laid over the configuration: quick, cifar, mobilenet, proxyless, "
+                  "timm, or a file")
+      ->type_name("NAME");
   verb.add_option("-o,--output", output_, "run folder (default: runs/NAME of the configuration)")
       ->type_name("FOLDER");
   verb.add_option("--set", sets_, "set a key of the configuration, as search.epochs=2 (repeatable)")
@@ -60,7 +65,10 @@ Config RunOptions::config() const {
   }
   if (blob_) overrides.push_back({"export.blob", "true"});
   if (nn_archive_) overrides.push_back({"export.nn_archive", "true"});
-  return read_config(config_path_, overrides);
+  std::vector<std::filesystem::path> files;
+  if (!config_path_.empty()) files.emplace_back(config_path_);
+  if (!recipe_.empty()) files.push_back(find_recipe(recipe_));
+  return read_config(files, overrides);
 }
 
 std::filesystem::path RunOptions::folder(const Config& config) const {
@@ -72,6 +80,15 @@ std::unique_ptr<Run> RunOptions::open() const {
   const Config resolved = config();
   return std::make_unique<Run>(resolved, folder(resolved),
                                restart_ ? Existing::restart : Existing::resume);
+}
+
+void in_run(const RunOptions& options, const Work& work,
+            const std::function<void(Run&, const ProcessGroup&)>& use) {
+  const ProcessGroup group(place_in([](const char* name) { return std::getenv(name); }));
+  if (group.leads()) return use(*options.open(), group);
+  Work quiet = work;
+  quiet.report = [](const Event&) {};  // the leading process says it
+  follow(options.config(), group, quiet);
 }
 
 }  // namespace vpunas::cli

@@ -87,7 +87,7 @@ void add_profile(CLI::App& app, Action& action) {
       if (!options->space.empty())
         profile_space(*options, work);
       else
-        run_until(*options->run.open(), Stage::profile, work);
+        run_until(*options->run.open(), Stage::profile, {}, work);
     };
   });
 }

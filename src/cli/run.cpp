@@ -43,9 +43,10 @@ void add_stage(CLI::App& app, Action& action, const std::string& name, const std
   verb->callback([&action, options, last] {
     action = [options, last](const Work& work) {
       if (options->shows_config()) return;
-      const auto run = options->open();
-      run_until(*run, last, work);
-      if (last == Stage::report) print_result(*run);
+      in_run(*options, work, [&](Run& run, const ProcessGroup& group) {
+        run_until(run, last, group, work);
+        if (last == Stage::report) print_result(run);
+      });
     };
   });
 }
@@ -60,6 +61,7 @@ void add_train(CLI::App& app, Action& action) {
   };
   auto options = std::make_shared<Options>();
   options->run.add_to(*verb);
+  options->run.add_shortcut(*verb, "--init-from", "train.init_from", "FILE");
   verb->add_option("NETWORK", options->networks,
                    "instead, and without a search: of the zoo, or architecture files, as FILE or "
                    "NAME=FILE; into OUTPUT/train/NAME");
@@ -69,10 +71,12 @@ void add_train(CLI::App& app, Action& action) {
   verb->callback([&action, options] {
     action = [options](const Work& work) {
       if (options->run.shows_config()) return;
-      if (options->networks.empty())
-        run_until(*options->run.open(), Stage::train, work);
-      else
-        train_networks(*options->run.open(), options->networks, work);
+      in_run(options->run, work, [&](Run& run, const ProcessGroup& group) {
+        if (options->networks.empty())
+          run_until(run, Stage::train, group, work);
+        else
+          train_networks(run, options->networks, group, work);
+      });
     };
   });
 }

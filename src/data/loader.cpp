@@ -157,14 +157,14 @@ void require_sane(const ImageSet& images, int batch_size, int threads) {
 
 struct Loader::State {
   State(ImageSet from, Augmentation with, int batch_size, uint64_t from_seed, int64_t first,
-        int threads)
+        int threads, int part, int parts)
       : images(std::move(from)),
         augmentation(std::move(with)),
         seed(from_seed),
         order(images.size(), seed),
         queue(
-            [this, batch_size](int64_t number, const std::stop_token& stop) {
-              return make(number * batch_size, batch_size, stop);
+            [this, batch_size, part, parts](int64_t number, const std::stop_token& stop) {
+              return make((number * parts + part) * batch_size, batch_size, stop);
             },
             first, threads) {}
 
@@ -204,12 +204,12 @@ struct Loader::State {
 };
 
 Loader::Loader(ImageSet images, const Augmentation& augmentation, int batch_size, uint64_t seed,
-               int64_t first_batch, int threads) {
+               int64_t first_batch, int threads, int part, int parts) {
   require_sane(images, batch_size, threads);
   check(augmentation);
-  assert(first_batch >= 0);
+  assert(first_batch >= 0 && part >= 0 && part < parts);
   state_ = std::make_unique<State>(std::move(images), augmentation, batch_size, seed, first_batch,
-                                   threads);
+                                   threads, part, parts);
 }
 Loader::~Loader() = default;
 Loader::Loader(Loader&&) noexcept = default;

@@ -26,8 +26,10 @@ class Loader {
  public:
   // `first_batch`: where to start. `threads` decode, at most two batches each ahead; 0 prepares in
   // next().
+  // Of `parts` loaders that share every batch of the sequence, each by batch_size images, this one
+  // has the `part`-th.
   Loader(ImageSet images, const Augmentation& augmentation, int batch_size, uint64_t seed,
-         int64_t first_batch, int threads);
+         int64_t first_batch, int threads, int part = 0, int parts = 1);
   ~Loader();
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;

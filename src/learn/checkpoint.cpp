@@ -24,4 +24,17 @@ std::optional<Checkpoint> read_checkpoint(const fs::path& path, const std::strin
   return checkpoint;
 }
 
+std::optional<Checkpoint> read_checkpoint(const fs::path& path, const std::string& key,
+                                          const ProcessGroup& group) {
+  if (group.size() == 1) return read_checkpoint(path, key);
+  const std::string bytes =
+      group.broadcast(group.leads() && fs::exists(path) ? read_file(path) : "");
+  if (group.leads()) return read_checkpoint(path, key);
+  if (bytes.empty()) return std::nullopt;
+  const TemporaryFolder folder;
+  const fs::path copy = folder.path() / "checkpoint.safetensors";
+  write_file(copy, bytes);
+  return read_checkpoint(copy, key);
+}
+
 }  // namespace vpunas

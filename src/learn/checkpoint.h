@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/safetensors.h"
+#include "learn/process_group.h"
 
 namespace vpunas {
 
@@ -20,6 +21,10 @@ void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint);
 
 // nullopt where there is none. Throws Error for a damaged one or one of another key.
 std::optional<Checkpoint> read_checkpoint(const fs::path& path, const std::string& key);
+
+// The first process's, in all of them.
+std::optional<Checkpoint> read_checkpoint(const fs::path& path, const std::string& key,
+                                          const ProcessGroup& group);
 
 // Says when the next checkpoint is due.
 class CheckpointClock {

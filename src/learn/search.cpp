@@ -113,13 +113,21 @@ void add_warnings(SearchResult& result, const SearchConfig& config) {
 
 SearchResult search(const SearchProblem& problem, const Dataset& data,
                     const Augmentation& augmentation, const SearchConfig& config, uint64_t seed,
-                    int workers, const fs::path& folder, const Work& work) {
+                    int workers, const fs::path& folder, const Work& work,
+                    const ProcessGroup& group) {
+  const auto train_weights = [&] {
+    return train_shared_weights(problem.train_space, problem.preprocess, data.train, data.name,
+                                augmentation, config.weights, seed, workers,
+                                folder / "supernet.safetensors", work, group);
+  };
+  if (!group.leads()) {
+    train_weights();
+    return {};
+  }
   for (const Budgets& rung : problem.ladder)
     check_feasible(problem.deploy_space, constraints(problem, rung));
   const std::vector<Budgets> ladder = rungs(problem, config, work);
-  const SharedWeights shared = train_shared_weights(
-      problem.train_space, problem.preprocess, data.train, data.name, augmentation, config.weights,
-      seed, workers, folder / "supernet.safetensors", work);
+  const SharedWeights shared = train_weights();
   Choosing choosing(problem, shared.supernet, data.validation, config.choosing, seed, workers,
                     folder / "choosing.json", shared.key, work);
 

@@ -50,9 +50,12 @@ struct SearchResult {
 // images that no choice has seen (as far as there are enough). Test images are not touched. Keeps
 // supernet.safetensors and choosing.json in `folder` and continues from them; a resumed search
 // equals an unbroken one. Throws Error with ExitCode::budget where nothing in the space fits,
-// before any training where the table tells.
+// before any training where the table tells. Processes of `group` share the training of the
+// weights, for which the others need of `problem` the training space and preprocessing alone; their
+// result is empty.
 SearchResult search(const SearchProblem& problem, const Dataset& data,
                     const Augmentation& augmentation, const SearchConfig& config, uint64_t seed,
-                    int workers, const std::filesystem::path& folder, const Work& work);
+                    int workers, const std::filesystem::path& folder, const Work& work,
+                    const ProcessGroup& group = {});
 
 }  // namespace vpunas

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "learn/checkpoint.h"
+#include "learn/gradients.h"
 #include "learn/optimizer.h"
 #include "learn/paths.h"
 #include "learn/runtime.h"
@@ -51,15 +52,16 @@ struct Training {
   }
 };
 
-double train_step(Training& training, const Batch& batch, const ImageShape& shape,
-                  const SharedWeightsConfig& config, double lr, uint64_t seed) {
+double train_step(Training& training, GradientAverage& gradients, const Batch& batch,
+                  const ImageShape& shape, const SharedWeightsConfig& config, double lr,
+                  uint64_t seed) {
   const Choice choice = fair_choice(training.supernet.space(), seed, training.step);
   const auto outputs =
       training.supernet.forward(to_tensor(batch, shape), choice, Statistics::train);
   const auto loss =
       F::cross_entropy(outputs, labels_tensor(batch),
                        F::CrossEntropyFuncOptions().label_smoothing(config.recipe.label_smoothing));
-  loss.backward();
+  gradients.backward(loss);
   training.optimizer.step(training.supernet.parameters(choice), lr);
   ++training.step;
   const double value = loss.item<double>();
@@ -74,20 +76,22 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
                                    const ImageSet& images, const std::string& name,
                                    const Augmentation& augmentation,
                                    const SharedWeightsConfig& config, uint64_t seed, int workers,
-                                   const fs::path& checkpoint, const Work& work) {
+                                   const fs::path& checkpoint, const Work& work,
+                                   const ProcessGroup& group) {
   const std::string key = work_key(space, preprocess, images, name, augmentation, config, seed);
   Training training{
       Supernet(space, preprocess, seed, parse_computing(config.recipe.engine, config.recipe.amp),
                {.projections = config.projections,
                 .residual_scale = static_cast<float>(config.residual_scale)}),
       Optimizer(config.recipe)};
-  if (const auto saved = read_checkpoint(checkpoint, key)) training.load(*saved);
+  if (const auto saved = read_checkpoint(checkpoint, key, group)) training.load(*saved);
 
   const double epoch_steps = static_cast<double>(images.size()) / config.recipe.batch_size;
   const int64_t total = std::max<int64_t>(1, std::llround(config.epochs * epoch_steps));
   if (training.step < total) {
-    Loader loader(images, augmentation, config.recipe.batch_size, seed, training.step,
-                  std::max(1, workers));
+    Loader loader(images, augmentation, group.part_of(config.recipe.batch_size), seed,
+                  training.step, std::max(1, workers), group.rank(), group.size());
+    GradientAverage gradients(training.supernet.trained_values(), group, /*some_unused=*/true);
     CheckpointClock clock;
     const Effort effort;
     const int64_t first_step = training.step;
@@ -95,13 +99,15 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
     double loss_sum = 0;
     while (training.step < total) {
       const bool stopped = work.stop.stop_requested();
-      if (stopped || clock.due()) training.save(checkpoint, key, false);
+      if (group.leads() && (stopped || clock.due())) training.save(checkpoint, key, false);
       if (stopped)
         throw Interrupted(
             cat("search stopped at step ", training.step, " of ", total, " of its shared weights"));
       const double progress = static_cast<double>(training.step + 1) / static_cast<double>(total);
       const double lr = learning_rate(config.recipe, progress, config.epochs);
-      const double loss = train_step(training, loader.next(), images.shape, config, lr, seed);
+      const double loss =
+          train_step(training, gradients, loader.next(), images.shape, config, lr, seed);
+      if (!group.leads()) continue;
       loss_sum += loss;
       if (training.step % 20 == 0) {
         work.report({.kind = Event::Kind::metrics,
@@ -117,7 +123,7 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
                    .total = total,
                    .metrics = {{"loss", loss}}});
     }
-    training.save(checkpoint, key, true);
+    if (group.leads()) training.save(checkpoint, key, true);
     work.report({.kind = Event::Kind::end, .stage = stage, .what = phase});
     effort.report(work, stage, phase, (training.step - first_step) * config.recipe.batch_size,
                   loader.waited_seconds());

@@ -183,6 +183,18 @@ std::vector<Network::Parameter> Supernet::parameters(const Choice& choice) const
   return result;
 }
 
+std::vector<torch::Tensor> Supernet::trained_values() const {
+  std::vector<torch::Tensor> values;
+  const auto add = [&](const Network& part) {
+    for (const auto& parameter : part.parameters()) values.push_back(parameter.value);
+  };
+  add(stem_);
+  for (const auto& [key, block] : blocks_) add(block);
+  for (const auto& [change, projection] : projections_) add(projection);
+  for (const auto& [shape, head] : heads_) add(head);
+  return values;
+}
+
 void Supernet::set_requires_grad(bool on) {
   stem_.set_requires_grad(on);
   for (auto& [key, block] : blocks_) block.set_requires_grad(on);

@@ -55,6 +55,8 @@ class Supernet {
 
   // The trained tensors that a choice uses.
   std::vector<Network::Parameter> parameters(const Choice& choice) const;
+  // Those of all choices.
+  std::vector<torch::Tensor> trained_values() const;
   void set_requires_grad(bool on);
 
   // The weights of one network, named as lower(architecture) names them; without the projections,

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
+#include "learn/gradients.h"
 #include "learn/mixing.h"
 #include "learn/network.h"
 #include "learn/optimizer.h"
@@ -87,6 +88,13 @@ std::vector<Network::Parameter> parameters_of(const Network& network, double lay
   return parameters;
 }
 
+std::vector<torch::Tensor> trained_values(const std::vector<Network::Parameter>& parameters) {
+  std::vector<torch::Tensor> values;
+  for (const auto& parameter : parameters)
+    if (parameter.value.requires_grad()) values.push_back(parameter.value);
+  return values;
+}
+
 // What a training has come to, and its checkpoints.
 struct Progress {
   Network network;
@@ -136,7 +144,8 @@ struct Progress {
 // The loss of a batch, of which gradients are taken.
 class Objective {
  public:
-  Objective(const TrainJob& job, const ImageShape& shape) : job_(job), shape_(shape) {
+  Objective(const TrainJob& job, const ImageShape& shape, const ProcessGroup& group)
+      : job_(job), shape_(shape), group_(group) {
     if (!job.teacher) return;
     FoldedNetwork folded = fold(job.teacher->graph, job.teacher->weights);
     teacher_.emplace(std::move(folded.graph), 0);
@@ -148,9 +157,10 @@ class Objective {
   torch::Tensor operator()(const Network& network, const Batch& batch, int64_t number) const {
     const TrainConfig& config = job_.config;
     const auto draw = static_cast<uint64_t>(number);
+    const auto part = static_cast<uint64_t>(number * group_.size() + group_.rank());
     const Noise noise{config.dropout, config.drop_path};
     if (noise.dropout > 0 || noise.drop_path > 0)
-      torch::manual_seed(Random{job_.seed, kNoiseStream, draw}.next());
+      torch::manual_seed(Random{job_.seed, kNoiseStream, part}.next());
     const MixedBatch mixed =
         mix(to_tensor(batch, shape_), labels_tensor(batch), {config.mixup, config.cutmix},
             Random{job_.seed, kMixStream, draw});
@@ -175,6 +185,7 @@ class Objective {
 
   const TrainJob& job_;
   ImageShape shape_;
+  const ProcessGroup& group_;
   std::optional<Network> teacher_;
 };
 
@@ -189,16 +200,17 @@ ImageSet watched_images(const ImageSet& validation) {
 }  // namespace
 
 TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& checkpoint,
-                  const Work& work) {
+                  const Work& work, const ProcessGroup& group) {
   const TrainConfig& config = job.config;
   const Graph& graph = job.graph;
   const std::string key = work_key(job, data);
   Network fresh = first_network(job);
   Average start(fresh, config.ema_decay);
   Progress now{std::move(fresh), Optimizer(config.recipe), std::move(start)};
-  if (const auto saved = read_checkpoint(checkpoint, key)) now.load(*saved);
+  if (const auto saved = read_checkpoint(checkpoint, key, group)) now.load(*saved);
   const auto parameters = parameters_of(now.network, config.layer_decay);
-  const Objective objective(job, data.train.shape);
+  const Objective objective(job, data.train.shape, group);
+  GradientAverage gradients(trained_values(parameters), group, /*some_unused=*/false);
 
   const auto images = static_cast<double>(data.train.size());
   const int64_t step_images = int64_t{1} * config.recipe.batch_size * config.accumulate;
@@ -233,8 +245,8 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
                              {"lr", lr}}});
   };
 
-  Loader loader(data.train, job.augmentation, config.recipe.batch_size, job.seed,
-                now.step * config.accumulate, std::max(1, job.workers));
+  Loader loader(data.train, job.augmentation, group.part_of(config.recipe.batch_size), job.seed,
+                now.step * config.accumulate, std::max(1, job.workers), group.rank(), group.size());
   CheckpointClock clock(config.checkpoint_seconds);
   Stopwatch watch(now.earlier_seconds);
   const Effort effort;
@@ -245,7 +257,7 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
                .total = total});
   while (now.step < total) {
     if (work.stop.stop_requested()) {
-      now.save(checkpoint, key, watch.seconds());
+      if (group.leads()) now.save(checkpoint, key, watch.seconds());
       throw Interrupted(
           cat("training of ", graph.name, " stopped at step ", now.step, " of ", total));
     }
@@ -253,7 +265,7 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
     for (int part = 0; part < config.accumulate; ++part) {
       const int64_t number = loader.position();
       const auto loss = objective(now.network, loader.next(), number) / config.accumulate;
-      loss.backward();
+      gradients.backward(loss, part + 1 == config.accumulate);
       loss_value += loss.item<double>();
     }
     if (!std::isfinite(loss_value)) {
@@ -265,8 +277,9 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
         learning_rate(config.recipe, static_cast<double>(now.step + 1) / static_cast<double>(total),
                       config.epochs);
     now.optimizer.step(parameters, lr);
-    if (config.ema_decay > 0) now.average.update(now.network, now.step);
+    if (config.ema_decay > 0 && group.leads()) now.average.update(now.network, now.step);
     ++now.step;
+    if (!group.leads()) continue;
     now.loss_sum += loss_value;
     ++now.loss_steps;
     if (now.step * points / total != (now.step - 1) * points / total) add_point(lr);

@@ -8,6 +8,7 @@
 
 #include "arch/weights.h"
 #include "data/loader.h"
+#include "learn/process_group.h"
 #include "learn/recipe.h"
 
 namespace vpunas {
@@ -96,9 +97,13 @@ struct TrainResult {
 // softmax(logits / T) (arXiv:1503.02531, section 2). Blocks ("features.N") learn at
 // layer_decay^(last - N) of the rate, what follows them at the whole of it.
 //
+// The processes of `group` share every batch evenly; batch norm takes its statistics of a process's
+// part, and the first process's running ones are kept. That one alone writes, evaluates and
+// reports, and only its result means something.
+//
 // Throws Interrupted when `work.stop` is requested, Error where the loss is not finite or weights
 // do not fit.
 TrainResult train(const TrainJob& job, const Dataset& data, const std::filesystem::path& checkpoint,
-                  const Work& work);
+                  const Work& work, const ProcessGroup& group = {});
 
 }  // namespace vpunas

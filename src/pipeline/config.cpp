@@ -3,6 +3,7 @@
 #include <map>
 #include <sstream>
 
+#include "base/files.h"
 #include "base/text.h"
 
 namespace vpunas {
@@ -30,13 +31,18 @@ std::map<std::string, std::string> values_of(const std::string& text) {
 
 }  // namespace
 
-Config read_config(const std::filesystem::path& path, const std::vector<Override>& overrides) {
+Config read_config(const std::vector<std::filesystem::path>& files,
+                   const std::vector<Override>& overrides) {
   Config config;
-  ConfigSource source(path, overrides);
+  ConfigSource source(files, overrides);
   for_each_section(config, [&](const char* name, auto& section) { source.read(name, section); });
   source.finish();
   check(config.augment);
   return config;
+}
+
+fs::path find_recipe(const std::string& name_or_path) {
+  return find_preset("recipe", name_or_path, data_folder() / "recipes", ".toml");
 }
 
 std::string config_text(const Config& config) {

@@ -145,8 +145,13 @@ void for_each_section(Config& config, Visit&& visit) {
   visit("benchmark", config.benchmark);
 }
 
-// An empty path: the defaults. Throws Error as ConfigSource does.
-Config read_config(const std::filesystem::path& path, const std::vector<Override>& overrides);
+// Without files: the defaults. Throws Error as ConfigSource does.
+Config read_config(const std::vector<std::filesystem::path>& files,
+                   const std::vector<Override>& overrides);
+
+// Of data/recipes by its name, or a file by its path: how to train, as a configuration to lay over
+// others. Throws Error naming the recipes there are.
+std::filesystem::path find_recipe(const std::string& name_or_path);
 
 // The resolved configuration as TOML that read_config reads back.
 std::string config_text(const Config& config);

@@ -27,13 +27,17 @@ namespace {
 // One sitting at a run: what its stages share, made when first needed.
 class Sitting {
  public:
-  Sitting(Run& run, const Work& work)
+  // Without a run: of a process that follows another one's.
+  Sitting(Run* run, const Config& config, const ProcessGroup& group, const Work& work)
       : run_(run),
-        config_(run.config()),
+        config_(config),
+        group_(group),
         work_(work),
         asked_(config_.run.baselines),
         ladder_(parse_budgets(config_.latency.budget, config_.latency.device)) {
-    set_threads(config_.run.workers);
+    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+    set_threads(config_.run.workers > 0 ? config_.run.workers
+                                        : std::max(1, cores / group_.local_size()));
   }
 
   void do_stage(Stage stage) {
@@ -43,7 +47,7 @@ class Sitting {
       case Stage::search:
         return search_network();
       case Stage::train:
-        return train(run_.networks());
+        return train(run_->networks());
       case Stage::exporting:
         return export_networks();
       case Stage::benchmark:
@@ -62,8 +66,30 @@ class Sitting {
     train(names);
   }
 
+  // Takes part in what the leading process tells, until it is done.
+  void follow() {
+    for (;;) {
+      const Json told = Json::parse(group_.broadcast(""));
+      const std::string what = told.at("do");
+      if (what == "end") return;
+      if (what == "search") {
+        search({.train_space = spaces().train,
+                .deploy_space = spaces().deploy,
+                .preprocess = spaces().preprocess},
+               train_data(), config_.augment, config_.search, seed(), config_.run.workers, {},
+               work_, group_);
+      } else {
+        Graph graph = trained(architecture_from_json(told.at("network"), "the leading process"));
+        graph.name = told.at("name");
+        vpunas::train(job(graph), train_data(), {}, work_, group_);
+      }
+    }
+  }
+  // The processes that follow.
+  void tell(const Json& what) const { group_.broadcast(what.dump()); }
+
  private:
-  fs::path file(const fs::path& relative) const { return run_.folder() / relative; }
+  fs::path file(const fs::path& relative) const { return run_->folder() / relative; }
   uint64_t seed() const { return static_cast<uint64_t>(config_.run.seed); }
   Mode mode_of(const std::string& on) const { return mode_for(config_.latency.mode, on); }
 
@@ -98,7 +124,7 @@ class Sitting {
       architecture.name = name;
       return architecture;
     }
-    return network_of(run_.folder(), name, spaces().deploy);
+    return network_of(run_->folder(), name, spaces().deploy);
   }
   // Other verbs find it there by its name.
   void keep(const Architecture& architecture, const std::string& name) {
@@ -145,8 +171,9 @@ class Sitting {
   void explain(const std::string& name);
   Json result() const;
 
-  Run& run_;
+  Run* run_;
   const Config& config_;
+  const ProcessGroup& group_;
   const Work& work_;
   std::vector<std::string> asked_;           // networks as the user named them
   std::vector<std::vector<Budget>> ladder_;  // by rung and device
@@ -239,9 +266,10 @@ void Sitting::search_network() {
   const auto bounds = constraints(asked, budgets);
   const Feasibility feasible = check_feasible(asked.deploy_space, bounds);
   work_.note("search", to_string(feasible, bounds));
+  tell({{"do", "search"}});
   const SearchResult found =
       search(asked, train_data(), config_.augment, config_.search, seed(), config_.run.workers,
-             file("search"), recorded(work_, file("search")));
+             file("search"), recorded(work_, file("search")), group_);
   for (const std::string& warning : found.warnings) work_.warn("search", warning);
   const LatencyTable& table = asked.devices.front().table;
   const Budget& budget = ladder_.front().front();
@@ -281,9 +309,9 @@ void Sitting::search_network() {
         file("front/" + front_name(i) + ".json"),
         choose(asked.deploy_space, found.front[i].network.scored.choice, front_name(i)));
   }
-  for (const std::string& name : run_.networks())
+  for (const std::string& name : run_->networks())
     if (name != "found") write_architecture(file("architectures/" + name + ".json"), network(name));
-  for (const std::string& name : run_.networks()) explain(name);
+  for (const std::string& name : run_->networks()) explain(name);
 }
 
 void Sitting::explain(const std::string& name) {
@@ -317,9 +345,13 @@ void Sitting::train(const std::vector<std::string>& names) {
     const bool trains = !fs::exists(folder / "train.json");
     const bool shows = name == "found" && !fs::exists(folder / "samples.json");
     if (!trains && !shows) continue;
-    Graph graph = trained(network(name));
+    const Architecture architecture = network(name);
+    Graph graph = trained(architecture);
     graph.name = name;
-    if (trains) train_into(folder, job(graph), train_data(), work_);
+    if (trains) {
+      tell({{"do", "train"}, {"name", name}, {"network", to_json(architecture)}});
+      train_into(folder, job(graph), train_data(), work_, group_);
+    }
     if (shows) {
       write_json(folder / "samples.json", "vpunas.samples/1",
                  samples(graph, read_safetensors(folder / "weights.safetensors"), train_data().test,
@@ -329,7 +361,7 @@ void Sitting::train(const std::vector<std::string>& names) {
 }
 
 void Sitting::export_networks() {
-  for (const std::string& name : run_.networks()) {
+  for (const std::string& name : run_->networks()) {
     const Architecture architecture = network(name);
     Graph graph = deployed(architecture);
     graph.name = name;
@@ -388,7 +420,7 @@ void Sitting::benchmark() {
                                : Json()}});
   };
   const LatencyFn model = pricing("MYRIADX", Mode::throughput).price;
-  for (const std::string& name : run_.networks()) {
+  for (const std::string& name : run_->networks()) {
     add_row(name, "MYRIADX", "vpunas model", Mode::throughput, "FP16",
             model(deployed(network(name))), Json());
   }
@@ -401,13 +433,13 @@ void Sitting::benchmark() {
     work_.note("benchmark", "measuring on " + name);
     std::map<std::string, std::vector<Measurement>> rounds;
     for (int round = 0; round < config_.benchmark.rounds; ++round) {
-      for (const std::string& net : run_.networks()) {
+      for (const std::string& net : run_->networks()) {
         if (work_.stop.stop_requested()) throw Interrupted("stopped while measuring");
         rounds[net].push_back(
             on.client->measure(file("export/" + net + "/" + on.model), name, options));
       }
     }
-    for (const std::string& net : run_.networks()) {
+    for (const std::string& net : run_->networks()) {
       const Measurement all = pooled(rounds.at(net));
       const Architecture architecture = network(net);
       // Blocks alone do not make a network of the space.
@@ -451,8 +483,8 @@ Json Sitting::result() const {
   Json seconds = Json::object();
   for (const Stage stage : all_stages) {
     if (stage == Stage::report) continue;  // it is being made
-    seconds[stage_name(stage)] = run_.seconds(stage);
-    total += run_.seconds(stage);
+    seconds[stage_name(stage)] = run_->seconds(stage);
+    total += run_->seconds(stage);
   }
   return {{"version", version()},
           {"date", timestamp()},
@@ -472,13 +504,13 @@ Json Sitting::result() const {
 
 void Sitting::report() {
   write_json(file("result.json"), "vpunas.result/1", result());
-  write_file(file("report.html"), report_html(run_.folder()));
+  write_file(file("report.html"), report_html(run_->folder()));
 }
 
 }  // namespace
 
-void run_until(Run& run, Stage last, const Work& work) {
-  Sitting sitting(run, work);
+void run_until(Run& run, Stage last, const ProcessGroup& group, const Work& work) {
+  Sitting sitting(&run, run.config(), group, work);
   for (const Stage stage : all_stages) {
     if (stage > last) break;
     if (run.is_done(stage)) continue;
@@ -487,10 +519,18 @@ void run_until(Run& run, Stage last, const Work& work) {
     sitting.do_stage(stage);
     run.set_done(stage, watch.seconds());
   }
+  sitting.tell({{"do", "end"}});
 }
 
-void train_networks(Run& run, const std::vector<std::string>& networks, const Work& work) {
-  Sitting(run, work).train_these(networks);
+void train_networks(Run& run, const std::vector<std::string>& networks, const ProcessGroup& group,
+                    const Work& work) {
+  Sitting sitting(&run, run.config(), group, work);
+  sitting.train_these(networks);
+  sitting.tell({{"do", "end"}});
+}
+
+void follow(const Config& config, const ProcessGroup& group, const Work& work) {
+  Sitting(nullptr, config, group, work).follow();
 }
 
 }  // namespace vpunas

@@ -6,11 +6,11 @@
 #include "pipeline/results.h"
 
 namespace vpunas {
-void train_into(const fs::path& folder, const TrainJob& job, const Dataset& data,
-                const Work& work) {
+void train_into(const fs::path& folder, const TrainJob& job, const Dataset& data, const Work& work,
+                const ProcessGroup& group) {
   const fs::path checkpoint = folder / "checkpoint.safetensors";
   const std::string& name = job.graph.name;
-  const TrainResult result = train(job, data, checkpoint, recorded(work, folder));
+  const TrainResult result = train(job, data, checkpoint, recorded(work, folder), group);
   const Weights& delivered = job.config.deliver == "best" ? result.best : result.weights;
   const Evaluation validation = evaluate(job.graph, delivered, data.validation);
   const Evaluation test = evaluate(job.graph, delivered, data.test);

@@ -13,6 +13,6 @@ namespace vpunas {
 // summary.csv and TensorBoard's event files in `folder`, and until it is done
 // checkpoint.safetensors, from which it goes on. The job's graph bears the network's name.
 void train_into(const std::filesystem::path& folder, const TrainJob& job, const Dataset& data,
-                const Work& work);
+                const Work& work, const ProcessGroup& group);
 
 }  // namespace vpunas

@@ -54,7 +54,7 @@ class ConfigTest : public testing::Test {
     write_quickly(file_, text);
     std::vector<Override> overrides;
     for (const std::string& argument : arguments) overrides.push_back(parse_override(argument));
-    ConfigSource source(file_, overrides);
+    ConfigSource source({file_}, overrides);
     train_ = {};
     run_ = {};
     source.read("train", train_);
@@ -120,7 +120,8 @@ TEST_F(ConfigTest, SyntaxErrorsNameTheLine) {
   EXPECT_CONTAINS(error_reading("[train]\nlr = 1\nlr = 2"), "a.toml:3: ");
   EXPECT_CONTAINS(error_reading("[train]\nx = \"\xff\""), "a.toml:2: ");
   EXPECT_CONTAINS(error_reading(std::string("\0\0\0", 3)), "a.toml:1: ");
-  EXPECT_CONTAINS(error_of([&] { ConfigSource(folder_.path() / "no.toml", {}); }), "No such file");
+  EXPECT_CONTAINS(error_of([&] { ConfigSource({folder_.path() / "no.toml"}, {}); }),
+                  "No such file");
 }
 
 TEST_F(ConfigTest, UnknownKeysNameTheNearestOrAll) {

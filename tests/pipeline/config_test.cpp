@@ -10,7 +10,7 @@ namespace {
 TEST(Config, EveryCommittedConfigurationLoads) {
   int count = 0;
   for (const auto& entry : fs::directory_iterator(data_folder().parent_path() / "configs")) {
-    EXPECT_NO_THROW(read_config(entry.path(), {})) << entry.path();
+    EXPECT_NO_THROW(read_config({entry.path()}, {})) << entry.path();
     ++count;
   }
   EXPECT_GT(count, 0);
@@ -21,14 +21,14 @@ TEST(Config, ResolvedTextReadsBackToItself) {
   Config config =
       read_config({}, {parse_override("search.epochs=2.5"), parse_override("run.name=other")});
   write_file(folder.path() / "config.toml", config_text(config));
-  EXPECT_EQ(config_text(read_config(folder.path() / "config.toml", {})), config_text(config));
+  EXPECT_EQ(config_text(read_config({folder.path() / "config.toml"}, {})), config_text(config));
 }
 
 TEST(Config, TheCommandLineBeatsTheFile) {
   const TemporaryFolder folder;
   write_file(folder.path() / "a.toml", "[train]\nepochs = 3.0\n");
-  EXPECT_EQ(read_config(folder.path() / "a.toml", {parse_override("train.epochs=7")}).train.epochs,
-            7);
+  EXPECT_EQ(
+      read_config({folder.path() / "a.toml"}, {parse_override("train.epochs=7")}).train.epochs, 7);
 }
 
 TEST(Config, NamesTheKeysThatDiffer) {

@@ -1,0 +1,152 @@
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/reducer.hpp>
+
+#include "base/error.h"
+#include "learn/gradients.h"
+#include "learn/process_group.h"
+
+namespace vpunas {
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+constexpr Milliseconds kJoin = std::chrono::minutes(5);
+// Processes wait while the first one evaluates, searches or saves; one that dies is noticed at
+// once.
+constexpr Milliseconds kWait = std::chrono::hours(24 * 7);
+constexpr size_t kFirstBucket = 1 << 20, kBucket = 25 << 20;  // bytes, as DistributedDataParallel's
+
+// This machine's address as the first process's machine sees it.
+std::string own_address(const std::string& first) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_DGRAM;
+  if (getaddrinfo(first.c_str(), "1", &hints, &found) != 0)
+    fail("MASTER_ADDR=", first, ": no such host");
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  char text[NI_MAXHOST] = {};
+  const int socket = ::socket(found->ai_family, found->ai_socktype, found->ai_protocol);
+  const bool known = socket >= 0 && connect(socket, found->ai_addr, found->ai_addrlen) == 0 &&
+                     getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+                     getnameinfo(reinterpret_cast<sockaddr*>(&address), length, text, sizeof text,
+                                 nullptr, 0, NI_NUMERICHOST) == 0;
+  if (socket >= 0) close(socket);
+  if (!known) fail("MASTER_ADDR=", first, ": cannot be reached from here");
+  return text;
+}
+
+// The first line of what c10d says, which goes on with its stack.
+std::string first_line(const std::exception& error) {
+  const std::string text = error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+template <class Call>
+auto reaching_all(Call&& call) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    fail("another process of this training is gone (", first_line(error),
+         "); start all of them again to go on from the last checkpoint");
+  }
+}
+
+}  // namespace
+
+struct ProcessGroup::State {
+  Place place;
+  c10::intrusive_ptr<c10d::ProcessGroup> group;
+};
+
+ProcessGroup::ProcessGroup() : state_(std::make_unique<State>()) {}
+
+ProcessGroup::ProcessGroup(const Place& place) : ProcessGroup() {
+  state_->place = place;
+  if (place.size == 1) return;
+  try {
+    c10d::TCPStoreOptions store_options;
+    store_options.port = static_cast<uint16_t>(place.port);
+    store_options.isServer = place.rank == 0;
+    store_options.numWorkers = static_cast<size_t>(place.size);
+    store_options.timeout = kJoin;
+    const auto store = c10::make_intrusive<c10d::TCPStore>(place.address, store_options);
+    const auto options = c10d::ProcessGroupGloo::Options::create(kJoin);
+    options->devices.push_back(
+        c10d::ProcessGroupGloo::createDeviceForHostname(own_address(place.address)));
+    const auto gloo =
+        c10::make_intrusive<c10d::ProcessGroupGloo>(store, place.rank, place.size, options);
+    gloo->setTimeout(kWait);
+    state_->group = c10::make_intrusive<c10d::ProcessGroup>(store, place.rank, place.size);
+    state_->group->setBackend(c10::kCPU, c10d::ProcessGroup::BackendType::GLOO, gloo);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail("process ", place.rank, " of ", place.size, " cannot reach the others at ", place.address,
+         ":", place.port, " (", first_line(error), "); check MASTER_ADDR and MASTER_PORT");
+  }
+}
+
+ProcessGroup::~ProcessGroup() = default;
+ProcessGroup::ProcessGroup(ProcessGroup&&) noexcept = default;
+ProcessGroup& ProcessGroup::operator=(ProcessGroup&&) noexcept = default;
+
+int ProcessGroup::rank() const { return state_->place.rank; }
+int ProcessGroup::size() const { return state_->place.size; }
+int ProcessGroup::local_size() const { return state_->place.local_size; }
+
+std::string ProcessGroup::broadcast(const std::string& bytes) const {
+  if (size() == 1) return bytes;
+  return reaching_all([&] {
+    const auto send = [&](torch::Tensor tensor) {
+      std::vector<torch::Tensor> tensors = {std::move(tensor)};
+      state_->group->broadcast(tensors)->wait();
+      return tensors.front();
+    };
+    const auto length =
+        send(torch::tensor(static_cast<int64_t>(bytes.size()), torch::kInt64)).item<int64_t>();
+    std::string result = leads() ? bytes : std::string(static_cast<size_t>(length), '\0');
+    if (length > 0) send(torch::from_blob(result.data(), {length}, torch::kUInt8));
+    return result;
+  });
+}
+
+struct GradientAverage::State {
+  std::unique_ptr<c10d::Reducer> reducer;  // none of a process alone
+};
+
+GradientAverage::GradientAverage(const std::vector<torch::Tensor>& parameters,
+                                 const ProcessGroup& group, bool some_unused)
+    : state_(std::make_unique<State>()) {
+  if (group.size() == 1) return;
+  // Gradients come in about the reverse order of parameters, which is how buckets are filled.
+  const auto [buckets, limits] =
+      c10d::compute_bucket_assignment_by_size(parameters, {kFirstBucket, kBucket});
+  state_->reducer = std::make_unique<c10d::Reducer>(
+      parameters, std::vector(buckets.rbegin(), buckets.rend()), group.state()->group,
+      std::vector<bool>(parameters.size(), false), kBucket, some_unused,
+      /*gradient_as_bucket_view=*/false, std::unordered_map<size_t, std::string>(), kFirstBucket,
+      /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
+      std::vector<int64_t>());
+}
+
+GradientAverage::~GradientAverage() = default;
+
+void GradientAverage::backward(const torch::Tensor& loss, bool average) {
+  if (!state_->reducer) return loss.backward();
+  reaching_all([&] {
+    if (average) {
+      state_->reducer->prepare_for_forward();
+      state_->reducer->prepare_for_backward({loss});
+    }
+    loss.backward();
+  });
+}
+
+}  // namespace vpunas

@@ -1,0 +1,119 @@
+#include "learn/process_group.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "base/files.h"
+#include "learn/train.h"
+#include "tests/learn/support.h"
+
+namespace vpunas {
+namespace {
+
+using Variables = std::map<std::string, std::string>;
+
+Place place_of(const Variables& variables) {
+  return place_in([&](const char* name) -> const char* {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  });
+}
+
+TEST(PlaceIn, KnowsTheUsualLaunchers) {
+  EXPECT_EQ(place_of({}), Place{});
+  EXPECT_EQ(place_of({{"RANK", "3"},
+                      {"WORLD_SIZE", "8"},
+                      {"LOCAL_WORLD_SIZE", "4"},
+                      {"MASTER_ADDR", "10.0.0.1"},
+                      {"MASTER_PORT", "4000"}}),
+            (Place{3, 8, 4, "10.0.0.1", 4000}));
+  EXPECT_EQ(place_of({{"OMPI_COMM_WORLD_RANK", "1"},
+                      {"OMPI_COMM_WORLD_SIZE", "2"},
+                      {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}}),
+            (Place{.rank = 1, .size = 2, .local_size = 2}));
+  EXPECT_EQ(place_of({{"PMI_RANK", "0"}, {"PMI_SIZE", "2"}}),
+            (Place{.rank = 0, .size = 2, .local_size = 2}));
+  EXPECT_EQ(place_of({{"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}}),
+            (Place{.rank = 1, .size = 2, .local_size = 2}));
+  // An allocation without srun starts one process.
+  EXPECT_EQ(place_of({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}), Place{});
+}
+
+TEST(PlaceIn, RefusesWhatIsNoPlace) {
+  EXPECT_THROW(place_of({{"RANK", "2"}, {"WORLD_SIZE", "2"}}), Error);
+  EXPECT_THROW(place_of({{"RANK", "one"}, {"WORLD_SIZE", "2"}}), Error);
+  EXPECT_THROW(place_of({{"RANK", "0"}, {"WORLD_SIZE", "0"}}), Error);
+  EXPECT_THROW(place_of({{"PMI_RANK", "0"}, {"PMI_SIZE", "4"}, {"MPI_LOCALNRANKS", "2"}}), Error);
+}
+
+// Calls use(group) in as many threads as there are places, each a process to the others.
+template <class Use>
+void as_group(int size, Use&& use) {
+  static int port = 30000 + static_cast<int>(getpid() % 10000);
+  ++port;
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      const ProcessGroup group({.rank = rank, .size = size, .local_size = size, .port = port});
+      use(group);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(ProcessGroup, AloneItBroadcastsToItself) {
+  const ProcessGroup alone;
+  EXPECT_TRUE(alone.leads());
+  EXPECT_EQ(alone.broadcast("text"), "text");
+}
+
+TEST(ProcessGroup, BroadcastsTheFirstOnesBytes) {
+  std::vector<std::string> got(3);
+  as_group(3, [&](const ProcessGroup& group) {
+    const std::string own(1000, static_cast<char>('a' + group.rank()));
+    got[static_cast<size_t>(group.rank())] = group.broadcast(own) + group.broadcast("");
+  });
+  for (const std::string& text : got) EXPECT_EQ(text, std::string(1000, 'a'));
+}
+
+TEST(ProcessGroup, SharesBatchesEvenly) {
+  EXPECT_EQ(ProcessGroup().part_of(7), 7);
+  as_group(2, [](const ProcessGroup& group) {
+    EXPECT_EQ(group.part_of(8), 4);
+    EXPECT_THROW(group.part_of(7), Error);
+  });
+}
+
+// Without batch norm, whose statistics are of a process's part of the batch, many processes compute
+// what one does: steps of averaged gradients, here with momentum, clipping and accumulation.
+TEST(ProcessGroup, TrainsAsOneProcessDoes) {
+  TrainJob job;
+  job.graph = image_graph({3, 16, 16}, {});
+  job.graph.name = "linear";
+  job.graph.add("pool", Pool{.kind = PoolKind::average, .kh = 4, .kw = 4, .sh = 4, .sw = 4}, {1});
+  job.graph.add("global", GlobalPool{}, {2});
+  job.graph.add("classifier", Linear{.out_features = 10, .bias = true}, {3});
+  job.config.epochs = 2;
+  job.config.recipe.batch_size = 32;
+  job.config.accumulate = 2;
+  job.config.clip_norm = 0.5;
+  job.config.ema_decay = 0;
+  const Dataset data = test::small_data(512);
+  const TemporaryFolder folder;
+  const Weights alone = train(job, data, folder.path() / "alone", {}).weights;
+  Weights together;
+  as_group(2, [&](const ProcessGroup& group) {
+    const TrainResult result = train(job, data, folder.path() / "together", {}, group);
+    if (group.leads()) together = result.weights;
+  });
+  for (const auto& [name, value] : alone) {
+    const std::vector<float>& others = together.at(name).data;
+    ASSERT_EQ(others.size(), value.data.size());
+    for (size_t i = 0; i < others.size(); ++i) EXPECT_NEAR(others[i], value.data[i], 1e-5) << name;
+  }
+}
+
+}  // namespace
+}  // namespace vpunas
