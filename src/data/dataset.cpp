@@ -145,7 +145,7 @@ Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t
 int dataset_channels(const DataConfig& config) {
   const std::string format = find_format(config);
   if (format == "idx") return 1;
-  return format == "folder" ? image_folder_channels(config.path) : 3;
+  return format == "folder" ? image_folder_channels(config.path, config.on_bad_image == "skip") : 3;
 }
 
 }  // namespace vpunas

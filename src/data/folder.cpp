@@ -178,17 +178,19 @@ Parts read_image_folder(const fs::path& folder, const ImageShape& shape, const W
   return parts;
 }
 
-int image_folder_channels(const fs::path& folder) {
+int image_folder_channels(const fs::path& folder, bool skip_bad) {
   const fs::path train = find_layout(folder).train;
   // The first image of some classes: a colour data set may have a few grey images.
   constexpr size_t looks = 16;
   std::vector<std::string> classes = list(train).folders;
   classes.resize(std::min(classes.size(), looks));
   for (const std::string& name : classes)
-    for (const std::string& file : list(train / name).files)
-      if (is_image_name(file)) {
+    for (const std::string& file : list(train / name).files) try {
+        if (!is_image_name(file)) continue;
         if (read_image(train / name / file, 0, 1).shape.channels == 3) return 3;
         break;
+      } catch (const BadImage&) {
+        if (!skip_bad) throw;
       }
   return 1;
 }

@@ -93,5 +93,70 @@ TEST_F(Cifar, WithALabelOutOfRangeIsAnErrorWithTheRecord) {
   EXPECT_TRUE(contains(error(), "data_batch_5.bin: record 3 has the label 10"));
 }
 
+// Fourteen training images and ten test images of CIFAR-100; record i has the label 7 i.
+class Cifar100 : public testing::Test {
+ protected:
+  TemporaryFolder folder_;
+
+  Cifar100() { write("train.bin", records(14, 1)), write("test.bin", records(10, 2)); }
+  void write(const std::string& name, const std::string& bytes) const {
+    write_quickly(folder_.path() / name, bytes);
+  }
+  static std::string records(int count, int seed) {
+    std::string bytes;
+    for (int i = 0; i < count; ++i) {
+      const Image image = noise(3, 32, 32, static_cast<uint64_t>(100 * seed + i));
+      bytes.push_back(static_cast<char>(19));  // the superclass
+      bytes.push_back(static_cast<char>(7 * i));
+      bytes.append(image.pixels.begin(), image.pixels.end());
+    }
+    return bytes;
+  }
+  Dataset read() const {
+    return read_dataset({.path = folder_.path().string(), .validation = 0}, {3, 32, 32}, 1);
+  }
+};
+
+TEST_F(Cifar100, IsReadByItsFineLabels) {
+  const Dataset data = read();
+  EXPECT_EQ(data.name, "cifar100 " + folder_.path().string());
+  ASSERT_EQ(data.train.size(), 14);
+  EXPECT_EQ(data.train.labels[13], 91);
+  EXPECT_EQ(load(data.train, 13).pixels, noise(3, 32, 32, 113).pixels);
+  EXPECT_EQ(load(data.test, 9).pixels, noise(3, 32, 32, 209).pixels);
+  ASSERT_EQ(data.classes.size(), 100U);
+  EXPECT_EQ(data.classes[91], "91");
+}
+
+TEST_F(Cifar100, TakesClassNamesFromItsFile) {
+  std::string names;
+  for (int i = 0; i < 100; ++i) names += cat("fish ", i, "\n");
+  write("fine_label_names.txt", names);
+  EXPECT_EQ(read().classes[42], "fish 42");
+  write("fine_label_names.txt", "fish\n");
+  EXPECT_TRUE(contains(error_of([&] { read(); }), "names 1 classes, not 100"));
+}
+
+TEST_F(Cifar100, WithFaultsIsAnErrorWithTheFile) {
+  write("train.bin", records(3, 1) + "x");
+  EXPECT_TRUE(contains(error_of([&] { read(); }), "train.bin: 9223 bytes"));
+  std::string bad = records(3, 1);
+  bad[3074 + 1] = 100;
+  write("train.bin", bad);
+  EXPECT_TRUE(contains(error_of([&] { read(); }), "record 1 has the label 100"));
+  fs::remove(folder_.path() / "train.bin");
+  EXPECT_TRUE(contains(error_of([&] { read(); }), "fetch CIFAR-100's binary version"));
+}
+
+// Windows are cut out of the record, not out of the scaled image.
+TEST_F(Cifar100, WindowsComeFromTheRecords) {
+  const Dataset data =
+      read_dataset({.path = folder_.path().string(), .validation = 0}, {3, 16, 16}, 1);
+  std::vector<uint8_t> pixels(3 * 16 * 16);
+  const Window window{16, 0, 16, 16};
+  data.train.load_window(2, [&](int, int) { return window; }, pixels.data());
+  EXPECT_EQ(pixels, crop(noise(3, 32, 32, 102), window).pixels);
+}
+
 }  // namespace
 }  // namespace vpunas

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 
+#include "data/loader.h"
 #include "tests/data/support.h"
 
 namespace vpunas {
@@ -135,6 +138,110 @@ TEST_F(ImageFolder, TooLargeForMemoryIsDecodedAtEachLoad) {
   const Dataset data = read({3, 4096, 4096});  // 43 images of 48 MiB
   EXPECT_EQ(load(data.train, 4).pixels.back(), 4);
   EXPECT_TRUE(contains(error_of([&] { load(data.train, 23); }), "train/b/2.png"));
+}
+
+// Images that cannot be decoded, with on_bad_image = "skip".
+class BadImages : public ImageFolder {
+ protected:
+  BadImages() {
+    put_many("train/a", 20), put_many("train/b", 20), put_many("test/a", 5), put_many("test/b", 5);
+    for (const char* bad : {"train/a/3.png", "train/b/7.png", "test/b/0.png"})
+      write_quickly(root_ / bad, "rubbish");
+  }
+  Dataset read(bool train_from_source, double validation = 0) {
+    const Work work{.report = [&](const Event& event) {
+      if (event.kind == Event::Kind::warning) warnings_.push_back(event.what);
+    }};
+    return read_dataset({.path = root_.string(), .validation = validation, .on_bad_image = "skip"},
+                        {3, 8, 8}, 1, work, train_from_source);
+  }
+  bool warned(const std::string& file) const {
+    return std::count_if(warnings_.begin(), warnings_.end(), [&](const std::string& warning) {
+             return contains(warning, (root_ / file).string() + ": ");
+           }) == 1;
+  }
+};
+
+TEST_F(BadImages, AreLeftOutOfWhatIsHeld) {
+  const Dataset data = read(false);
+  EXPECT_EQ(data.train.size(), 38);
+  EXPECT_EQ(data.test.size(), 9);
+  EXPECT_EQ(data.test.labels, (std::vector<int>{0, 0, 0, 0, 0, 1, 1, 1, 1}));
+  EXPECT_EQ(load(data.train, 3).pixels, constant(3, 8, 8, 4).pixels);
+  EXPECT_EQ(load(data.test, 5).pixels, constant(3, 8, 8, 1).pixels);
+  EXPECT_EQ(warnings_.size(), 3U);
+  for (const char* bad : {"train/a/3.png", "train/b/7.png", "test/b/0.png"})
+    EXPECT_TRUE(warned(bad)) << bad;
+}
+
+TEST_F(BadImages, OfTheTestPartAreLeftOutThoughTrainingImagesAreNotHeld) {
+  const Dataset data = read(true, 0.25);
+  EXPECT_EQ(data.test.size(), 9);
+  EXPECT_EQ(data.train.size() + data.validation.size(),
+            40 - std::count_if(warnings_.begin(), warnings_.end(),
+                               [](const std::string& w) { return contains(w, "train"); }));
+  for (int64_t i = 0; i < data.validation.size(); ++i) EXPECT_NO_THROW(load(data.validation, i));
+}
+
+TEST_F(BadImages, AreReplacedByTheNextOfTheSequence) {
+  const Dataset data = read(true);
+  EXPECT_EQ(data.train.size(), 40);
+  warnings_.clear();
+  Loader loader(data.train, {}, 40, 1, 0, 2);
+  const Batch first = loader.next();
+  EXPECT_EQ(first.skipped.size(), 2U);
+  EXPECT_TRUE(warned("train/a/3.png") && warned("train/b/7.png"));
+  loader.next();
+  EXPECT_EQ(warnings_.size(), 2U);  // each once
+
+  // The images of an epoch are all of the good ones, two of them twice.
+  std::map<uint8_t, int> a, b;
+  for (size_t i = 0; i < 40; ++i) ++(first.labels[i] == 0 ? a : b)[first.pixels[i * 3 * 8 * 8]];
+  EXPECT_EQ(a.size(), 19U);
+  EXPECT_EQ(b.size(), 19U);
+  EXPECT_FALSE(a.contains(3) || b.contains(7));
+  EXPECT_EQ(Loader(data.train, {}, 40, 1, 0, 0).next().pixels, first.pixels);
+}
+
+TEST_F(BadImages, OfAllFilesAreAnError) {
+  for (const char* name : {"a", "b"})
+    for (int i = 0; i < 20; ++i) write_quickly(root_ / "train" / name / cat(i, ".png"), "rubbish");
+  EXPECT_TRUE(contains(error_of([&] { read(false); }), "none of the training images"));
+  const Dataset data = read(true);
+  EXPECT_TRUE(contains(error_of([&] { Loader(data.train, {}, 4, 1, 0, 0).next(); }),
+                       "none of 40 images can be decoded"));
+}
+
+// A file that is gone is no bad image.
+TEST_F(BadImages, ThatCannotBeOpenedAreErrors) {
+  const Dataset data = read(true);
+  fs::remove(root_ / "train/a/0.png");
+  EXPECT_TRUE(contains(error_of([&] { Loader(data.train, {}, 40, 1, 0, 0).next(); }), "a/0.png"));
+}
+
+TEST_F(BadImages, DoNotHideTheNumberOfChannels) {
+  write_quickly(root_ / "train/a/0.png", "rubbish");
+  write_quickly(root_ / "train/b/0.png", "rubbish");
+  EXPECT_EQ(dataset_channels({.path = root_.string(), .on_bad_image = "skip"}), 3);
+  EXPECT_NE(error_of([&] { dataset_channels({.path = root_.string()}); }), "");
+}
+
+TEST_F(ImageFolder, TrainingFromTheSourceCropsTheWholeImage) {
+  write_quickly(root_ / "train/a/1.png", encode_png(noise(3, 30, 40, 1)));
+  put("train/b/1.png"), put("test/a/1.png");
+  const Dataset data =
+      read_dataset({.path = root_.string(), .validation = 0}, {3, 8, 8}, 1, {}, true);
+  std::vector<uint8_t> pixels(3 * 8 * 8);
+  const Window window{20, 30, 10, 10};
+  data.train.load_window(
+      0,
+      [&](int height, int width) {
+        EXPECT_EQ(height, 30);
+        EXPECT_EQ(width, 40);
+        return window;
+      },
+      pixels.data());
+  EXPECT_EQ(pixels, resize(crop(noise(3, 30, 40, 1), window), 8, 8).pixels);
 }
 
 TEST_F(ImageFolder, StopsWhenAsked) {

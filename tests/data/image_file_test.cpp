@@ -172,6 +172,80 @@ TEST_F(Jpeg, OfAHugeSizeIsRefusedBeforeItIsAllocated) {
   EXPECT_TRUE(contains(error_reading(sized(200, 200)), "truncated"));
 }
 
+// A window decoded alone is what cropping and scaling the whole image gives, but for what decoding
+// at a reduced scale costs.
+TEST_F(Jpeg, WindowsAreThoseOfTheWholeImage) {
+  const Image image = ramp(3, 120, 200);
+  const Window windows[] = {
+      {0, 0, 120, 200}, {13, 57, 50, 70}, {90, 140, 30, 60}, {5, 3, 101, 190}};
+  std::vector<JpegOptions> kinds;
+  for (const JpegKind kind :
+       {JpegKind::baseline, JpegKind::progressive, JpegKind::cmyk_adobe, JpegKind::ycck})
+    kinds.push_back({.kind = kind});
+  for (int orientation = 2; orientation <= 8; ++orientation)
+    kinds.push_back({.orientation = orientation});
+  for (const JpegOptions& kind : kinds)
+    for (const int channels : {1, 3})
+      for (const Window& upright : windows)
+        for (const int side : {16, 40}) {
+          const Image whole = read(encode_jpeg(image, kind), channels);
+          const auto [top, left, height, width] = upright;
+          const Window window = kind.orientation >= 5 ? Window{left, top, width, height} : upright;
+          const ChooseWindow choose = [&](int of_height, int of_width) {
+            EXPECT_EQ(of_height, whole.shape.height);
+            EXPECT_EQ(of_width, whole.shape.width);
+            return window;
+          };
+          const Image part = read_window(file_, channels, choose, side, side + 4);
+          const Image expected = resize(crop(whole, window), side, side + 4);
+          ASSERT_EQ(part.shape, expected.shape);
+          EXPECT_LT(mean_difference(part, expected), 2)
+              << "kind " << static_cast<int>(kind.kind) << ", orientation " << kind.orientation
+              << ", window at " << window.top << ' ' << window.left << ", side " << side;
+        }
+}
+
+TEST_F(Jpeg, WindowsOfGreyImagesAreGrey) {
+  write_quickly(file_, encode_jpeg(ramp(1, 60, 60)));
+  const ChooseWindow choose = [](int, int) { return Window{10, 10, 40, 40}; };
+  EXPECT_EQ(read_window(file_, 1, choose, 20, 20).shape, (ImageShape{1, 20, 20}));
+  const Image colour = read_window(file_, 3, choose, 20, 20);
+  EXPECT_TRUE(
+      std::equal(colour.pixels.begin(), colour.pixels.begin() + 400, colour.pixels.begin() + 800));
+}
+
+TEST_F(Jpeg, WindowsOfMutationsAreReadOrRefused) {
+  Random random{11};
+  for (int i = 0; i < 300; ++i) {
+    write_quickly(file_, mutated(encode_jpeg(noise(3, 40, 40, 5), {.orientation = 6}), random));
+    error_of([&] {
+      read_window(
+          file_, 3, [](int height, int width) { return Window{height / 2, 0, 1, width}; }, 8, 8);
+    });
+  }
+}
+
+TEST_F(Jpeg, WindowsBeforeAFaultAreRead) {
+  const std::string whole = encode_jpeg(noise(3, 200, 200, 5));
+  write_quickly(file_, whole.substr(0, whole.size() / 2));
+  const auto read_at = [&](int top) {
+    return error_of(
+        [&] { read_window(file_, 3, [&](int, int) { return Window{top, 10, 30, 30}; }, 30, 30); });
+  };
+  EXPECT_EQ(read_at(10), "");
+  EXPECT_TRUE(contains(read_at(160), "truncated JPEG"));
+}
+
+TEST_F(Png, WindowsAreThoseOfTheWholeImage) {
+  const Image image = noise(3, 30, 50, 1);
+  write_quickly(file_, encode_png(image));
+  const Window window{7, 9, 20, 31};
+  EXPECT_EQ(read_window(
+                file_, 3, [&](int, int) { return window; }, 12, 12)
+                .pixels,
+            resize(crop(image, window), 12, 12).pixels);
+}
+
 TEST_F(Png, OfEveryKindDecodesExactly) {
   for (const int channels : {1, 3})
     for (const int depth : {8, 16})
