@@ -8,8 +8,9 @@ cd "$(dirname "$0")/.."
 readonly seconds=$1
 
 cmake --preset fuzz > /dev/null
-cmake --build --preset fuzz --target fuzz_onnx fuzz_safetensors -j "$(nproc)"
-for target in onnx safetensors; do
+readonly targets=(onnx safetensors jpeg png idx)
+cmake --build --preset fuzz --target "${targets[@]/#/fuzz_}" -j "$(nproc)"
+for target in "${targets[@]}"; do
   echo "== $target, $seconds s"
   mkdir -p "build/fuzz/corpus/$target" build/fuzz/found
   # Inputs that take 5 s, 1 GiB in all or 256 MiB at once are faults, too.

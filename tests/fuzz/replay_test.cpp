@@ -22,6 +22,9 @@ void replay(const char* target, void (*run)(std::string_view)) {
 
 TEST(Fuzz, OnnxFilesAreReadOrRefused) { replay("onnx", fuzz::onnx); }
 TEST(Fuzz, SafetensorsAreReadOrRefused) { replay("safetensors", fuzz::safetensors); }
+TEST(Fuzz, JpegFilesAreReadOrRefused) { replay("jpeg", fuzz::jpeg); }
+TEST(Fuzz, PngFilesAreReadOrRefused) { replay("png", fuzz::png); }
+TEST(Fuzz, IdxFilesAreReadOrRefused) { replay("idx", fuzz::idx); }
 
 }  // namespace
 }  // namespace vpunas

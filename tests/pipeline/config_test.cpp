@@ -24,6 +24,13 @@ TEST(Config, ResolvedTextReadsBackToItself) {
   EXPECT_EQ(config_text(read_config({folder.path() / "config.toml"}, {})), config_text(config));
 }
 
+TEST(Config, AugmentationIsAFlipUnlessAskedForMore) {
+  EXPECT_EQ(read_config({}, {}).augment, Augmentation{.flip = true});
+  EXPECT_THROW(read_config({}, {parse_override("augment.crop_padding=4"),
+                                parse_override("augment.random_resized_crop=true")}),
+               Error);
+}
+
 TEST(Config, TheCommandLineBeatsTheFile) {
   const TemporaryFolder folder;
   write_file(folder.path() / "a.toml", "[train]\nepochs = 3.0\n");
