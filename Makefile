@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check check-format fuzz tidy bench bench-peers bench-openvino nasbench calibrate results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check check-format fuzz tidy bench bench-loader bench-peers bench-openvino nasbench calibrate results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -50,6 +50,11 @@ bench: build ## benchmarks (run them on a quiet machine)
 	@cmake --build --preset release -j $(JOBS) --target pipeline_bench kernels_bench
 	@build/release/pipeline_bench
 	@build/release/kernels_bench
+
+bench-loader: ## random resized crops beside libjpeg-turbo's decoding (IMAGES=folder of JPEGs; a quiet machine)
+	@test -n "$(IMAGES)" || { echo "bench-loader: give IMAGES=folder of JPEG files" >&2; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target loader_bench
+	@build/release/loader_bench "$(IMAGES)"
 
 calibrate: build ## fit the MyriadX time model to data/myriadx_targets.csv anew (minutes)
 	@scripts/setup.sh --dev

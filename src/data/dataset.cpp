@@ -65,7 +65,7 @@ void check_folder(const DataConfig& config) {
        config.path == DataConfig{}.path ? " or install the package dataset-fashion-mnist" : "");
 }
 
-// Warns of each image once.
+// Warns of each image once, with a count.
 std::function<void(const BadImage&)> skip_with_warning(const Work& work) {
   const auto named = std::make_shared<std::set<std::string>>();
   return [named, work](const BadImage& bad) {
@@ -129,14 +129,17 @@ Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t
   if (config.validation > 0) data.validation = hold_out(data.train, config.validation, seed, data);
   if (!parts.slow) return data;
 
+  std::function<void(const BadImage&)> skip;
+  if (config.on_bad_image == "skip") skip = skip_with_warning(work);
   for (auto [part, what] :
        {std::pair{&data.train, "training images"}, std::pair{&data.validation, "validation images"},
         std::pair{&data.test, "test images"}}) {
-    if (config.on_bad_image == "skip") part->skip = skip_with_warning(work);
+    if (part->size() == 0) continue;
+    part->skip = skip;
     const bool training = part == &data.train;
     if (hold_all && !(training && train_from_source))
       *part = hold(*part, what, work);
-    else if (part->skip && !training)
+    else if (skip && !training)
       *part = readable(*part, what, work);
   }
   return data;

@@ -45,7 +45,7 @@ struct Box {
 };
 
 // Antialiased bilinear scaling to height x width, the same bytes as Pillow's Image.resize with
-// BILINEAR; of a part where `box` is given.
+// BILINEAR. Of `box` where it is given; pixels beside it count as far as the filter reaches.
 Image resize(const Image& image, int height, int width);
 Image resize(const Image& image, const Box& box, int height, int width);
 

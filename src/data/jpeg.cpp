@@ -244,8 +244,8 @@ Image decode_jpeg_window(std::string_view bytes, int channels, const ChooseWindo
   Decoder decoder;
   jpeg_decompress_struct& info = decoder.info;
   const Turn turn = read_header(decoder, bytes, channels);
-  int image_height = static_cast<int>(info.image_height);
-  int image_width = static_cast<int>(info.image_width);
+  const int image_height = static_cast<int>(info.image_height);
+  const int image_width = static_cast<int>(info.image_width);
   Window window =
       turn.transposed ? choose(image_width, image_height) : choose(image_height, image_width);
   window = stored(window, turn, image_height, image_width);
