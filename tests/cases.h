@@ -43,10 +43,11 @@ inline GraphCase fork(const std::string& name, Layer join, std::vector<int> inpu
 }
 
 inline GraphCase network(const std::string& name, std::vector<BlockSpec> blocks, Stem stem = {},
-                         const Preprocess& preprocess = {}) {
+                         const Preprocess& preprocess = {}, const LayerRules& rules = {}) {
   const Architecture architecture = {.name = name,
                                      .input = {3, 33, 30},
                                      .classes = 5,
+                                     .rules = rules,
                                      .stem = stem,
                                      .blocks = std::move(blocks),
                                      .head = {.channels = 16}};
@@ -148,7 +149,7 @@ inline std::vector<GraphCase> other_cases() {
 inline std::vector<GraphCase> network_cases() {
   const Se mobile = {SeBase::expanded, 0.25, Act::hsigmoid, Act::relu};
   const Preprocess means = {.color = ColorOrder::bgr,
-                            .scale = 1 / 57.5,
+                            .scale = {1 / 57.5},
                             .mean = {103.5, 116.25, 123.675},
                             .resize = 36,
                             .labels = {"a", "b\n", "\"c\"", "ö", ""}};
@@ -170,6 +171,12 @@ inline std::vector<GraphCase> network_cases() {
       network("bottleneck",
               {{.kind = K::bottleneck, .expansion = 0.5, .out_channels = 8, .act = Act::relu},
                {.kind = K::bottleneck, .expansion = 0.25, .out_channels = 8, .stride = 2}}),
+      network(
+          "same_padding",
+          {{.expansion = 1, .out_channels = 8, .stride = 2},
+           {.kind = K::bottleneck, .kernel = 5, .expansion = 1, .out_channels = 8, .stride = 2}},
+          {.channels = 8, .pool = true}, {.scale = {1 / 58.4, 1 / 57.1, 1 / 57.4}},
+          {.padding = PaddingRule::same, .bn_eps = 1e-3}),
       network("conv_and_skip", {{.kind = K::conv, .out_channels = 8},
                                 {.kind = K::skip},
                                 {.kind = K::conv, .out_channels = 8, .act = Act::none}}),

@@ -43,18 +43,17 @@ int inner_width(double expansion, int channels) {
   return static_cast<int>(width);
 }
 
-Padding same_padding(int kernel) { return Padding::all((kernel - 1) / 2); }
-
 // Appends layers in a row, each behind the one before.
 class Chain {
  public:
-  Chain(Graph& graph, std::string prefix, int at, double bn_eps)
-      : graph_(graph), prefix_(std::move(prefix)), at_(at), bn_eps_(bn_eps) {}
+  Chain(Graph& graph, std::string prefix, int at, const LayerRules& rules)
+      : graph_(graph), prefix_(std::move(prefix)), at_(at), rules_(rules) {}
 
   int at() const { return at_; }
-  int channels() const { return graph_.nodes[at_].shape.c; }
+  const Shape& shape() const { return graph_.nodes[at_].shape; }
+  int channels() const { return shape().c; }
   // Another chain from an earlier node.
-  Chain from(int node) const { return {graph_, prefix_, node, bn_eps_}; }
+  Chain from(int node) const { return {graph_, prefix_, node, rules_}; }
 
   void add(const std::string& name, Layer layer) { join(name, std::move(layer), {at_}); }
   void join(const std::string& name, Layer layer, std::vector<int> inputs) {
@@ -66,14 +65,15 @@ class Chain {
   // Convolution and batch norm, both named in full.
   void conv_bn(const std::string& conv, const std::string& norm, int out, int kernel, int stride,
                int groups = 1) {
+    const Window window{.kh = kernel, .kw = kernel, .stride = stride};
     add(conv, Conv{.out_channels = out,
                    .kh = kernel,
                    .kw = kernel,
                    .sh = stride,
                    .sw = stride,
-                   .padding = same_padding(kernel),
+                   .padding = padding_of(rules_.padding, window, shape()),
                    .groups = groups});
-    add(norm, BatchNorm{.eps = bn_eps_});
+    add(norm, BatchNorm{.eps = rules_.bn_eps});
   }
   // NAME.0, NAME.1 and, with an activation, NAME.2.
   void conv_bn_act(const std::string& name, int out, int kernel, int stride, int groups, Act act) {
@@ -85,7 +85,7 @@ class Chain {
   Graph& graph_;
   std::string prefix_;
   int at_;
-  double bn_eps_;
+  LayerRules rules_;
 };
 
 // MobileNetV3 rounds its share of the expanded width to 8 (arXiv:1905.02244, torchvision's
@@ -200,7 +200,7 @@ BlockKind parse_kind(const std::string& name, const std::string& where) {
 
 }  // namespace
 
-int lower(const BlockSpec& block, const std::string& prefix, int input, double bn_eps,
+int lower(const BlockSpec& block, const std::string& prefix, int input, const LayerRules& rules,
           Graph& graph) {
   if (block.kind == BlockKind::skip) return input;
   if (block.kernel < 1 || block.kernel % 2 == 0)
@@ -208,7 +208,7 @@ int lower(const BlockSpec& block, const std::string& prefix, int input, double b
   if (block.se && !is_mbconv(block.kind))
     fail(prefix, ": a ", kind_name(block.kind), " block has no squeeze-excite");
   const Shape in = graph.nodes.at(input).shape;
-  Chain chain(graph, prefix + ".", input, bn_eps);
+  Chain chain(graph, prefix + ".", input, rules);
   try {
     switch (block.kind) {
       case BlockKind::mbconv:

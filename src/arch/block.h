@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "arch/graph.h"
+#include "arch/layer_rules.h"
 #include "arch/words.h"
 #include "base/files.h"
 
@@ -55,7 +56,7 @@ struct BlockSpec {
 // ResNet), and returns the last node's index. mbconv and fused_mbconv add the input where stride is
 // 1 and the width stays; residual and bottleneck always, through a strided 1x1 convolution where
 // shapes differ. skip returns `input`. Throws Error where the block does not fit.
-int lower(const BlockSpec& block, const std::string& prefix, int input, double bn_eps,
+int lower(const BlockSpec& block, const std::string& prefix, int input, const LayerRules& rules,
           Graph& graph);
 
 // The shape behind the block.

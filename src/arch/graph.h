@@ -162,10 +162,10 @@ enum class ColorOrder { rgb, bgr, gray };
 // lower()), so every back end computes them.
 struct Preprocess {
   ColorOrder color = ColorOrder::rgb;
-  double scale = 1.0 / 255.0;
+  std::vector<double> scale = {1.0 / 255.0};  // factor, one for all channels or one a channel
   std::vector<double> mean =
       {};          // of 0..255 values, one a channel, subtracted before scaling; empty: none
-  int resize = 0;  // short side before the central crop; 0: scale the whole image to the input size
+  int resize = 0;  // short side before the central crop; 0: the input's, the largest crop there is
   std::vector<std::string> labels = {};
   bool operator==(const Preprocess&) const = default;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "arch/block.h"
@@ -22,10 +23,6 @@ int extent(const std::string& part, int least, const std::string& word) {
     fail(excerpt(word), ": must be whole numbers within ", least, "..", max_extent);
   return static_cast<int>(*value);
 }
-
-struct Window {
-  int kh = 1, kw = 1, stride = 1, dilation = 1;
-};
 
 // "k3", or "k1x7" for height x width; "s2"; "d2".
 Window take_window(Words& words, int kernel) {
@@ -52,31 +49,12 @@ Padding parse_padding(const std::string& text) {
   return {sides[0], sides[1], sides[2], sides[3]};
 }
 
-// TensorFlow's SAME along one side: ceil(size / stride) positions, the odd line behind.
-std::pair<int, int> same_along(int size, int kernel, const Window& window) {
-  const int reach = window.dilation * (kernel - 1) + 1;
-  const int total = std::max((size - 1) / window.stride * window.stride + reach - size, 0);
-  return {total / 2, total - total / 2};
-}
-
-Padding same_padding(const Shape& in, const Window& window) {
-  const auto [top, bottom] = same_along(in.h, window.kh, window);
-  const auto [left, right] = same_along(in.w, window.kw, window);
-  return {top, left, bottom, right};
-}
-
-// Half the window on every side, PyTorch modules' custom for convolutions.
-Padding centred_padding(const Window& window) {
-  const int v = window.dilation * (window.kh - 1) / 2, h = window.dilation * (window.kw - 1) / 2;
-  return {v, h, v, h};
-}
-
 // One layer behind another, as its words are read.
 struct Adder {
   Words& words;
   int at;
   const std::string& name;
-  const LayerRules& rules;
+  const TextRules& rules;
   Graph& graph;
 
   const Shape& shape() const { return graph.nodes[at].shape; }
@@ -84,9 +62,18 @@ struct Adder {
     words.finish();
     at = graph.add(name.empty() ? part : name + "." + part, std::move(layer), {at});
   }
-  Padding padding(const Window& window, const Padding& otherwise) {
-    if (const auto text = words.value('p')) return parse_padding(*text);
-    return rules.same ? same_padding(shape(), window) : otherwise;
+  std::optional<Padding> own_padding() {
+    const auto text = words.value('p');
+    return text ? std::optional(parse_padding(*text)) : std::nullopt;
+  }
+  Padding padding(const Window& window) {
+    const auto own = own_padding();
+    return own ? *own : padding_of(rules.layers.padding, window, shape());
+  }
+  // No padding by custom, other than convolutions.
+  Padding pool_padding(const Window& window) {
+    if (rules.layers.padding == PaddingRule::same) return padding(window);
+    return own_padding().value_or(Padding{});
   }
   int widened(int channels) const {
     return rules.width == 1 ? channels : round_to_8(rules.width * channels);
@@ -113,7 +100,7 @@ struct Adder {
 void Adder::conv(bool depthwise) {
   const Window window = take_window(words, depthwise ? 3 : 1);
   Conv conv{.kh = window.kh, .kw = window.kw, .sh = window.stride, .sw = window.stride};
-  conv.padding = padding(window, centred_padding(window));
+  conv.padding = padding(window);
   conv.dilation = window.dilation;
   conv.bias = words.flag("bias");
   const bool bare = words.flag("bare");
@@ -127,7 +114,7 @@ void Adder::conv(bool depthwise) {
   }
   const auto activation = words.activation();
   add("conv", conv);
-  if (!conv.bias && !bare) add("norm", BatchNorm{.eps = rules.bn_eps});
+  if (!conv.bias && !bare) add("norm", BatchNorm{.eps = rules.layers.bn_eps});
   if (activation && activation->act != Act::none) add(act_name(activation->act), *activation);
 }
 
@@ -138,7 +125,7 @@ void Adder::pool(PoolKind kind) {
             .kw = window.kw,
             .sh = window.stride,
             .sw = window.stride,
-            .padding = padding(window, {})};
+            .padding = pool_padding(window)};
   if (words.flag("ceil")) pool.rounding = Rounding::ceil;
   if (kind == PoolKind::average) pool.count_padding = words.flag("count");
   add(kind == PoolKind::max ? "maxpool" : "avgpool", pool);
@@ -147,14 +134,7 @@ void Adder::pool(PoolKind kind) {
 void Adder::block() {
   BlockSpec block = parse_block(words);
   block.out_channels = widened(block.out_channels);
-  const size_t begin = graph.nodes.size();
-  at = lower(block, name.empty() ? words.kind() : name, at, rules.bn_eps, graph);
-  if (!rules.same) return;
-  // A block's kernels are odd, so SAME moves the padding and leaves the shapes.
-  for (size_t i = begin; i < graph.nodes.size(); ++i)
-    if (auto* conv = std::get_if<Conv>(&graph.nodes[i].layer))
-      conv->padding = same_padding(graph.nodes[graph.nodes[i].inputs[0]].shape,
-                                   {.kh = conv->kh, .kw = conv->kw, .stride = conv->sh});
+  at = lower(block, name.empty() ? words.kind() : name, at, rules.layers, graph);
 }
 
 using Kind = std::pair<const char*, void (*)(Adder&)>;
@@ -167,7 +147,7 @@ constexpr std::array<Kind, 15> kinds = {{
     {"linear", [](Adder& a) { a.linear(); }},
     {"softmax", [](Adder& a) { a.add("softmax", Softmax{}); }},
     {"lrn", [](Adder& a) { a.lrn(); }},
-    {"norm", [](Adder& a) { a.add("norm", BatchNorm{.eps = a.rules.bn_eps}); }},
+    {"norm", [](Adder& a) { a.add("norm", BatchNorm{.eps = a.rules.layers.bn_eps}); }},
     {"scale", [](Adder& a) { a.add("scale", ScaleShift{}); }},
     {"shuffle", [](Adder& a) { a.shuffle(); }},
     {"mbconv", [](Adder& a) { a.block(); }},
@@ -184,7 +164,7 @@ std::vector<std::string> layer_kinds() {
   return names;
 }
 
-int add_layer(Words words, int at, const std::string& name, const LayerRules& rules, Graph& graph) {
+int add_layer(Words words, int at, const std::string& name, const TextRules& rules, Graph& graph) {
   Adder adder{words, at, name, rules, graph};
   for (const auto& [kind, add] : kinds) {
     if (words.kind() != kind) continue;

@@ -6,21 +6,21 @@
 #include <vector>
 
 #include "arch/graph.h"
+#include "arch/layer_rules.h"
 #include "arch/words.h"
 
 namespace vpunas {
 
-// What holds for all layers of a network.
-struct LayerRules {
-  bool same = false;  // TensorFlow's SAME padding where a layer does not say its own
-  double bn_eps = 1e-5;
-  double width = 1;  // factor on the channels of convolutions without bias and of blocks
+// The rules of a network written as text.
+struct TextRules {
+  LayerRules layers;  // padding: where a layer does not say its own
+  double width = 1;   // factor on the channels of convolutions without bias and of blocks
 };
 
 // Adds the nodes behind node `at`, named NAME.conv, NAME.norm and so on, and returns the last; -1
 // for a kind that is neither in layer_kinds() nor an activation. Throws Error where words or shapes
 // do not fit.
-int add_layer(Words words, int at, const std::string& name, const LayerRules& rules, Graph& graph);
+int add_layer(Words words, int at, const std::string& name, const TextRules& rules, Graph& graph);
 
 std::vector<std::string> layer_kinds();
 

@@ -75,7 +75,7 @@ std::string substitute(const std::string& text, const Arguments& arguments) {
 
 class Builder {
  public:
-  Builder(Graph graph, Modules modules, const LayerRules& rules)
+  Builder(Graph graph, Modules modules, const TextRules& rules)
       : graph_(std::move(graph)), modules_(std::move(modules)), rules_(rules) {}
 
   // Appends `items` behind node `at` and returns the last node.
@@ -94,7 +94,7 @@ class Builder {
 
   Graph graph_;
   Modules modules_;
-  LayerRules rules_;
+  TextRules rules_;
   int items_ = 0;
 };
 
@@ -205,12 +205,7 @@ Graph graph_from_json(const Json& network, const std::string& where, const Json&
   const std::string name = object.name();
   Shape input = object.shape("input", {3, 224, 224});
   if (variant.size > 0) input.h = input.w = variant.size;
-  const std::string padding = object.text("padding", "centred");
-  if (padding != "centred" && padding != "same")
-    fail(object.path("padding"), ": must be centred or same, is ", excerpt(padding));
-  const LayerRules rules{.same = padding == "same",
-                         .bn_eps = object.number("bn_eps", 1e-5, 1e-12, 0.1),
-                         .width = variant.width};
+  const TextRules rules{.layers = layer_rules_from_json(object), .width = variant.width};
   Modules modules;
   read_modules(shared_modules, cat(where, ": modules"), modules);
   if (const Json* own = object.find("modules")) read_modules(*own, object.path("modules"), modules);

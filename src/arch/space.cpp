@@ -5,6 +5,7 @@
 #include <set>
 #include <system_error>
 
+#include "arch/preprocess.h"
 #include "arch/strict_json.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -123,10 +124,13 @@ Head head_from_json(const Json& json, const std::string& where) {
 // Everything but the blocks or slots, which come between stem and head.
 template <class Network>
 Json network_json(const Network& network, const char* key, Json members) {
-  return {{"name", network.name},          {"input", shape_json(network.input)},
-          {"classes", network.classes},    {"bn_eps", network.bn_eps},
-          {"stem", to_json(network.stem)}, {key, std::move(members)},
-          {"head", to_json(network.head)}};
+  Json json = {
+      {"name", network.name}, {"input", shape_json(network.input)}, {"classes", network.classes}};
+  write_layer_rules(network.rules, json);
+  json["stem"] = to_json(network.stem);
+  json[key] = std::move(members);
+  json["head"] = to_json(network.head);
+  return json;
 }
 
 template <class Network>
@@ -135,7 +139,7 @@ Network read_network(StrictObject& object) {
   network.name = object.name();
   network.input = object.shape("input", network.input);
   network.classes = object.integer("classes", network.classes, 1, 1'000'000);
-  network.bn_eps = object.number("bn_eps", network.bn_eps, 1e-12, 0.1);
+  network.rules = layer_rules_from_json(object);
   if (const Json* stem = object.find("stem"))
     network.stem = stem_from_json(*stem, object.path("stem"));
   if (const Json* head = object.find("head"))
@@ -165,10 +169,11 @@ Architecture choose(const SearchSpace& space, const Choice& choice, std::string 
   Architecture chosen = {.name = std::move(name),
                          .input = space.input,
                          .classes = space.classes,
-                         .bn_eps = space.bn_eps,
+                         .rules = space.rules,
                          .stem = space.stem,
                          .blocks = {},
-                         .head = space.head};
+                         .head = space.head,
+                         .preprocess = {}};
   for (size_t i = 0; i < choice.size(); ++i) {
     const auto& candidates = space.slots[i].candidates;
     if (choice[i] < 0 || choice[i] >= static_cast<int>(candidates.size()))
@@ -179,6 +184,7 @@ Architecture choose(const SearchSpace& space, const Choice& choice, std::string 
 }
 
 Architecture with_input(Architecture architecture, const Shape& input, int classes) {
+  if (architecture.input.c != input.c) architecture.preprocess = {};
   architecture.input = input;
   architecture.classes = classes;
   return architecture;
@@ -191,16 +197,15 @@ SearchSpace with_input(SearchSpace space, const Shape& input, int classes) {
 }
 
 Graph lower(const Architecture& architecture, const Preprocess& preprocess) {
-  const double bn_eps = architecture.bn_eps;
+  const LayerRules& rules = architecture.rules;
   try {
-    Graph graph = lower_stem(architecture.stem, architecture.input, bn_eps, preprocess);
+    Graph graph = lower_stem(architecture.stem, architecture.input, rules, preprocess);
     graph.name = architecture.name;
     int at = static_cast<int>(graph.nodes.size()) - 1;
     int number = 1;
     for (const BlockSpec& block : architecture.blocks)
-      at = lower(block, cat("features.", number++), at, bn_eps, graph);
-    lower_head(architecture.head, cat("features.", number), architecture.classes, at, bn_eps,
-               graph);
+      at = lower(block, cat("features.", number++), at, rules, graph);
+    lower_head(architecture.head, cat("features.", number), architecture.classes, at, rules, graph);
     return graph;
   } catch (const Error& error) {
     fail("network ", architecture.name, ": ", error.what());
@@ -216,7 +221,7 @@ Graph image_graph(const Shape& input, const Preprocess& preprocess) {
   return graph;
 }
 
-Graph lower_stem(const Stem& stem, const Shape& input, double bn_eps,
+Graph lower_stem(const Stem& stem, const Shape& input, const LayerRules& rules,
                  const Preprocess& preprocess) {
   Graph graph = image_graph(input, preprocess);
   const BlockSpec conv = {.kind = BlockKind::conv,
@@ -224,19 +229,21 @@ Graph lower_stem(const Stem& stem, const Shape& input, double bn_eps,
                           .out_channels = stem.channels,
                           .stride = stem.stride,
                           .act = stem.act};
-  const int at = lower(conv, "features.0", 1, bn_eps, graph);
-  const Pool pool = {.kh = 3, .kw = 3, .sh = 2, .sw = 2, .padding = Padding::all(1)};
-  if (stem.pool) graph.add("features.0.3", pool, {at});
+  const int at = lower(conv, "features.0", 1, rules, graph);
+  if (!stem.pool) return graph;
+  const Padding padding =
+      padding_of(rules.padding, {.kh = 3, .kw = 3, .stride = 2}, graph.output_shape());
+  graph.add("features.0.3", Pool{.kh = 3, .kw = 3, .sh = 2, .sw = 2, .padding = padding}, {at});
   return graph;
 }
 
-int lower_head(const Head& head, const std::string& prefix, int classes, int input, double bn_eps,
-               Graph& graph) {
+int lower_head(const Head& head, const std::string& prefix, int classes, int input,
+               const LayerRules& rules, Graph& graph) {
   int at = input;
   if (head.channels > 0) {
     const BlockSpec conv = {
         .kind = BlockKind::conv, .kernel = 1, .out_channels = head.channels, .act = head.act};
-    at = lower(conv, prefix, at, bn_eps, graph);
+    at = lower(conv, prefix, at, rules, graph);
   }
   at = graph.add("avgpool", GlobalPool{}, {at});
   if (head.hidden > 0) {
@@ -307,7 +314,7 @@ void validate(const SearchSpace& space) {
   std::string where = "space " + space.name;
   try {
     if (space.slots.empty()) fail("has no slots");
-    lower_stem(space.stem, space.input, space.bn_eps, {});
+    lower_stem(space.stem, space.input, space.rules, {});
 
     const auto at_slot = [&](size_t slot) { return cat("space ", space.name, ": slot ", slot); };
     for (size_t i = 0; i < space.slots.size(); ++i) {
@@ -320,12 +327,12 @@ void validate(const SearchSpace& space) {
           const BlockSpec& block = space.slots[slot].candidates[candidate];
           if (block.kind == BlockKind::skip) validate_skip(space.slots[slot], in);
           Graph graph = input_graph(in);
-          lower(block, "block", 0, space.bn_eps, graph);
+          lower(block, "block", 0, space.rules, graph);
         });
     for (const Shape& end : ends) {
       where = cat("space ", space.name, ": head on ", end);
       Graph graph = input_graph(end);
-      lower_head(space.head, "head", space.classes, 0, space.bn_eps, graph);
+      lower_head(space.head, "head", space.classes, 0, space.rules, graph);
     }
   } catch (const Error& error) {
     fail(where, ": ", error.what());
@@ -335,13 +342,18 @@ void validate(const SearchSpace& space) {
 Json to_json(const Architecture& architecture) {
   Json blocks = Json::array();
   for (const BlockSpec& block : architecture.blocks) blocks.push_back(to_json(block));
-  return network_json(architecture, "blocks", std::move(blocks));
+  Json json = network_json(architecture, "blocks", std::move(blocks));
+  if (architecture.preprocess != Preprocess{})
+    json["preprocess"] = to_json(architecture.preprocess);
+  return json;
 }
 
 Architecture architecture_from_json(const Json& json, const std::string& where) {
   StrictObject object(json, where);
   auto architecture = read_network<Architecture>(object);
   architecture.blocks = read_blocks(object, "blocks", max_blocks);
+  if (const Json* preprocess = object.find("preprocess"))
+    architecture.preprocess = preprocess_from_json(*preprocess, object.path("preprocess"));
   object.finish();
   return architecture;
 }

@@ -8,6 +8,7 @@
 
 #include "arch/block.h"
 #include "arch/graph.h"
+#include "arch/layer_rules.h"
 
 namespace vpunas {
 
@@ -40,10 +41,12 @@ struct Architecture {
   std::string name;
   Shape input = {3, 224, 224};
   int classes = 1000;
-  double bn_eps = 1e-5;
+  LayerRules rules = {};
   Stem stem;
   std::vector<BlockSpec> blocks;
   Head head;
+  Preprocess preprocess =
+      {};  // what its published weights expect, without labels; a run has its own
   bool operator==(const Architecture&) const = default;
 };
 
@@ -57,7 +60,7 @@ struct SearchSpace {
   std::string name;
   Shape input = {3, 224, 224};
   int classes = 1000;
-  double bn_eps = 1e-5;
+  LayerRules rules = {};
   Stem stem;
   std::vector<Slot> slots;
   Head head;
@@ -70,7 +73,7 @@ using Choice = std::vector<int>;
 Architecture choose(const SearchSpace& space, const Choice& choice, std::string name);
 
 // The same network or space for another input size, channels or number of classes (deployment and
-// training size apart).
+// training size apart). Preprocessing for other channels is left out.
 Architecture with_input(Architecture architecture, const Shape& input, int classes);
 SearchSpace with_input(SearchSpace space, const Shape& input, int classes);
 
@@ -87,9 +90,10 @@ Graph image_graph(const Shape& input, const Preprocess& preprocess);
 // The ends of a network, for consumers that build it piece by piece (the supernet). lower_stem
 // starts a graph (Input, preprocessing, "features.0"); lower_head adds PREFIX.0, PREFIX.1 (the head
 // convolution), pooling and "classifier.1" behind node `input` and returns the last node's index.
-Graph lower_stem(const Stem& stem, const Shape& input, double bn_eps, const Preprocess& preprocess);
-int lower_head(const Head& head, const std::string& prefix, int classes, int input, double bn_eps,
-               Graph& graph);
+Graph lower_stem(const Stem& stem, const Shape& input, const LayerRules& rules,
+                 const Preprocess& preprocess);
+int lower_head(const Head& head, const std::string& prefix, int classes, int input,
+               const LayerRules& rules, Graph& graph);
 
 // Shape behind the stem: the input of the first block.
 Shape stem_shape(const Stem& stem, const Shape& input);

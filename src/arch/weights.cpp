@@ -297,17 +297,22 @@ Weights preprocess_weights(const Graph& graph) {
   if (found == graph.nodes.end()) return {};
   const int channels = found->shape.c;
   const Preprocess& preprocess = graph.preprocess;
+  const std::vector<double>& scale = preprocess.scale;
+  if (scale.size() != 1 && scale.size() != static_cast<size_t>(channels))
+    fail("network ", graph.name, ": ", scale.size(), " scales for an image of ", channels,
+         " channels");
+  const auto scale_of = [&](size_t channel) { return scale[scale.size() == 1 ? 0 : channel]; };
   Weights weights;
-  weights["preprocess.weight"] = {
-      {channels},
-      std::vector<float>(static_cast<size_t>(channels), static_cast<float>(preprocess.scale))};
+  Tensor& weight = weights["preprocess.weight"] = {{channels}, {}};
+  for (size_t c = 0; c < static_cast<size_t>(channels); ++c)
+    weight.data.push_back(static_cast<float>(scale_of(c)));
   if (!shifts(found->layer)) return weights;
   if (preprocess.mean.size() != static_cast<size_t>(channels))
     fail("network ", graph.name, ": ", preprocess.mean.size(), " means for an image of ", channels,
          " channels");
   Tensor bias{{channels}, {}};
-  for (const double mean : preprocess.mean)
-    bias.data.push_back(static_cast<float>(-mean * preprocess.scale));
+  for (size_t c = 0; c < preprocess.mean.size(); ++c)
+    bias.data.push_back(static_cast<float>(-preprocess.mean[c] * scale_of(c)));
   weights["preprocess.bias"] = std::move(bias);
   return weights;
 }

@@ -178,7 +178,7 @@ Graph graph_from_file(const std::string& path, int size) {
     return graph_from_json(json, path, {}, {.width = 1, .size = size});
   Architecture network = architecture_from_json(json, path);
   if (size > 0) network.input.h = network.input.w = size;
-  return lower(network, {});
+  return lower(network, network.preprocess);
 }
 
 }  // namespace
@@ -207,7 +207,10 @@ Graph find_graph(const std::string& name_or_path, const std::filesystem::path& d
   if (is_file(name_or_path)) return graph_from_file(name_or_path, size);
   Found found = find_in_zoo(name_or_path, data);
   if (size > 0) found.variant.size = size;
-  if (!found.entry.architecture.is_null()) return lower(architecture_of(found), {});
+  if (!found.entry.architecture.is_null()) {
+    const Architecture network = architecture_of(found);
+    return lower(network, network.preprocess);
+  }
   Graph graph =
       graph_from_json(found.entry.graph, found.entry.where, found.entry.modules, found.variant);
   graph.name = found.name;

@@ -163,7 +163,7 @@ Graph probe_graph(const SearchSpace& space, const Shape& shape, const BlockSpec*
   const Shape image = {space.input.c, shape.h, shape.w};
   int last = graph.add("image", Input{image}, {});
   last = graph.add("in", Conv{.out_channels = shape.c, .bias = true}, {last});
-  if (block) last = lower(*block, "block", last, space.bn_eps, graph);
+  if (block) last = lower(*block, "block", last, space.rules, graph);
   last = graph.add("pool", GlobalPool{}, {last});
   graph.add("out", Linear{.out_features = space.classes}, {last});
   return graph;

@@ -65,7 +65,7 @@ std::string feature(size_t slot) { return cat("features.", slot + 1); }
 Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed,
                    Computing computing, SupernetAids aids)
     : space_(space),
-      stem_(lower_stem(space.stem, space.input, space.bn_eps, preprocess), seed, computing) {
+      stem_(lower_stem(space.stem, space.input, space.rules, preprocess), seed, computing) {
   validate(space);
   std::set<Shape> shapes{stem_.graph().output_shape()};
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
@@ -78,7 +78,7 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
           continue;
         }
         const Graph graph = part(shape, [&](Graph& g) {
-          lower(candidates[candidate], feature(slot), 0, space.bn_eps, g);
+          lower(candidates[candidate], feature(slot), 0, space.rules, g);
         });
         behind.insert(graph.output_shape());
         const uint64_t own_seed = seed * 1000003 + static_cast<uint64_t>(candidate) + 1;
@@ -93,7 +93,7 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
                                    .act = Act::none};
         projections_.try_emplace(
             {slot, shape, graph.output_shape()},
-            part(shape, [&](Graph& g) { lower(projection, "projection", 0, space.bn_eps, g); }),
+            part(shape, [&](Graph& g) { lower(projection, "projection", 0, space.rules, g); }),
             seed + slot, computing);
       }
     }
@@ -101,7 +101,7 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
   }
   for (const Shape& shape : shapes) {
     const Graph graph = part(shape, [&](Graph& g) {
-      lower_head(space.head, feature(space.slots.size()), space.classes, 0, space.bn_eps, g);
+      lower_head(space.head, feature(space.slots.size()), space.classes, 0, space.rules, g);
     });
     heads_.try_emplace(shape, graph, seed, computing);
   }

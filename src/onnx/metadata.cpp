@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <array>
 
-#include "arch/strict_json.h"
+#include "arch/preprocess.h"
 #include "base/error.h"
 #include "onnx/proto.h"
 
 namespace vpunas::onnx {
 namespace {
-
-constexpr std::array<const char*, 3> color_names = {"rgb", "bgr", "gray"};  // by ColorOrder
 
 // Labels may come from files of any encoding; JSON must be UTF-8.
 std::string dump(const Json& json) {
@@ -25,31 +23,12 @@ Json parse(const std::string& text, const char* where) {
 
 }  // namespace
 
-std::string preprocess_text(const Preprocess& preprocess) {
-  return dump({{"color", color_names[static_cast<size_t>(preprocess.color)]},
-               {"scale", preprocess.scale},
-               {"mean", preprocess.mean},
-               {"resize", preprocess.resize}});
-}
+std::string preprocess_text(const Preprocess& preprocess) { return dump(to_json(preprocess)); }
 
 std::string labels_text(const std::vector<std::string>& labels) { return dump(labels); }
 
 Preprocess parse_preprocess(const std::string& text) {
-  const Json json = parse(text, preprocess_key);
-  StrictObject object(json, preprocess_key);
-  Preprocess preprocess;
-  const std::string color = object.text("color", "rgb");
-  const auto found = std::find(color_names.begin(), color_names.end(), color);
-  if (found == color_names.end()) fail(object.path("color"), ": must be rgb, bgr or gray");
-  preprocess.color = static_cast<ColorOrder>(found - color_names.begin());
-  preprocess.scale = object.number("scale", preprocess.scale, -1e6, 1e6);
-  for (const Json& value : object.array("mean")) {
-    if (!value.is_number()) fail(object.path("mean"), ": must be a list of numbers");
-    preprocess.mean.push_back(value.get<double>());
-  }
-  preprocess.resize = object.integer("resize", preprocess.resize, 0, 65536);
-  object.finish();
-  return preprocess;
+  return preprocess_from_json(parse(text, preprocess_key), preprocess_key);
 }
 
 std::vector<std::string> parse_labels(const std::string& text) {

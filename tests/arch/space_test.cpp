@@ -17,7 +17,7 @@ SearchSpace small_space() {
   return {.name = "small",
           .input = {3, 32, 32},
           .classes = 10,
-          .bn_eps = 1e-5,
+          .rules = {},
           .stem = {.channels = 8},
           .slots = {{{{.expansion = 1, .out_channels = 8, .stride = 2},
                       {.expansion = 1, .out_channels = 16, .stride = 2}}},
@@ -78,12 +78,39 @@ TEST(LowerArchitecture, ShiftsOnlyWhereThereIsAMean) {
 
 TEST(LowerArchitecture, GivesTheBatchNormItsEpsilon) {
   Architecture network = choose(small_space(), {0, 1, 1}, "x");
-  network.bn_eps = 1e-3;
+  network.rules.bn_eps = 1e-3;
   const Graph graph = lower(network, {});
   for (const Node& node : graph.nodes)
     if (const auto* norm = std::get_if<BatchNorm>(&node.layer)) {
       EXPECT_EQ(norm->eps, 1e-3);
     }
+}
+
+// Padding of the strided convolutions and poolings, in order.
+std::vector<Padding> strided_paddings(const Graph& graph) {
+  std::vector<Padding> paddings;
+  for (const Node& node : graph.nodes) {
+    if (const auto* conv = std::get_if<Conv>(&node.layer); conv && conv->sh > 1)
+      paddings.push_back(conv->padding);
+    if (const auto* pool = std::get_if<Pool>(&node.layer)) paddings.push_back(pool->padding);
+  }
+  return paddings;
+}
+
+TEST(LowerArchitecture, PadsByTheActualSizeWhereTheRuleIsSame) {
+  Architecture network = choose(small_space(), {0, 1, 1}, "x");
+  network.stem.pool = true;
+  network.rules.padding = PaddingRule::same;
+  const Padding even = {0, 0, 1, 1}, odd = Padding::all(1);
+  const auto at = [&](int size) {
+    const Graph graph = lower(with_input(network, {3, size, size}, 10), {});
+    EXPECT_EQ(graph.output_shape(), (Shape{10, 1, 1}));
+    return strided_paddings(graph);
+  };
+  EXPECT_EQ(at(32), (std::vector<Padding>{even, even, even})) << "32, 16 and 8";
+  EXPECT_EQ(at(34), (std::vector<Padding>{even, odd, odd})) << "34, 17 and 9";
+  network.rules.padding = PaddingRule::centred;
+  EXPECT_EQ(at(32), (std::vector<Padding>{odd, odd, odd}));
 }
 
 TEST(LowerArchitecture, NamesTheBlockThatDoesNotFit) {
@@ -98,7 +125,7 @@ TEST(StemShape, AgreesWithTheGraph) {
     for (const int size : {1, 2, 15, 32, 33}) {
       const Stem stem = {.channels = 8, .kernel = 7, .stride = 2, .pool = pool};
       const Shape input = {3, size, size + 1};
-      EXPECT_EQ(lower_stem(stem, input, 1e-5, {}).output_shape(), stem_shape(stem, input)) << size;
+      EXPECT_EQ(lower_stem(stem, input, {}, {}).output_shape(), stem_shape(stem, input)) << size;
     }
 }
 
@@ -163,6 +190,25 @@ TEST(SpaceJson, GivesTheSameSpaceAndNetwork) {
   EXPECT_EQ(read_architecture(folder.path() / "a.json"), network);
 }
 
+TEST(SpaceJson, HasPaddingAndPreprocessingWhereTheyAreNotTheDefault) {
+  SearchSpace space = small_space();
+  EXPECT_FALSE(to_json(space).contains("padding"));
+  const std::string hash = space_hash(space);
+  space.rules.padding = PaddingRule::same;
+  EXPECT_NE(space_hash(space), hash);
+  EXPECT_EQ(space_from_json(to_json(space), "x"), space);
+
+  Architecture network = choose(space, {1, 0, 2}, "found");
+  EXPECT_EQ(network.rules, space.rules);
+  EXPECT_FALSE(to_json(network).contains("preprocess"));
+  network.preprocess = {.color = ColorOrder::bgr,
+                        .scale = {1 / 58.4, 1 / 57.1, 1 / 57.4},
+                        .mean = {123.7, 116.3, 103.5},
+                        .resize = 48};
+  EXPECT_EQ(architecture_from_json(to_json(network), "x"), network);
+  EXPECT_EQ(with_input(network, {1, 32, 32}, 10).preprocess, Preprocess{});
+}
+
 TEST(SpaceJson, TakesDefaultsForWhatIsLeftOut) {
   const Json json = Json::parse(R"({"name": "n", "blocks": [{"out_channels": 16}]})");
   Architecture expected;
@@ -186,6 +232,8 @@ TEST(SpaceJson, NamesWhatIsWrong) {
   EXPECT_MENTIONS(error("name", "\".\""), "f: name: must be");
   EXPECT_MENTIONS(error("name", "3"), "f: name: must be a text");
   EXPECT_MENTIONS(error("bn_eps", "0"), "f: bn_eps");
+  EXPECT_MENTIONS(error("padding", "\"valid\""), "f: padding: must be centred or same");
+  EXPECT_MENTIONS(error("preprocess", R"({"mean": 127})"), "f: preprocess: mean: must be numbers");
   EXPECT_MENTIONS(error("blocks", "[]"), "f: blocks: must have 1 to 1024 blocks");
   EXPECT_MENTIONS(error("blocks", "{}"), "f: blocks: must be a list");
   EXPECT_MENTIONS(error("blocks", "[{}]"), "f: blocks[0]: out_channels: missing");

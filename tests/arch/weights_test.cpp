@@ -129,12 +129,19 @@ TEST(RandomWeights, DependOnTheSeedAlone) {
 }
 
 TEST(PreprocessWeights, AreScaleAndShiftByChannel) {
-  const Preprocess preprocess = {.scale = 0.5, .mean = {10, 20, 30}};
+  const Preprocess preprocess = {.scale = {0.5}, .mean = {10, 20, 30}};
   const Graph graph = cases::network("n", {{.out_channels = 8}}, {}, preprocess).graph;
   const Weights weights = preprocess_weights(graph);
   EXPECT_EQ(weights.at("preprocess.weight").data, (std::vector<float>{0.5f, 0.5f, 0.5f}));
   EXPECT_EQ(weights.at("preprocess.bias").data, (std::vector<float>{-5, -10, -15}));
   EXPECT_EQ(random_weights(graph, 1).at("preprocess.bias"), weights.at("preprocess.bias"));
+  Graph by_channel = graph;
+  by_channel.preprocess.scale = {0.5, 0.25, 2};
+  EXPECT_EQ(preprocess_weights(by_channel).at("preprocess.bias").data,
+            (std::vector<float>{-5, -5, -60}));
+  by_channel.preprocess.scale = {1, 2};
+  EXPECT_MENTIONS(error_of([&] { preprocess_weights(by_channel); }),
+                  "2 scales for an image of 3 channels");
   EXPECT_TRUE(preprocess_weights(cases::pool_cases()[0].graph).empty());
 }
 

@@ -25,7 +25,7 @@ inline SearchSpace small_space() {
   SearchSpace space{.name = "small",
                     .input = {3, 16, 16},
                     .classes = 10,
-                    .bn_eps = 1e-5,
+                    .rules = {},
                     .stem = {},
                     .slots = {},
                     .head = {}};

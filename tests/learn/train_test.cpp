@@ -211,7 +211,7 @@ TEST(Train, SaysThatTheLossIsNotFinite) {
   Dataset data = test::small_data();
   data.train.load = [](int64_t, uint8_t* pixels) { std::fill(pixels, pixels + 768, uint8_t{255}); };
   Preprocess huge;
-  huge.scale = 1e38;
+  huge.scale = {1e38};
   const Graph graph = lower(choose(test::small_space(), {1, 1, 2}, "small"), huge);
   try {
     train({.graph = graph, .config = config, .seed = 7}, data, folder.path() / "checkpoint", {});

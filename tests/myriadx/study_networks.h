@@ -22,7 +22,7 @@ class Chain {
     add(convolution(channels, kernel, stride, groups));
     if (act != Act::none) add(Activation{act});
   }
-  void block(const BlockSpec& spec) { at = lower(spec, cat("b", blocks++), at, 1e-5, graph); }
+  void block(const BlockSpec& spec) { at = lower(spec, cat("b", blocks++), at, {}, graph); }
   void classify(int classes = 1000) {
     add(GlobalPool{});
     add(Linear{classes, true});
