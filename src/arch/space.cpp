@@ -184,7 +184,9 @@ Architecture choose(const SearchSpace& space, const Choice& choice, std::string 
 }
 
 Architecture with_input(Architecture architecture, const Shape& input, int classes) {
-  if (architecture.input.c != input.c) architecture.preprocess = {};
+  Preprocess& preprocess = architecture.preprocess;
+  if (architecture.input.c != input.c) preprocess = {};
+  preprocess.resize = preprocess.resize * input.h / architecture.input.h;
   architecture.input = input;
   architecture.classes = classes;
   return architecture;

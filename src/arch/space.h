@@ -73,7 +73,8 @@ using Choice = std::vector<int>;
 Architecture choose(const SearchSpace& space, const Choice& choice, std::string name);
 
 // The same network or space for another input size, channels or number of classes (deployment and
-// training size apart). Preprocessing for other channels is left out.
+// training size apart). The central crop keeps its share of the image; preprocessing for other
+// channels is left out.
 Architecture with_input(Architecture architecture, const Shape& input, int classes);
 SearchSpace with_input(SearchSpace space, const Shape& input, int classes);
 

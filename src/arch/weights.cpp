@@ -30,12 +30,6 @@ int64_t product(const std::vector<int64_t>& dims) {
   return elements;
 }
 
-std::string dims_text(const std::vector<int64_t>& dims) {
-  std::string text = "[";
-  for (size_t i = 0; i < dims.size(); ++i) text += cat(i ? ", " : "", dims[i]);
-  return text + "]";
-}
-
 // --- Folding ---
 
 bool is_affine(const Layer& layer) {
@@ -230,6 +224,12 @@ Weights folded_weights(const Graph& graph, const Graph& folded, const Plan& plan
 }
 
 }  // namespace
+
+std::string dims_text(const std::vector<int64_t>& dims) {
+  std::string text = "[";
+  for (size_t i = 0; i < dims.size(); ++i) text += cat(i ? ", " : "", dims[i]);
+  return text + "]";
+}
 
 void check_weights(const Graph& graph, const Weights& weights) {
   size_t known = 0;

@@ -15,6 +15,9 @@ using Weights = Tensors;
 // the graph.
 void check_weights(const Graph& graph, const Weights& weights);
 
+// "[32, 3, 3, 3]".
+std::string dims_text(const std::vector<int64_t>& dims);
+
 // A graph without batch norm: every BatchNorm or ScaleShift that follows a convolution (and is its
 // only consumer) is folded into it, a scale before a convolution or linear layer too, a shift
 // before one only where it has no padding; a BatchNorm that cannot be folded becomes a ScaleShift.

@@ -158,10 +158,18 @@ Architecture widened(Architecture network, double width) {
   return network;
 }
 
+// At the side `size`, 0 as it is.
+Architecture resized(Architecture network, int size) {
+  if (size == 0) return network;
+  const Shape input = {network.input.c, size, size};
+  const int classes = network.classes;
+  return with_input(std::move(network), input, classes);
+}
+
 Architecture architecture_of(const Found& found) {
   Architecture network = architecture_from_json(found.entry.architecture, found.entry.where);
   if (found.variant.width != 1) network = widened(std::move(network), found.variant.width);
-  if (const int size = found.variant.size; size > 0) network.input.h = network.input.w = size;
+  network = resized(std::move(network), found.variant.size);
   network.name = found.name;
   return network;
 }
@@ -176,8 +184,7 @@ Graph graph_from_file(const std::string& path, int size) {
   const Json json = read_json(path, schemas);
   if (json["schema"] == graph_schema)
     return graph_from_json(json, path, {}, {.width = 1, .size = size});
-  Architecture network = architecture_from_json(json, path);
-  if (size > 0) network.input.h = network.input.w = size;
+  const Architecture network = resized(architecture_from_json(json, path), size);
   return lower(network, network.preprocess);
 }
 

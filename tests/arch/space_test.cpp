@@ -206,6 +206,7 @@ TEST(SpaceJson, HasPaddingAndPreprocessingWhereTheyAreNotTheDefault) {
                         .mean = {123.7, 116.3, 103.5},
                         .resize = 48};
   EXPECT_EQ(architecture_from_json(to_json(network), "x"), network);
+  EXPECT_EQ(with_input(network, {3, 64, 64}, 10).preprocess.resize, 96);
   EXPECT_EQ(with_input(network, {1, 32, 32}, 10).preprocess, Preprocess{});
 }
 
