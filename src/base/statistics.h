@@ -1,6 +1,7 @@
 // Robust figures of samples.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -19,5 +20,13 @@ double robust_deviation(const std::vector<double>& values);
 
 // Spearman's correlation of ranks, equal values sharing their mean rank; 0 where it is not defined.
 double spearman(const std::vector<double>& a, const std::vector<double>& b);
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+// Where a share of which `successes` of `trials` were seen lies with 95 % confidence (Wilson 1927,
+// score interval); 0..1 without trials.
+Interval wilson_interval(int64_t successes, int64_t trials);
 
 }  // namespace vpunas

@@ -23,6 +23,7 @@ void add_profile(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_benchmark(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
+void add_classify(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_space(CLI::App& app, Action& action);
@@ -39,6 +40,13 @@ int run_program(int argc, char** argv);
 
 // Writes `json` with its schema to a file, or for "-" to standard output.
 void write_or_print(const std::string& path, const char* schema, const Json& json);
+
+// Options of the verbs that use a network's weights, from a run or from elsewhere.
+struct WeightsOptions {
+  std::string init_from, classes;
+  int size = 0;
+  void add_to(CLI::App& verb);
+};
 
 // Options of the verbs that work in a run folder.
 class RunOptions {

@@ -11,16 +11,19 @@ namespace {
 struct Options {
   RunOptions run;
   std::vector<std::string> networks;
+  std::string init_from;
   int size = 0;
 };
 
 // Networks outside a run, each into a folder of its own.
 void export_networks(const Options& options) {
+  if (!options.init_from.empty() && options.networks.size() > 1)
+    fail("--init-from: has the weights of one network, not of ", options.networks.size());
   const ExportConfig config = options.run.config().exporting;
   const fs::path folder = options.run.output().empty() ? "export" : options.run.output();
   DeviceClient device(default_runner());
   for (const std::string& name : options.networks) {
-    const LoadedNetwork network = load_network(name, options.size);
+    const LoadedNetwork network = load_network(name, options.size, options.init_from);
     // Not the graph's name, which an ONNX file may make any path.
     const fs::path to = folder / (fs::exists(name) ? fs::path(name).stem() : fs::path(name));
     deliver(network, config, device, to);
@@ -42,6 +45,10 @@ void add_export(CLI::App& app, Action& action) {
   verb->add_option("NETWORK", options->networks,
                    "instead of a run's networks: of the zoo, or an architecture, graph or ONNX "
                    "file; into OUTPUT/NAME (default: export/NAME)");
+  verb->add_option("--init-from", options->init_from,
+                   "weights of NETWORK under our, torchvision's or timm's names (safetensors; "
+                   "without: random ones)")
+      ->type_name("FILE");
   verb->add_option("--size", options->size, "input side of NETWORK (default: its own)")
       ->check(CLI::Range(1, 4096));
   verb->footer(
@@ -51,6 +58,8 @@ void add_export(CLI::App& app, Action& action) {
   verb->callback([&action, options] {
     action = [options](const Work& work) {
       if (options->run.shows_config()) return;
+      if (options->networks.empty() && !options->init_from.empty())
+        fail("--init-from: is for a NETWORK outside a run");
       if (!options->networks.empty())
         export_networks(*options);
       else

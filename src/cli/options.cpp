@@ -12,6 +12,18 @@ void write_or_print(const std::string& path, const char* schema, const Json& jso
   std::cout << whole.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 
+void WeightsOptions::add_to(CLI::App& verb) {
+  verb.add_option("--init-from", init_from,
+                  "weights of NETWORK under our, torchvision's or timm's names (safetensors)")
+      ->type_name("FILE");
+  verb.add_option("--classes", classes,
+                  "names of NETWORK's outputs, a line each; of several separated by tabs any is "
+                  "found and the last shown")
+      ->type_name("FILE");
+  verb.add_option("--size", size, "input side of NETWORK (default: its own)")
+      ->check(CLI::Range(1, 4096));
+}
+
 void RunOptions::add_to(CLI::App& verb) {
   verb.add_option("-c,--config", config_path_, "configuration, as configs/quick.toml")
       ->type_name("FILE");

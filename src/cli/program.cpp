@@ -71,6 +71,7 @@ int run_program(int argc, char** argv) {
   add_export(app, action);
   add_benchmark(app, action);
   add_evaluate(app, action);
+  add_classify(app, action);
   add_devices(app, action);
   add_data(app, action);
   add_space(app, action);

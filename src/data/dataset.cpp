@@ -58,6 +58,27 @@ ImageSet hold_out(ImageSet& images, double share, uint64_t seed, const Dataset& 
   return held_out;
 }
 
+// The test images are the same for every seed, so that accuracies of different runs compare.
+constexpr uint64_t test_seed = 0;
+
+ImageSet limited(ImageSet images, int64_t most) {
+  if (most <= 0 || most >= images.size()) return images;
+  std::vector<int64_t> order = stratified_order(images.labels, test_seed);
+  order.resize(static_cast<size_t>(most));
+  std::sort(order.begin(), order.end());
+  return subset(images, std::move(order));
+}
+
+std::string name_of(const std::string& format, const DataConfig& config) {
+  return format == "synthetic" ? format : format + " " + config.path;
+}
+
+void check_shape(const ImageShape& shape) {
+  if ((shape.channels != 1 && shape.channels != 3) || shape.height < 1 || shape.width < 1)
+    fail("images cannot have ", shape.channels, " channels and ", shape.height, "x", shape.width,
+         " pixels");
+}
+
 void check_folder(const DataConfig& config) {
   std::error_code none;
   if (config.format == "synthetic" || fs::is_directory(config.path, none)) return;
@@ -99,32 +120,34 @@ Parts read_parts(const std::string& format, const DataConfig& config, const Imag
   fail("data.format: ", format, " is none of auto, idx, cifar10, cifar100, folder and synthetic");
 }
 
+TestSet read_test_set(const DataConfig& config, const ImageShape& shape, int resize,
+                      const Work& work) {
+  check_shape(shape);
+  const std::string format = find_format(config);
+  Parts parts = format == "folder" ? read_test_folder(config.path, shape, resize, work)
+                                   : read_parts(format, config, shape, test_seed, work);
+  return {.name = name_of(format, config),
+          .classes = std::move(parts.classes),
+          .images = limited(std::move(parts.test), config.test_limit)};
+}
+
 Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed,
                      const Work& work, bool train_from_source) {
-  if ((shape.channels != 1 && shape.channels != 3) || shape.height < 1 || shape.width < 1)
-    fail("images cannot have ", shape.channels, " channels and ", shape.height, "x", shape.width,
-         " pixels");
+  check_shape(shape);
   const std::string format = find_format(config);
   Parts parts = read_parts(format, config, shape, seed, work);
 
   Dataset data;
-  data.name = format == "synthetic" ? format : format + " " + config.path;
+  data.name = name_of(format, config);
   data.classes = std::move(parts.classes);
   data.train = std::move(parts.train);
   data.test = std::move(parts.test);
   if (data.classes.size() < 2)
     fail(data.name, ": has the class ", data.classes.front(), " alone; give at least two");
 
-  // The test images are the same for every seed, so that accuracies of different runs compare.
-  constexpr uint64_t test_seed = 0;
   constexpr double test_share = 0.1;
   if (data.test.size() == 0) data.test = hold_out(data.train, test_share, test_seed, data);
-  if (config.test_limit > 0 && config.test_limit < data.test.size()) {
-    std::vector<int64_t> order = stratified_order(data.test.labels, test_seed);
-    order.resize(static_cast<size_t>(config.test_limit));
-    std::sort(order.begin(), order.end());
-    data.test = subset(data.test, std::move(order));
-  }
+  data.test = limited(std::move(data.test), config.test_limit);
   const bool hold_all = data.train.size() + data.test.size() <= most_held_bytes / shape.bytes();
   if (config.validation > 0) data.validation = hold_out(data.train, config.validation, seed, data);
   if (!parts.slow) return data;

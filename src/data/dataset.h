@@ -101,6 +101,25 @@ void fields(Fields& f, DataConfig& c);  // below
 Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed,
                      const Work& work = {}, bool train_from_source = false);
 
+// Labelled images that judge a network trained elsewhere.
+struct TestSet {
+  std::string name;
+  std::vector<std::string> classes;  // of these images, in natural order
+  ImageSet images;
+};
+
+// The test part of what lies at config.path; of folders, test/ or else val/, and without folders
+// train/, test/ and val/ all CLASS/*. Images of folders are scaled to a short side of `resize`
+// pixels (0: the longer side of `shape`) and cropped in the middle. config.test_limit holds.
+TestSet read_test_set(const DataConfig& config, const ImageShape& shape, int resize,
+                      const Work& work = {});
+
+// Image files without labels (they are 0), fitted as those of folders. load throws Error.
+ImageSet image_files(std::vector<std::string> paths, const ImageShape& shape, int resize);
+
+// The same images with their channels in the opposite order: BGR for networks that want it.
+ImageSet with_channels_reversed(ImageSet images);
+
 // Number of channels that the files hold (1 or 3), without reading all of them: of a folder the
 // first images of 16 classes.
 int dataset_channels(const DataConfig& config);

@@ -98,7 +98,7 @@ struct Files {
   std::vector<std::string> paths;
   std::vector<int> labels;
   int64_t ignored = 0;  // what is not an image by its name
-  std::string first_ignored;
+  std::string first_ignored = {};
 };
 
 Files find_files(const fs::path& folder, const std::vector<std::string>& classes) {
@@ -129,12 +129,26 @@ Files find_files(const fs::path& folder, const std::vector<std::string>& classes
 
 using Paths = std::shared_ptr<const std::vector<std::string>>;
 
-// Scaled to cover the shape and cropped in the middle.
-ImageSet decoded(const Paths& paths, std::vector<int> labels, const ImageShape& shape) {
+// How large JPEG files are decoded.
+enum class Decoding {
+  reduced,  // a multiple faster for photographs
+  whole     // as other programs do: MobileNetV2 guesses 4 of 250 photographs differently otherwise
+};
+
+// How images become those of a network.
+struct Fitting {
+  ImageShape shape;
+  int resize = 0;  // short side before the central crop; 0: the shape is covered
+  Decoding decoding = Decoding::reduced;
+};
+
+ImageSet decoded(const Paths& paths, std::vector<int> labels, const Fitting& fitting) {
+  const ImageShape& shape = fitting.shape;
   ImageSet images{shape, std::move(labels), {}};
-  images.load = [paths, shape](int64_t index, uint8_t* pixels) {
-    const int side = std::max(shape.height, shape.width);
-    const Image image = read_image((*paths)[static_cast<size_t>(index)], shape.channels, side);
+  const int side = fitting.resize > 0 ? fitting.resize : std::max(shape.height, shape.width);
+  const int least = fitting.decoding == Decoding::reduced ? side : 0;
+  images.load = [paths, shape, side, least](int64_t index, uint8_t* pixels) {
+    const Image image = read_image((*paths)[static_cast<size_t>(index)], shape.channels, least);
     const Image fitted = resize_and_crop(image, side, shape.height, shape.width);
     std::memcpy(pixels, fitted.pixels.data(), fitted.pixels.size());
   };
@@ -147,14 +161,14 @@ ImageSet decoded(const Paths& paths, std::vector<int> labels, const ImageShape& 
 }
 
 void read_part(const fs::path& folder, const std::vector<std::string>& classes,
-               const ImageShape& shape, const Work& work, ImageSet& images, Originals& originals) {
+               const Fitting& fitting, const Work& work, ImageSet& images, Originals& originals) {
   Files files = find_files(folder, classes);
   if (files.ignored > 0)
     work.warn("data", cat(folder.string(), ": ignored ", files.ignored,
                           files.ignored == 1 ? " entry that is" : " entries that are",
                           " not .jpg, .jpeg or .png, first ", files.first_ignored));
   const Paths paths = std::make_shared<const std::vector<std::string>>(std::move(files.paths));
-  images = decoded(paths, std::move(files.labels), shape);
+  images = decoded(paths, std::move(files.labels), fitting);
   originals.name = [paths](int64_t index) { return (*paths)[static_cast<size_t>(index)]; };
   originals.read = [paths](int64_t index) {
     return read_original((*paths)[static_cast<size_t>(index)]);
@@ -172,10 +186,35 @@ Parts read_image_folder(const fs::path& folder, const ImageShape& shape, const W
   parts.classes = list(layout.train).folders;
   if (parts.classes.empty())
     fail(folder.string(), ": holds no folders of images, one a class; check data.path");
-  read_part(layout.train, parts.classes, shape, work, parts.train, parts.train_originals);
+  read_part(layout.train, parts.classes, {shape}, work, parts.train, parts.train_originals);
   if (!layout.test.empty())
-    read_part(layout.test, parts.classes, shape, work, parts.test, parts.test_originals);
+    read_part(layout.test, parts.classes, {shape}, work, parts.test, parts.test_originals);
   return parts;
+}
+
+Parts read_test_folder(const fs::path& folder, const ImageShape& shape, int resize,
+                       const Work& work) {
+  fs::path test = folder;
+  if (has_folders(folder / "test"))
+    test = folder / "test";
+  else if (has_folders(folder / "val"))
+    test = folder / "val";
+  else if (has_folders(folder / "train"))
+    fail(folder.string(), ": has train/ but neither test/ nor val/; add one, or set data.path to ",
+         (folder / "train").string(), " to judge on its training images");
+  Parts parts;
+  parts.classes = list(test).folders;
+  if (parts.classes.empty())
+    fail(test.string(), ": holds no folders of images, one a class; check data.path");
+  read_part(test, parts.classes, {shape, resize, Decoding::whole}, work, parts.test,
+            parts.test_originals);
+  return parts;
+}
+
+ImageSet image_files(std::vector<std::string> paths, const ImageShape& shape, int resize) {
+  std::vector<int> labels(paths.size(), 0);
+  return decoded({.paths = std::move(paths), .labels = std::move(labels)},
+                 {shape, resize, Decoding::whole});
 }
 
 int image_folder_channels(const fs::path& folder, bool skip_bad) {

@@ -103,6 +103,17 @@ ImageSet subset(const ImageSet& images, std::vector<int64_t> indices) {
   return result;
 }
 
+ImageSet with_channels_reversed(ImageSet images) {
+  images.load = [load = images.load, shape = images.shape](int64_t index, uint8_t* pixels) {
+    load(index, pixels);
+    const int64_t plane = shape.bytes() / shape.channels;
+    for (int c = 0; c < shape.channels / 2; ++c)
+      std::swap_ranges(pixels + c * plane, pixels + (c + 1) * plane,
+                       pixels + (shape.channels - 1 - c) * plane);
+  };
+  return images;
+}
+
 bool fits_with_border(const ImageShape& from, const ImageShape& to) {
   const auto side_fits = [](int small, int large) {
     return small <= large && 4 * small >= 3 * large;

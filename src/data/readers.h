@@ -42,6 +42,9 @@ Parts read_cifar100(const std::filesystem::path& folder, const ImageShape& shape
 bool is_image_folder(const std::filesystem::path& folder);
 Parts read_image_folder(const std::filesystem::path& folder, const ImageShape& shape,
                         const Work& work);
+// test/, else val/, else `folder` itself where it has no train/, with the classes found there.
+Parts read_test_folder(const std::filesystem::path& folder, const ImageShape& shape, int resize,
+                       const Work& work);
 int image_folder_channels(const std::filesystem::path& folder, bool skip_bad);
 
 Parts make_synthetic(const ImageShape& shape, uint64_t seed);

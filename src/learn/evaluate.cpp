@@ -1,5 +1,9 @@
 #include "learn/evaluate.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 #include "learn/network.h"
 
 namespace vpunas {
@@ -9,6 +13,8 @@ template <class Use>  // Use(logits, labels)
 void run_folded(const Graph& graph, const Weights& weights, const ImageSet& images, int batch_size,
                 Use&& use) {
   FoldedNetwork folded = fold(graph, weights);
+  if (std::holds_alternative<Softmax>(folded.graph.nodes.back().layer))
+    folded.graph.nodes.pop_back();
   Network network(std::move(folded.graph), 0);
   network.load(folded.weights);
   torch::NoGradGuard no_grad;
@@ -26,19 +32,21 @@ void run_folded(const Graph& graph, const Weights& weights, const ImageSet& imag
 Evaluation evaluate(const Graph& graph, const Weights& weights, const ImageSet& images,
                     int batch_size) {
   Evaluation result;
-  double correct = 0;
-  run_folded(graph, weights, images, batch_size,
-             [&](const torch::Tensor& outputs, const torch::Tensor& labels) {
-               correct += static_cast<double>((outputs.argmax(1) == labels).sum().item<int64_t>());
-               result.loss +=
-                   torch::nn::functional::cross_entropy(
-                       outputs, labels,
-                       torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum))
-                       .item<double>();
-               result.images += labels.size(0);
-             });
+  run_folded(
+      graph, weights, images, batch_size,
+      [&](const torch::Tensor& outputs, const torch::Tensor& labels) {
+        const auto guesses = std::get<1>(outputs.topk(std::min<int64_t>(5, outputs.size(1))));
+        const auto hits = guesses == labels.unsqueeze(1);
+        result.right += hits.select(1, 0).sum().item<int64_t>();
+        result.right_of_five += hits.sum().item<int64_t>();
+        result.loss += torch::nn::functional::cross_entropy(
+                           outputs, labels,
+                           torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum))
+                           .item<double>();
+        result.images += labels.size(0);
+      });
   if (result.images > 0) {
-    result.accuracy = correct / static_cast<double>(result.images);
+    result.accuracy = static_cast<double>(result.right) / static_cast<double>(result.images);
     result.loss /= static_cast<double>(result.images);
   }
   return result;
@@ -53,6 +61,21 @@ std::vector<float> logits(const Graph& graph, const Weights& weights, const Imag
                result.insert(result.end(), data, data + outputs.numel());
              });
   return result;
+}
+
+std::vector<Guess> likeliest(std::span<const float> logits, size_t count) {
+  std::vector<size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const size_t kept = std::min(count, order.size());
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+      [&](size_t a, size_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  const auto odds = [&](size_t i) { return std::exp(double{logits[i]} - logits[order.front()]); };
+  double sum = 0;
+  for (size_t i = 0; i < logits.size(); ++i) sum += odds(i);
+  std::vector<Guess> guesses;
+  for (size_t k = 0; k < kept; ++k) guesses.push_back({order[k], odds(order[k]) / sum});
+  return guesses;
 }
 
 }  // namespace vpunas

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "arch/weights.h"
@@ -11,16 +12,26 @@ namespace vpunas {
 
 struct Evaluation {
   int64_t images = 0;
-  double accuracy = 0;  // top-1, a fraction
-  double loss = 0;      // mean cross-entropy
+  int64_t right = 0, right_of_five = 0;  // labels that are the first, or of the first five, guesses
+  double accuracy = 0;                   // top-1, a fraction
+  double loss = 0;                       // mean cross-entropy
 };
 
-// Of the folded network (faster, and what is delivered). Images keep their order.
+// Of the folded network (faster, and what is delivered). Images keep their order. A softmax at the
+// end is left out.
 Evaluation evaluate(const Graph& graph, const Weights& weights, const ImageSet& images,
                     int batch_size = 256);
 
 // Logits row by row.
 std::vector<float> logits(const Graph& graph, const Weights& weights, const ImageSet& images,
                           int batch_size = 256);
+
+struct Guess {
+  size_t output = 0;  // of the network
+  double probability = 0;
+};
+
+// The `count` likeliest classes of one image, the likeliest first.
+std::vector<Guess> likeliest(std::span<const float> logits, size_t count);
 
 }  // namespace vpunas

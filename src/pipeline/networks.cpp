@@ -1,7 +1,10 @@
 #include "pipeline/networks.h"
 
+#include "arch/import_weights.h"
 #include "arch/zoo.h"
+#include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "onnx/onnx.h"
 
 namespace vpunas {
@@ -35,13 +38,27 @@ Graph load_graph(const std::string& name_or_path, int size) {
   return find_graph(name_or_path, data_folder(), size);
 }
 
-LoadedNetwork load_network(const std::string& name_or_path, int size) {
+LoadedNetwork load_network(const std::string& name_or_path, int size, const fs::path& init_from) {
   if (is_onnx(name_or_path)) {
+    if (!init_from.empty()) fail(name_or_path, ": has weights of its own; leave out --init-from");
     FoldedNetwork network = read(name_or_path, size);
     return {std::move(network.graph), std::move(network.weights)};
   }
   const Graph graph = load_graph(name_or_path, size);
-  return {graph, random_weights(graph, 1), true};
+  if (init_from.empty()) return {graph, random_weights(graph, 1), true};
+  const Tensors tensors = read_safetensors(init_from);
+  try {
+    return {graph, import_weights(graph, tensors).weights};
+  } catch (const Error& error) {
+    fail(init_from.string(), " does not fit network ", graph.name, ": ", error.what());
+  }
+}
+
+LoadedNetwork load_trained_network(const std::string& name_or_path, int size,
+                                   const fs::path& init_from) {
+  if (!is_onnx(name_or_path) && init_from.empty())
+    fail("network ", excerpt(name_or_path), ": has no weights; give them as --init-from FILE");
+  return load_network(name_or_path, size, init_from);
 }
 
 }  // namespace vpunas

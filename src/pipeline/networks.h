@@ -1,6 +1,7 @@
 // Networks outside a run, by name: of the zoo, of an architecture, graph or ONNX file.
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "arch/weights.h"
@@ -11,12 +12,18 @@ namespace vpunas {
 // it cannot have that size.
 Graph load_graph(const std::string& name_or_path, int size = 0);
 
-// With the ONNX file's weights; others have none, so theirs are random.
+// With the weights of `init_from`, a safetensors file as import_weights() takes it, or the ONNX
+// file's own. Others have none, so theirs are random.
 struct LoadedNetwork {
   Graph graph;
   Weights weights;
   bool random = false;
 };
-LoadedNetwork load_network(const std::string& name_or_path, int size = 0);
+LoadedNetwork load_network(const std::string& name_or_path, int size = 0,
+                           const std::filesystem::path& init_from = {});
+
+// The same for networks that are to be used, not measured: throws Error where there are no weights.
+LoadedNetwork load_trained_network(const std::string& name_or_path, int size,
+                                   const std::filesystem::path& init_from);
 
 }  // namespace vpunas

@@ -17,29 +17,13 @@ constexpr int64_t kMostImages = 10'000;
 constexpr size_t kSpread = 24, kMistakes = 12, kConfusions = 12, kTop = 3;
 constexpr int kLongestSide = 96;  // of a picture in the report: three dozen of them are one page
 
-// What the network makes of one image: classes, the likeliest first, and their probabilities.
-struct Guess {
+// What the network makes of one image.
+struct Judged {
   int64_t image;
   int label;
-  std::vector<size_t> top;
-  std::vector<double> probability;
-  bool right() const { return static_cast<size_t>(label) == top.front(); }
+  std::vector<Guess> top;
+  bool right() const { return static_cast<size_t>(label) == top.front().output; }
 };
-
-Guess guess_of(const float* logits, size_t classes, int64_t image, int label) {
-  Guess guess{image, label, std::vector<size_t>(classes), {}};
-  std::iota(guess.top.begin(), guess.top.end(), size_t{0});
-  const size_t kept = std::min(kTop, classes);
-  std::partial_sort(
-      guess.top.begin(), guess.top.begin() + static_cast<std::ptrdiff_t>(kept), guess.top.end(),
-      [&](size_t a, size_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
-  double sum = 0;
-  for (size_t c = 0; c < classes; ++c) sum += std::exp(double{logits[c]} - logits[guess.top[0]]);
-  guess.top.resize(kept);
-  for (const size_t c : guess.top)
-    guess.probability.push_back(std::exp(double{logits[c]} - logits[guess.top[0]]) / sum);
-  return guess;
-}
 
 std::string picture(const ImageSet& images, int64_t index) {
   Image image{images.shape, std::vector<uint8_t>(static_cast<size_t>(images.shape.bytes()))};
@@ -54,7 +38,7 @@ std::string picture(const ImageSet& images, int64_t index) {
 
 // The first image of each class, then the second, until there are enough; of more classes than
 // that some, evenly.
-std::vector<size_t> spread(const std::vector<Guess>& guesses, size_t classes) {
+std::vector<size_t> spread(const std::vector<Judged>& guesses, size_t classes) {
   std::vector<std::vector<size_t>> of_class(classes);
   for (size_t i = 0; i < guesses.size(); ++i)
     of_class[static_cast<size_t>(guesses[i].label)].push_back(i);
@@ -71,20 +55,20 @@ std::vector<size_t> spread(const std::vector<Guess>& guesses, size_t classes) {
   return out;
 }
 
-std::vector<size_t> surest_mistakes(const std::vector<Guess>& guesses) {
+std::vector<size_t> surest_mistakes(const std::vector<Judged>& guesses) {
   std::vector<size_t> out;
   for (size_t i = 0; i < guesses.size(); ++i)
     if (!guesses[i].right()) out.push_back(i);
   std::ranges::stable_sort(out, std::greater<>(),
-                           [&](size_t i) { return guesses[i].probability.front(); });
+                           [&](size_t i) { return guesses[i].top.front().probability; });
   if (out.size() > kMistakes) out.resize(kMistakes);
   return out;
 }
 
-Json confusions(const std::vector<Guess>& guesses) {
+Json confusions(const std::vector<Judged>& guesses) {
   std::map<std::pair<int, size_t>, int64_t> counts;
-  for (const Guess& guess : guesses)
-    if (!guess.right()) ++counts[{guess.label, guess.top.front()}];
+  for (const Judged& guess : guesses)
+    if (!guess.right()) ++counts[{guess.label, guess.top.front().output}];
   std::vector<std::pair<std::pair<int, size_t>, int64_t>> sorted(counts.begin(), counts.end());
   std::ranges::stable_sort(sorted, std::greater<>(), [](const auto& one) { return one.second; });
   Json out = Json::array();
@@ -101,25 +85,25 @@ Json confusions(const std::vector<Guess>& guesses) {
 Json samples(const std::vector<float>& logits, const ImageSet& images,
              const std::vector<std::string>& classes) {
   assert(logits.size() == static_cast<size_t>(images.size()) * classes.size());
-  std::vector<Guess> guesses;
+  std::vector<Judged> guesses;
   for (int64_t i = 0; i < images.size(); ++i) {
-    guesses.push_back(guess_of(logits.data() + static_cast<size_t>(i) * classes.size(),
-                               classes.size(), i, images.labels[static_cast<size_t>(i)]));
+    const std::span row(logits.data() + static_cast<size_t>(i) * classes.size(), classes.size());
+    guesses.push_back({i, images.labels[static_cast<size_t>(i)], likeliest(row, kTop)});
   }
   const auto told = [&](const std::vector<size_t>& which) {
     Json out = Json::array();
     for (const size_t i : which) {
-      const Guess& guess = guesses[i];
+      const Judged& guess = guesses[i];
       Json top = Json::array();
-      for (size_t k = 0; k < guess.top.size(); ++k)
-        top.push_back({{"class", guess.top[k]}, {"probability", guess.probability[k]}});
+      for (const Guess& likely : guess.top)
+        top.push_back({{"class", likely.output}, {"probability", likely.probability}});
       out.push_back({{"label", guess.label}, {"top", top}, {"png", picture(images, guess.image)}});
     }
     return out;
   };
   return {{"classes", classes},
           {"images", images.size()},
-          {"mistakes", std::ranges::count_if(guesses, [](const Guess& g) { return !g.right(); })},
+          {"mistakes", std::ranges::count_if(guesses, [](const Judged& g) { return !g.right(); })},
           {"spread", told(spread(guesses, classes.size()))},
           {"surest_mistakes", told(surest_mistakes(guesses))},
           {"confusions", confusions(guesses)}};

@@ -41,5 +41,19 @@ TEST(Spearman, IsTheCorrelationOfRanksWithTiesShared) {
   EXPECT_EQ(spearman({1, 1}, {1, 2}), 0);
 }
 
+// Newcombe, Statistics in Medicine 17 (1998), table I, method 3: without continuity correction.
+TEST(WilsonInterval, GivesThePublishedFigures) {
+  const auto expect = [](int64_t right, int64_t trials, double low, double high) {
+    const Interval interval = wilson_interval(right, trials);
+    EXPECT_NEAR(interval.low, low, 5e-5) << right;
+    EXPECT_NEAR(interval.high, high, 5e-5) << right;
+  };
+  expect(81, 263, 0.2553, 0.3662);
+  expect(15, 148, 0.0624, 0.1605);
+  expect(0, 20, 0, 0.1611);
+  expect(1, 29, 0.0061, 0.1718);
+  expect(0, 0, 0, 1);
+}
+
 }  // namespace
 }  // namespace vpunas

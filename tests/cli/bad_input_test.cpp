@@ -129,7 +129,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Help, EveryVerbHasAnExample) {
   for (const char* verb : {"run", "profile", "search", "train", "export", "benchmark", "report",
-                           "evaluate", "devices", "space", "zoo", "explain"}) {
+                           "evaluate", "classify", "devices", "space", "zoo", "explain"}) {
     const ProcessResult result = test::vpunas({verb, "--help"});
     EXPECT_EQ(result.exit_code, 0) << verb;
     EXPECT_NE(result.output.find("Example"), std::string::npos) << verb;

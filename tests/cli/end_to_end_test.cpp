@@ -36,6 +36,9 @@ TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
   EXPECT_GE(figures.at("onnx_top1_agreement").get<double>(), 0.99);
   EXPECT_GE(figures.at("ir_top1_agreement").get<double>(), 0.99);
   EXPECT_GT(figures.at("measured_cpu_ms").get<double>(), 0);
+  const Json exported = read_json(run / "export/found/export.json", "vpunas.export/1");
+  EXPECT_EQ(exported.at("fp16").at("fits"), true);
+  EXPECT_EQ(exported.at("fp16").at("images"), 64);
 
   // Everything is done: the second time takes no work, and evaluating gives the accuracy of the
   // first.
