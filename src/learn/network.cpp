@@ -202,17 +202,24 @@ void Network::zero_residual_branches() {
 }
 
 torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics,
-                               const Noise& noise) const {
+                               const Noise& noise, const Observer& observe) const {
   std::vector<torch::Tensor> values(graph_.nodes.size());
   values[0] = input;
+  const auto show = [&](int node) {
+    if (observe) observe(graph_.nodes[node], values[node]);
+  };
   for (const Step& step : steps_) {
     const auto& first = values[graph_.nodes[step.nodes.front()].inputs.front()];
     const bool frozen = step.nodes.back() <= frozen_;
     const Statistics taken = frozen ? Statistics::running : statistics;
     if (step.is_fused() && taken != Statistics::running && can_fuse(first)) {
       values[step.nodes.back()] = run_fused(step, values, taken, noise);
+      show(step.nodes.back());
     } else {
-      for (const int node : step.nodes) values[node] = run(node, values, taken, noise);
+      for (const int node : step.nodes) {
+        values[node] = run(node, values, taken, noise);
+        show(node);
+      }
     }
     for (const int node : step.releases) values[node].reset();
   }

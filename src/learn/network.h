@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -43,6 +44,9 @@ struct Computing {
 // As a recipe names it. Throws Error where the processor has no bfloat16.
 Computing parse_computing(const std::string& engine, bool bfloat16);
 
+// Sees what each node computes, in order; of fused steps, in training, the last node's alone.
+using Observer = std::function<void(const Node& node, const torch::Tensor& value)>;
+
 class Network {
  public:
   // Kaiming initialisation (fan out, arXiv:1502.01852) from a stream of `seed` and the node's name,
@@ -53,7 +57,7 @@ class Network {
   // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns
   // the graph's output as [n, c, h, w].
   torch::Tensor forward(const torch::Tensor& input, Statistics statistics,
-                        const Noise& noise = {}) const;
+                        const Noise& noise = {}, const Observer& observe = {}) const;
 
   // A trained tensor.
   struct Parameter {

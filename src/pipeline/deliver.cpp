@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <numeric>
 
 #include "base/text.h"
 #include "learn/evaluate.h"
+#include "learn/fp16_range.h"
 #include "myriadx/compiler.h"
 #include "myriadx/mapping.h"
 #include "onnx/onnx.h"
@@ -46,12 +48,38 @@ Json to_json(const Agreement& agreement) {
   return {{"top1_agreement", agreement.top1}, {"largest_difference", agreement.largest_difference}};
 }
 
+ImageSet first(const ImageSet& images, int64_t count) {
+  std::vector<int64_t> indices(static_cast<size_t>(count));
+  std::iota(indices.begin(), indices.end(), int64_t{0});
+  return subset(images, std::move(indices));
+}
+
 std::string raw_pixels(const ImageSet& images) {
   std::string bytes(static_cast<size_t>(images.size() * images.shape.bytes()), '\0');
   for (int64_t i = 0; i < images.size(); ++i) {
     images.load(i, reinterpret_cast<uint8_t*>(bytes.data()) + i * images.shape.bytes());
   }
   return bytes;
+}
+
+// A network that leaves FP16's range computes infinities on the device; the IR of OpenVINO, checked
+// in float32, would not show it.
+Json check_fp16(const Graph& graph, const Weights& weights, const ImageSet& images,
+                const Work& work) {
+  constexpr int64_t looked_at = 64;
+  const int64_t count = std::min(looked_at, images.size());
+  const LargestActivation largest = largest_activation(graph, weights, first(images, count));
+  const bool fits = largest.value <= largest_fp16;
+  if (largest.value > largest_fp16 / 2) {
+    work.warn(stage, cat(graph.name, ": ", largest.node, " reaches ", largest.value, " on ", count,
+                         " test images, ", fits ? "near" : "beyond", " FP16's largest value of ",
+                         largest_fp16, "; MyriadX, NPUs and GPUs may give wrong results: ",
+                         "train with more weight decay or compute there in float32"));
+  }
+  return {{"images", count},
+          {"layer", largest.node},
+          {"largest", std::isfinite(largest.value) ? Json(largest.value) : Json()},
+          {"fits", fits}};
 }
 
 Json compile_blob(const FoldedNetwork& network, const ExportConfig& config,
@@ -92,6 +120,13 @@ Json write_for_myriadx(const FoldedNetwork& network, const ExportConfig& config,
   return blob;
 }
 
+// The architecture with the preprocessing that its weights were trained with.
+Architecture delivered(Architecture architecture, const Preprocess& preprocess) {
+  architecture.preprocess = preprocess;
+  architecture.preprocess.labels.clear();
+  return architecture;
+}
+
 Json file_names(const fs::path& folder) {
   Json files = Json::array();
   for (const auto& entry : fs::directory_iterator(folder))
@@ -123,13 +158,11 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
   device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);
   write_safetensors(partial / "weights.safetensors", weights,
                     {{"network", graph.name}, {"format", "pt"}});
-  write_architecture(partial / "architecture.json", architecture);
+  write_architecture(partial / "architecture.json", delivered(architecture, graph.preprocess));
   write_file(partial / "labels.txt", join(graph.preprocess.labels, "\n") + "\n");
 
   const int64_t count = std::min<int64_t>(config.verify_images, images.size());
-  std::vector<int64_t> indices(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) indices[static_cast<size_t>(i)] = i;
-  const ImageSet verified = subset(images, indices);
+  const ImageSet verified = first(images, count);
   const TemporaryFolder temporary;
   const fs::path pixels = temporary.path() / "images.u8";
   write_file(pixels, raw_pixels(verified));
@@ -149,6 +182,7 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
     }
     agreements[name] = to_json(agreement);
   }
+  const Json fp16 = check_fp16(graph, weights, images, work);
   const Json blob = write_for_myriadx(folded, config, partial);
   const Shape& in = graph.input_shape();
   write_json(partial / "export.json", "vpunas.export/1",
@@ -158,6 +192,7 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
               {"verified_images", count},
               {"onnx", agreements["onnx"]},
               {"ir", agreements["ir"]},
+              {"fp16", fp16},
               {"blob", blob}});
   publish(partial, folder);
 }
@@ -181,6 +216,7 @@ void deliver(const LoadedNetwork& network, const ExportConfig& config, DeviceCli
               {"verified_images", 0},
               {"onnx", nullptr},
               {"ir", nullptr},
+              {"fp16", nullptr},
               {"blob", blob}});
   publish(partial, folder);
 }

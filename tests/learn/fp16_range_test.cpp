@@ -1,0 +1,38 @@
+#include "learn/fp16_range.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/learn/support.h"
+
+namespace vpunas {
+namespace {
+
+ImageSet white_images(const Shape& shape) {
+  ImageSet images{{shape.c, shape.h, shape.w}, {0, 0, 0}, {}};
+  images.load = [bytes = images.shape.bytes()](int64_t, uint8_t* pixels) {
+    std::fill_n(pixels, bytes, uint8_t{255});
+  };
+  return images;
+}
+
+TEST(Fp16Range, NamesTheLayerThatLeavesIt) {
+  const Graph graph = lower(choose(test::small_space(), {0, 1, 2}, "small"), {});
+  Weights weights = random_weights(graph, 1);
+  const ImageSet images = white_images(graph.input_shape());
+  const LargestActivation normal = largest_activation(graph, weights, images);
+  EXPECT_EQ(normal.node, "image") << "0..255 are more than what a usual network makes of them";
+  EXPECT_EQ(normal.value, 255);
+
+  for (float& weight : weights.at("features.2.conv.1.1.weight").data) weight *= 1e6F;
+  const LargestActivation large = largest_activation(graph, weights, images);
+  EXPECT_EQ(large.node, "features.2.conv.1.0") << "the batch norm is folded into it";
+  EXPECT_GT(large.value, largest_fp16);
+
+  for (float& weight : weights.at("features.2.conv.1.1.weight").data) weight *= 1e30F;
+  EXPECT_TRUE(std::isinf(largest_activation(graph, weights, images).value));
+}
+
+}  // namespace
+}  // namespace vpunas
