@@ -1,9 +1,9 @@
 #include "arch/import_weights.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <compare>
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
@@ -12,17 +12,17 @@
 namespace vpunas {
 namespace {
 
-// Names of modules in the order in which siblings run; "layer" stands for layer1, layer2, ... The
-// second batch norm is a block's, or timm's behind the last convolution.
-constexpr std::array order_of_siblings = {
-    "module",     "model",       "_orig_mod",  // wrappers
-    "conv_stem",  "conv",        "conv_exp",    "conv_pw",   "conv1",
-    "bn1",        "squeeze",                                           // firsts
-    "features",   "layers",      "blocks",      "layer",     "block",  // lists of blocks
-    "conv_dw",    "conv2",       "conv3",       "expand1x1", "expand3x3",
-    "se",         "conv_reduce", "conv_expand", "fc1",       "fc2",  // squeeze-excite
-    "conv_pwl",   "conv_head",   "bn2",         "bn3",       "downsample",
-    "classifier", "fc"};
+// Names of modules in the order in which siblings run; "layer" stands for layer1, layer2, ... and
+// the empty first one for numbers alone. The second batch norm is a block's, or timm's behind the
+// last convolution.
+constexpr const char* order_of_siblings =
+    " module model _orig_mod"  // wrappers
+    " conv_stem conv conv_exp conv_pw conv1 bn1 squeeze"
+    " features layers blocks layer block"  // lists of blocks
+    " conv_dw conv2 conv3 expand1x1 expand3x3"
+    " se conv_reduce conv_expand fc1 fc2"  // squeeze-excite
+    " conv_pwl conv_head bn2 bn3 downsample"
+    " classifier fc";
 
 struct Step {
   size_t rank = 0;
@@ -33,26 +33,24 @@ struct Step {
 // Where a module stands in its network: smaller runs earlier.
 using Place = std::vector<Step>;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+std::optional<size_t> rank_of(const std::string& word) {
+  static const std::vector<std::string> order = split(order_of_siblings, ' ');
+  const auto found = std::ranges::find(order, word);
+  if (found == order.end()) return std::nullopt;
+  return found - order.begin();
+}
 
+// A word of the module `name`.
 Step step_of(const std::string& word, const std::string& name) {
-  const auto rank_of = [](std::string_view text) {
-    return static_cast<size_t>(std::find(order_of_siblings.begin(), order_of_siblings.end(), text) -
-                               order_of_siblings.begin());
-  };
-  const size_t digits =
-      static_cast<size_t>(std::find_if_not(word.rbegin(), word.rend(), is_digit) - word.rbegin());
-  const std::string_view stem = std::string_view(word).substr(0, word.size() - digits);
-  if (stem.empty() || rank_of(word) == order_of_siblings.size()) {
-    const size_t rank = stem.empty() ? 0 : rank_of(stem);
-    const auto number = parse_number(std::string_view(word).substr(stem.size()));
-    if (number && *number < 1e9 && rank < order_of_siblings.size())
-      return {rank, static_cast<int64_t>(*number)};
+  if (const auto rank = rank_of(word); rank && !word.empty()) return {*rank, 0};
+  const size_t digits = word.find_last_not_of("0123456789") + 1;  // 0 for digits alone
+  const auto rank = rank_of(word.substr(0, digits));
+  const auto number = parse_number(word.substr(digits));
+  if (!rank || !number || *number > 1e9)
     fail("tensors of ", excerpt(name),
          ": the name is of no known convention; known are the network's own, torchvision's and "
          "timm's");
-  }
-  return {rank_of(word), 0};
+  return {*rank, static_cast<int64_t>(*number)};
 }
 
 // Tensors of one layer in the file.

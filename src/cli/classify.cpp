@@ -39,11 +39,8 @@ struct Readable {
 };
 
 Readable read(const std::vector<std::string>& paths, const Graph& graph) {
-  const Preprocess& preprocess = graph.preprocess;
-  const Shape& in = graph.input_shape();
-  const ImageShape shape = {in.c, in.h, in.w};
-  ImageSet files = image_files(paths, shape, preprocess.resize);
-  if (preprocess.color == ColorOrder::bgr) files = with_channels_reversed(std::move(files));
+  const ImageSet files = image_files(graph, paths);
+  const ImageShape& shape = files.shape;
   Readable readable{
       .paths = {}, .images = {.shape = shape, .labels = {}, .load = {}}, .errors = {}};
   auto pixels = std::make_shared<std::vector<std::vector<uint8_t>>>();

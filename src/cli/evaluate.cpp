@@ -51,16 +51,13 @@ Subject outside_a_run(const Options& options, const Config& config, const Work& 
   LoadedNetwork network =
       load_trained_network(options.network, options.weights.size, options.weights.init_from);
   const Preprocess& preprocess = network.graph.preprocess;
-  const Shape& in = network.graph.input_shape();
-  TestSet data = read_test_set(config.data, {in.c, in.h, in.w}, preprocess.resize, work);
+  TestSet data = read_test_set(network.graph, config.data, work);
   const std::vector<int> outputs =
       outputs_of(data.classes,
                  options.weights.classes.empty() ? class_names(preprocess.labels)
                                                  : read_class_names(options.weights.classes),
                  network.graph.output_shape().c);
   for (int& label : data.images.labels) label = outputs[static_cast<size_t>(label)];
-  if (preprocess.color == ColorOrder::bgr)
-    data.images = with_channels_reversed(std::move(data.images));
   return {std::move(network.graph), std::move(network.weights), std::move(data.images),
           std::move(data.name)};
 }

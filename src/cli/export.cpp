@@ -15,18 +15,24 @@ struct Options {
   int size = 0;
 };
 
+// Real images that tell whether the network fits FP16, where the user names some.
+ImageSet images_for(const LoadedNetwork& network, const DataConfig& data, const Work& work) {
+  if (network.random || data.path == DataConfig{}.path) return {};
+  return read_test_set(network.graph, data, work).images;
+}
+
 // Networks outside a run, each into a folder of its own.
-void export_networks(const Options& options) {
+void export_networks(const Options& options, const Work& work) {
   if (!options.init_from.empty() && options.networks.size() > 1)
     fail("--init-from: has the weights of one network, not of ", options.networks.size());
-  const ExportConfig config = options.run.config().exporting;
+  const Config config = options.run.config();
   const fs::path folder = options.run.output().empty() ? "export" : options.run.output();
   DeviceClient device(default_runner());
   for (const std::string& name : options.networks) {
     const LoadedNetwork network = load_network(name, options.size, options.init_from);
     // Not the graph's name, which an ONNX file may make any path.
     const fs::path to = folder / (fs::exists(name) ? fs::path(name).stem() : fs::path(name));
-    deliver(network, config, device, to);
+    deliver(network, images_for(network, config.data, work), config.exporting, device, to, work);
     std::cout << to.string() << ": " << network.graph.name << " at " << network.graph.input_shape()
               << (network.random ? ", with random weights: for measuring, not for use" : "")
               << '\n';
@@ -54,14 +60,16 @@ void add_export(CLI::App& app, Action& action) {
   verb->footer(
       "Examples: vpunas export -c configs/quick.toml --blob\n"
       "          vpunas export model.onnx --blob --nn-archive --shaves 6\n"
-      "          vpunas export mobilenet_v2 --size 160 -o measured");
+      "          vpunas export mobilenet_v2 --size 160 -o measured\n"
+      "          vpunas export mobilenet_v2_keras --init-from weights.safetensors --blob \\\n"
+      "              --data imagenet/val");
   verb->callback([&action, options] {
     action = [options](const Work& work) {
       if (options->run.shows_config()) return;
       if (options->networks.empty() && !options->init_from.empty())
         fail("--init-from: is for a NETWORK outside a run");
       if (!options->networks.empty())
-        export_networks(*options);
+        export_networks(*options, work);
       else
         run_until(*options->run.open(), Stage::exporting, {}, work);
     };

@@ -197,8 +197,8 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
   publish(partial, folder);
 }
 
-void deliver(const LoadedNetwork& network, const ExportConfig& config, DeviceClient& device,
-             const fs::path& folder) {
+void deliver(const LoadedNetwork& network, const ImageSet& images, const ExportConfig& config,
+             DeviceClient& device, const fs::path& folder, const Work& work) {
   const Graph& graph = network.graph;
   const fs::path partial = empty_folder(folder.string() + ".partial");
   const FoldedNetwork folded = fold(graph, network.weights);
@@ -206,6 +206,7 @@ void deliver(const LoadedNetwork& network, const ExportConfig& config, DeviceCli
   device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);
   if (!graph.preprocess.labels.empty())
     write_file(partial / "labels.txt", join(graph.preprocess.labels, "\n") + "\n");
+  const Json fp16 = images.size() > 0 ? check_fp16(graph, network.weights, images, work) : Json();
   const Json blob = write_for_myriadx(folded, config, partial);
   const Shape& in = graph.input_shape();
   write_json(partial / "export.json", "vpunas.export/1",
@@ -216,7 +217,7 @@ void deliver(const LoadedNetwork& network, const ExportConfig& config, DeviceCli
               {"verified_images", 0},
               {"onnx", nullptr},
               {"ir", nullptr},
-              {"fp16", nullptr},
+              {"fp16", fp16},
               {"blob", blob}});
   publish(partial, folder);
 }

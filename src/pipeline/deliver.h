@@ -21,9 +21,10 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
              const ImageSet& images, const ExportConfig& config, DeviceClient& device,
              const std::filesystem::path& folder, const Work& work);
 
-// The same for a network outside a run, without images to verify it on: model.onnx, model.xml/.bin,
-// labels.txt where there are labels, what `config` asks for and export.json.
-void deliver(const LoadedNetwork& network, const ExportConfig& config, DeviceClient& device,
-             const std::filesystem::path& folder);
+// The same for a network outside a run, which is not verified: model.onnx, model.xml/.bin,
+// labels.txt where there are labels, what `config` asks for and export.json. `images`, which may be
+// none, tell whether it fits FP16.
+void deliver(const LoadedNetwork& network, const ImageSet& images, const ExportConfig& config,
+             DeviceClient& device, const std::filesystem::path& folder, const Work& work);
 
 }  // namespace vpunas

@@ -14,6 +14,7 @@ bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
 
 Graph resized(const Graph& graph, int side) {
   Graph out{graph.name, graph.preprocess, {}};
+  out.preprocess.resize = graph.preprocess.resize * side / graph.input_shape().h;
   for (Node node : graph.nodes) {
     if (auto* input = std::get_if<Input>(&node.layer)) input->shape.h = input->shape.w = side;
     out.add(node.name, node.layer, node.inputs);
@@ -29,6 +30,16 @@ FoldedNetwork read(const fs::path& path, int size) {
     check_weights(network.graph, network.weights);
   }
   return network;
+}
+
+ImageShape image_shape(const Graph& graph) {
+  const Shape& in = graph.input_shape();
+  return {in.c, in.h, in.w};
+}
+
+ImageSet in_color_order(const Graph& graph, ImageSet images) {
+  return graph.preprocess.color == ColorOrder::bgr ? with_channels_reversed(std::move(images))
+                                                   : images;
 }
 
 }  // namespace
@@ -59,6 +70,17 @@ LoadedNetwork load_trained_network(const std::string& name_or_path, int size,
   if (!is_onnx(name_or_path) && init_from.empty())
     fail("network ", excerpt(name_or_path), ": has no weights; give them as --init-from FILE");
   return load_network(name_or_path, size, init_from);
+}
+
+TestSet read_test_set(const Graph& graph, const DataConfig& data, const Work& work) {
+  TestSet set = read_test_set(data, image_shape(graph), graph.preprocess.resize, work);
+  set.images = in_color_order(graph, std::move(set.images));
+  return set;
+}
+
+ImageSet image_files(const Graph& graph, std::vector<std::string> paths) {
+  return in_color_order(graph,
+                        image_files(std::move(paths), image_shape(graph), graph.preprocess.resize));
 }
 
 }  // namespace vpunas

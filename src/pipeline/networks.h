@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "arch/weights.h"
+#include "data/dataset.h"
 
 namespace vpunas {
 
@@ -25,5 +27,9 @@ LoadedNetwork load_network(const std::string& name_or_path, int size = 0,
 // The same for networks that are to be used, not measured: throws Error where there are no weights.
 LoadedNetwork load_trained_network(const std::string& name_or_path, int size,
                                    const std::filesystem::path& init_from);
+
+// Images as the network takes them: its size, crop and order of colours.
+TestSet read_test_set(const Graph& graph, const DataConfig& data, const Work& work);
+ImageSet image_files(const Graph& graph, std::vector<std::string> paths);
 
 }  // namespace vpunas

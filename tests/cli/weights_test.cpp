@@ -112,8 +112,7 @@ TEST_F(Weighted, ClassifiesWhatItCanReadAndNamesTheRest) {
   ASSERT_EQ(json.exit_code, 0) << json.errors;
   double sum = 0;
   const Json guesses = Json::parse(json.output).at("images")[0].at("classes");
-  for (const Json& guess : guesses)
-    sum += guess.at("probability").get<double>();
+  for (const Json& guess : guesses) sum += guess.at("probability").get<double>();
   EXPECT_NEAR(sum, 1, 1e-9);
 }
 
@@ -123,6 +122,28 @@ TEST_F(Weighted, OtherWeightsAreRefused) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_NE(result.errors.find("tiny.safetensors does not fit network resnet18"), std::string::npos)
       << result.errors;
+}
+
+TEST_F(Weighted, AreSaidToLeaveFp16sRangeBeforeTheyAreDelivered) {
+  const auto exported = [&] {
+    return run({"export", path("tiny.json"), "--data", path("data"), "-o", path("out")});
+  };
+  const auto fits = [&] {
+    return read_json(path("out/tiny/export.json"), "vpunas.export/1").at("fp16").at("fits");
+  };
+  const ProcessResult usual = exported();
+  ASSERT_EQ(usual.exit_code, 0) << usual.errors;
+  EXPECT_EQ(usual.errors.find("FP16"), std::string::npos) << usual.errors;
+  EXPECT_EQ(fits(), true);
+
+  Weights weights = read_safetensors(path("tiny.safetensors"));
+  for (float& weight : weights.at("features.1.conv.1.weight").data) weight *= 1e6F;
+  write_safetensors(path("tiny.safetensors"), weights);
+  const ProcessResult large = exported();
+  ASSERT_EQ(large.exit_code, 0) << large.errors;
+  EXPECT_NE(large.errors.find("features.1.conv.1 reaches "), std::string::npos) << large.errors;
+  EXPECT_NE(large.errors.find("beyond FP16's largest value"), std::string::npos) << large.errors;
+  EXPECT_EQ(fits(), false);
 }
 
 // The images, the weights and what TensorFlow's preprocessing and padding make of them: a network
