@@ -39,7 +39,7 @@ void image(std::string_view bytes) {
   attempt_file(bytes, [](const std::string& path) { read_image(path, 3, 16); });
   attempt_file(bytes, [](const std::string& path) {
     const ChooseWindow choose = [](int height, int width) {
-      return Window{height / 3, width / 4, (height + 1) / 2, (width + 1) / 2};
+      return ImageWindow{height / 3, width / 4, (height + 1) / 2, (width + 1) / 2};
     };
     read_window(path, 1, choose, 8, 8);
   });

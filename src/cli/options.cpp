@@ -96,7 +96,7 @@ std::unique_ptr<Run> RunOptions::open() const {
 
 void in_run(const RunOptions& options, const Work& work,
             const std::function<void(Run&, const ProcessGroup&)>& use) {
-  const ProcessGroup group(place_in([](const char* name) { return std::getenv(name); }));
+  const ProcessGroup group(place_in([](const char* name) { return std::getenv(name); }), work.stop);
   if (group.leads()) return use(*options.open(), group);
   Work quiet = work;
   quiet.report = [](const Event&) {};  // the leading process says it

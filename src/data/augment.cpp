@@ -21,8 +21,8 @@ double between(double least, double most, Random& random) {
 
 // A rectangle of random area (a share of the image's) and ratio (uniform in its logarithm)
 // somewhere in height x width; a height of 0 where all attempts were too large.
-Window random_window(int height, int width, double least_area, double most_area, double least_ratio,
-                     double most_ratio, Random& random) {
+ImageWindow random_window(int height, int width, double least_area, double most_area,
+                          double least_ratio, double most_ratio, Random& random) {
   for (int i = 0; i < attempts; ++i) {
     const double area = between(least_area, most_area, random) * height * width;
     const double ratio = std::exp(between(std::log(least_ratio), std::log(most_ratio), random));
@@ -36,10 +36,11 @@ Window random_window(int height, int width, double least_area, double most_area,
   return {};
 }
 
-Window window_to_crop(int height, int width, const Augmentation& augmentation, Random& random) {
+ImageWindow window_to_crop(int height, int width, const Augmentation& augmentation,
+                           Random& random) {
   const std::vector<double>& area = augmentation.crop_scale;
   const std::vector<double>& ratio = augmentation.crop_ratio;
-  Window window = random_window(height, width, area[0], area[1], ratio[0], ratio[1], random);
+  ImageWindow window = random_window(height, width, area[0], area[1], ratio[0], ratio[1], random);
   if (window.height > 0) return window;
   // The largest one in the middle.
   const double allowed = std::clamp(static_cast<double>(width) / height, ratio[0], ratio[1]);
@@ -77,7 +78,7 @@ void jitter(const Planes& image, double strength, Random& random) {
 
 void erase(const Planes& image, Random& random) {
   const auto [channels, height, width] = image.shape;
-  const Window hole = random_window(height, width, 0.02, 0.33, 0.3, 3.3, random);
+  const ImageWindow hole = random_window(height, width, 0.02, 0.33, 0.3, 3.3, random);
   for (int c = 0; c < channels; ++c)
     for (int y = 0; y < hole.height; ++y) {
       uint8_t* row = image.pixels + c * image.plane() + (hole.top + y) * width + hole.left;

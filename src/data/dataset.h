@@ -28,10 +28,10 @@ class BadImage : public Error {
 };
 
 // A part of an image, in pixels; at least one, all inside.
-struct Window {
+struct ImageWindow {
   int top = 0, left = 0, height = 0, width = 0;
 };
-using ChooseWindow = std::function<Window(int height, int width)>;
+using ChooseWindow = std::function<ImageWindow(int height, int width)>;
 
 // A list of images. `load` and `load_window` are called from several threads.
 struct ImageSet {

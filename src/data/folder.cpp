@@ -213,8 +213,8 @@ Parts read_test_folder(const fs::path& folder, const ImageShape& shape, int resi
 
 ImageSet image_files(std::vector<std::string> paths, const ImageShape& shape, int resize) {
   std::vector<int> labels(paths.size(), 0);
-  return decoded({.paths = std::move(paths), .labels = std::move(labels)},
-                 {shape, resize, Decoding::whole});
+  return decoded(std::make_shared<const std::vector<std::string>>(std::move(paths)),
+                 std::move(labels), {shape, resize, Decoding::whole});
 }
 
 int image_folder_channels(const fs::path& folder, bool skip_bad) {

@@ -49,7 +49,7 @@ struct Box {
 Image resize(const Image& image, int height, int width);
 Image resize(const Image& image, const Box& box, int height, int width);
 
-Image crop(const Image& image, const Window& window);
+Image crop(const Image& image, const ImageWindow& window);
 
 // Short side to `resize_to` (0: skip), then the central crop to height x width; with resize_to 0
 // the whole image is scaled. Throws Error where resize_to is less than height or width.

@@ -155,7 +155,7 @@ Image upright(Image image, const Turn& turn) {
 }
 
 // The part of the stored image of height x width that is `window` of the upright one.
-Window stored(Window window, const Turn& turn, int height, int width) {
+ImageWindow stored(ImageWindow window, const Turn& turn, int height, int width) {
   if (turn.transposed) window = {window.left, window.top, window.width, window.height};
   if (turn.from_below) window.top = height - window.top - window.height;
   if (turn.from_right) window.left = width - window.left - window.width;
@@ -246,7 +246,7 @@ Image decode_jpeg_window(std::string_view bytes, int channels, const ChooseWindo
   const Turn turn = read_header(decoder, bytes, channels);
   const int image_height = static_cast<int>(info.image_height);
   const int image_width = static_cast<int>(info.image_width);
-  Window window =
+  ImageWindow window =
       turn.transposed ? choose(image_width, image_height) : choose(image_height, image_width);
   window = stored(window, turn, image_height, image_width);
   if (turn.transposed) std::swap(height, width);

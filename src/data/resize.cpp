@@ -75,7 +75,7 @@ Image resize_width(const Image& image, const Box& box, int width) {
 
 }  // namespace
 
-Image crop(const Image& image, const Window& window) {
+Image crop(const Image& image, const ImageWindow& window) {
   const auto [channels, height, width] = image.shape;
   assert(window.top >= 0 && window.left >= 0 && window.top + window.height <= height &&
          window.left + window.width <= width);

@@ -56,8 +56,8 @@ class Network {
 
   // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns
   // the graph's output as [n, c, h, w].
-  torch::Tensor forward(const torch::Tensor& input, Statistics statistics,
-                        const Noise& noise = {}, const Observer& observe = {}) const;
+  torch::Tensor forward(const torch::Tensor& input, Statistics statistics, const Noise& noise = {},
+                        const Observer& observe = {}) const;
 
   // A trained tensor.
   struct Parameter {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 namespace vpunas {
@@ -28,8 +29,9 @@ Place place_in(const std::function<const char*(const char*)>& environment);
 class ProcessGroup {
  public:
   ProcessGroup();  // alone
-  // Waits for all. Throws Error where they do not come, or this build cannot connect.
-  explicit ProcessGroup(const Place& place);
+  // Waits for all, five minutes at most. Throws Error where they do not come, or this build cannot
+  // connect, and Interrupted when asked to stop.
+  explicit ProcessGroup(const Place& place, const std::stop_token& stop = {});
   ~ProcessGroup();
   ProcessGroup(ProcessGroup&&) noexcept;
   ProcessGroup& operator=(ProcessGroup&&) noexcept;

@@ -28,6 +28,7 @@ struct TrainConfig {
   double distillation = 0.5;
   double temperature = 1;
   std::string init_from;
+  bool new_head = false;
   int frozen = 0;
   double layer_decay = 1;
   std::string deliver = "last";
@@ -52,6 +53,7 @@ void fields(Fields& f, TrainConfig& c) {
   f("distillation", c.distillation, "the teacher's share of the loss", between(0, 1));
   f("temperature", c.temperature, "of teacher and student in it", between(0.01, 1000));
   f("init_from", c.init_from, "weights to start from, a .safetensors (empty: random)");
+  f("new_head", c.new_head, "of those weights all but the classifier, as for other classes");
   f("frozen", c.frozen, "the stem and the blocks before features.N keep their weights (0: none do)",
     between(0, 10000));
   f("layer_decay", c.layer_decay, "learning rate of a block by that of the next", between(0.01, 1));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "arch/import_weights.h"
 #include "arch/zoo.h"
 #include "base/text.h"
 #include "latency/census.h"
@@ -329,12 +330,22 @@ TrainJob Sitting::job(const Graph& graph) {
                .config = config,
                .seed = seed(),
                .workers = config_.run.workers};
-  if (!config.init_from.empty()) job.initial = read_safetensors(config.init_from);
+  if (!config.init_from.empty()) {
+    const ImportedWeights from =
+        import_weights(graph, read_safetensors(config.init_from),
+                       config.new_head ? Classifier::left_out : Classifier::imported);
+    if (!from.left_out.empty()) {
+      work_.note("train", cat(graph.name, ": ", config.init_from, " without its classifier (",
+                              join(from.left_out), "), which starts at random"));
+    }
+    job.initial = from.weights;
+  }
   if (!config.teacher.empty()) {
     if (config.teacher_weights.empty())
       fail("train.teacher: ", config.teacher, " has no weights; give train.teacher_weights");
-    job.teacher = {trained(find_network(config.teacher, data_folder())),
-                   read_safetensors(config.teacher_weights)};
+    Graph teacher = trained(find_network(config.teacher, data_folder()));
+    Weights weights = import_weights(teacher, read_safetensors(config.teacher_weights)).weights;
+    job.teacher = {std::move(teacher), std::move(weights)};
   }
   return job;
 }

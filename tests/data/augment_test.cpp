@@ -115,7 +115,7 @@ TEST(Augmentation, JitterKeepsWithinItsFactors) {
 
 TEST(Augmentation, CropsWindowsOfTheAskedAreaAndRatio) {
   ImageSet images{shape, {0}, {}};
-  std::vector<Window> windows;
+  std::vector<ImageWindow> windows;
   images.load_window = [&](int64_t, const ChooseWindow& choose, uint8_t*) {
     windows.push_back(choose(300, 400));
   };
@@ -139,7 +139,7 @@ TEST(Augmentation, CropsWindowsOfTheAskedAreaAndRatio) {
 // As torchvision's: the whole image where no window fits.
 TEST(Augmentation, CropsTheMiddleWhereNoWindowFits) {
   ImageSet images{shape, {0}, {}};
-  Window window;
+  ImageWindow window;
   images.load_window = [&](int64_t, const ChooseWindow& choose, uint8_t*) {
     window = choose(10, 1000);
   };

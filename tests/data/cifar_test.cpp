@@ -153,7 +153,7 @@ TEST_F(Cifar100, WindowsComeFromTheRecords) {
   const Dataset data =
       read_dataset({.path = folder_.path().string(), .validation = 0}, {3, 16, 16}, 1);
   std::vector<uint8_t> pixels(3 * 16 * 16);
-  const Window window{16, 0, 16, 16};
+  const ImageWindow window{16, 0, 16, 16};
   data.train.load_window(2, [&](int, int) { return window; }, pixels.data());
   EXPECT_EQ(pixels, crop(noise(3, 32, 32, 102), window).pixels);
 }

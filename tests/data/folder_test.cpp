@@ -232,7 +232,7 @@ TEST_F(ImageFolder, TrainingFromTheSourceCropsTheWholeImage) {
   const Dataset data =
       read_dataset({.path = root_.string(), .validation = 0}, {3, 8, 8}, 1, {}, true);
   std::vector<uint8_t> pixels(3 * 8 * 8);
-  const Window window{20, 30, 10, 10};
+  const ImageWindow window{20, 30, 10, 10};
   data.train.load_window(
       0,
       [&](int height, int width) {

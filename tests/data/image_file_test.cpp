@@ -176,7 +176,7 @@ TEST_F(Jpeg, OfAHugeSizeIsRefusedBeforeItIsAllocated) {
 // at a reduced scale costs.
 TEST_F(Jpeg, WindowsAreThoseOfTheWholeImage) {
   const Image image = ramp(3, 120, 200);
-  const Window windows[] = {
+  const ImageWindow windows[] = {
       {0, 0, 120, 200}, {13, 57, 50, 70}, {90, 140, 30, 60}, {5, 3, 101, 190}};
   std::vector<JpegOptions> kinds;
   for (const JpegKind kind :
@@ -186,11 +186,12 @@ TEST_F(Jpeg, WindowsAreThoseOfTheWholeImage) {
     kinds.push_back({.orientation = orientation});
   for (const JpegOptions& kind : kinds)
     for (const int channels : {1, 3})
-      for (const Window& upright : windows)
+      for (const ImageWindow& upright : windows)
         for (const int side : {16, 40}) {
           const Image whole = read(encode_jpeg(image, kind), channels);
           const auto [top, left, height, width] = upright;
-          const Window window = kind.orientation >= 5 ? Window{left, top, width, height} : upright;
+          const ImageWindow window =
+              kind.orientation >= 5 ? ImageWindow{left, top, width, height} : upright;
           const ChooseWindow choose = [&](int of_height, int of_width) {
             EXPECT_EQ(of_height, whole.shape.height);
             EXPECT_EQ(of_width, whole.shape.width);
@@ -207,7 +208,7 @@ TEST_F(Jpeg, WindowsAreThoseOfTheWholeImage) {
 
 TEST_F(Jpeg, WindowsOfGreyImagesAreGrey) {
   write_quickly(file_, encode_jpeg(ramp(1, 60, 60)));
-  const ChooseWindow choose = [](int, int) { return Window{10, 10, 40, 40}; };
+  const ChooseWindow choose = [](int, int) { return ImageWindow{10, 10, 40, 40}; };
   EXPECT_EQ(read_window(file_, 1, choose, 20, 20).shape, (ImageShape{1, 20, 20}));
   const Image colour = read_window(file_, 3, choose, 20, 20);
   EXPECT_TRUE(
@@ -220,7 +221,8 @@ TEST_F(Jpeg, WindowsOfMutationsAreReadOrRefused) {
     write_quickly(file_, mutated(encode_jpeg(noise(3, 40, 40, 5), {.orientation = 6}), random));
     error_of([&] {
       read_window(
-          file_, 3, [](int height, int width) { return Window{height / 2, 0, 1, width}; }, 8, 8);
+          file_, 3, [](int height, int width) { return ImageWindow{height / 2, 0, 1, width}; }, 8,
+          8);
     });
   }
 }
@@ -229,8 +231,9 @@ TEST_F(Jpeg, WindowsBeforeAFaultAreRead) {
   const std::string whole = encode_jpeg(noise(3, 200, 200, 5));
   write_quickly(file_, whole.substr(0, whole.size() / 2));
   const auto read_at = [&](int top) {
-    return error_of(
-        [&] { read_window(file_, 3, [&](int, int) { return Window{top, 10, 30, 30}; }, 30, 30); });
+    return error_of([&] {
+      read_window(file_, 3, [&](int, int) { return ImageWindow{top, 10, 30, 30}; }, 30, 30);
+    });
   };
   EXPECT_EQ(read_at(10), "");
   EXPECT_TRUE(contains(read_at(160), "truncated JPEG"));
@@ -239,7 +242,7 @@ TEST_F(Jpeg, WindowsBeforeAFaultAreRead) {
 TEST_F(Png, WindowsAreThoseOfTheWholeImage) {
   const Image image = noise(3, 30, 50, 1);
   write_quickly(file_, encode_png(image));
-  const Window window{7, 9, 20, 31};
+  const ImageWindow window{7, 9, 20, 31};
   EXPECT_EQ(read_window(
                 file_, 3, [&](int, int) { return window; }, 12, 12)
                 .pixels,

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/files.h"
+#include "base/progress.h"
 #include "learn/train.h"
 #include "tests/learn/support.h"
 
@@ -76,6 +77,21 @@ TEST(ProcessGroup, BroadcastsTheFirstOnesBytes) {
     got[static_cast<size_t>(group.rank())] = group.broadcast(own) + group.broadcast("");
   });
   for (const std::string& text : got) EXPECT_EQ(text, std::string(1000, 'a'));
+}
+
+TEST(ProcessGroup, WaitsForOthersNoLongerThanItMay) {
+  std::stop_source stop;
+  stop.request_stop();
+  const Place first{.rank = 0, .size = 2, .port = 29000},
+      second{.rank = 1, .size = 2, .port = 29001};
+  EXPECT_THROW(ProcessGroup(first, stop.get_token()), Interrupted);
+  EXPECT_THROW(ProcessGroup(second, stop.get_token()), Interrupted);
+  try {
+    ProcessGroup({.rank = 1, .size = 2, .address = "no.such.host.invalid"});
+    FAIL() << "connected";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("no.such.host.invalid"), std::string::npos);
+  }
 }
 
 TEST(ProcessGroup, SharesBatchesEvenly) {

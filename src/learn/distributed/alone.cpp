@@ -8,7 +8,7 @@ struct ProcessGroup::State {};
 struct GradientAverage::State {};
 
 ProcessGroup::ProcessGroup() = default;
-ProcessGroup::ProcessGroup(const Place& place) {
+ProcessGroup::ProcessGroup(const Place& place, const std::stop_token&) {
   if (place.size > 1)
     fail(
         "this build trains in one process alone; build it where Debian's libgloo-dev is installed");

@@ -2,13 +2,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
-#include "base/error.h"
+#include "base/progress.h"
 #include "learn/gradients.h"
 #include "learn/process_group.h"
 
@@ -58,6 +61,39 @@ auto reaching_all(Call&& call) {
   }
 }
 
+// The store through which processes find each other, once all are there.
+c10::intrusive_ptr<c10d::Store> join(const Place& place, const std::stop_token& stop) {
+  const auto end = std::chrono::steady_clock::now() + kJoin;
+  const auto wait = [&](const std::string& what) {
+    if (stop.stop_requested()) throw Interrupted("stopped before the other processes were there");
+    if (std::chrono::steady_clock::now() > end) {
+      fail("process ", place.rank, " of ", place.size, " waited five minutes in vain: ", what,
+           "; check MASTER_ADDR and MASTER_PORT");
+    }
+    std::this_thread::sleep_for(Milliseconds(50));
+  };
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(place.port);
+  options.isServer = place.rank == 0;
+  options.waitWorkers = false;
+  options.timeout = std::chrono::seconds(2);
+  c10::intrusive_ptr<c10d::Store> store;
+  while (!store) {
+    try {
+      store = c10::make_intrusive<c10d::TCPStore>(place.address, options);
+    } catch (const std::exception& error) {
+      if (options.isServer)
+        fail("port ", place.port, " cannot be had (", first_line(error), "); set MASTER_PORT");
+      wait(cat("no process 0 at ", place.address, ":", place.port));
+    }
+  }
+  store->setTimeout(kJoin);
+  store->add("here", 1);
+  for (int64_t here = 0; (here = store->add("here", 0)) < place.size;)
+    wait(cat("only ", here, " came"));
+  return store;
+}
+
 }  // namespace
 
 struct ProcessGroup::State {
@@ -67,29 +103,23 @@ struct ProcessGroup::State {
 
 ProcessGroup::ProcessGroup() : state_(std::make_unique<State>()) {}
 
-ProcessGroup::ProcessGroup(const Place& place) : ProcessGroup() {
+ProcessGroup::ProcessGroup(const Place& place, const std::stop_token& stop) : ProcessGroup() {
   state_->place = place;
   if (place.size == 1) return;
+  FLAGS_caffe2_log_level = 3;  // c10d tells each vain attempt; the last is told by us
+  const std::string address = own_address(place.address);
+  const auto store = join(place, stop);
   try {
-    c10d::TCPStoreOptions store_options;
-    store_options.port = static_cast<uint16_t>(place.port);
-    store_options.isServer = place.rank == 0;
-    store_options.numWorkers = static_cast<size_t>(place.size);
-    store_options.timeout = kJoin;
-    const auto store = c10::make_intrusive<c10d::TCPStore>(place.address, store_options);
     const auto options = c10d::ProcessGroupGloo::Options::create(kJoin);
-    options->devices.push_back(
-        c10d::ProcessGroupGloo::createDeviceForHostname(own_address(place.address)));
+    options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
     const auto gloo =
         c10::make_intrusive<c10d::ProcessGroupGloo>(store, place.rank, place.size, options);
     gloo->setTimeout(kWait);
     state_->group = c10::make_intrusive<c10d::ProcessGroup>(store, place.rank, place.size);
     state_->group->setBackend(c10::kCPU, c10d::ProcessGroup::BackendType::GLOO, gloo);
-  } catch (const Error&) {
-    throw;
   } catch (const std::exception& error) {
-    fail("process ", place.rank, " of ", place.size, " cannot reach the others at ", place.address,
-         ":", place.port, " (", first_line(error), "); check MASTER_ADDR and MASTER_PORT");
+    fail("process ", place.rank, " of ", place.size, " cannot reach the others from ", address,
+         " (", first_line(error), "); check that they may connect to each other");
   }
 }
 
