@@ -75,7 +75,7 @@ void classify(const Options& options, const Config& config) {
   const Readable readable = read(options.images, network.graph);
   constexpr int batch_size = 16;
   const std::vector<float> values =
-      logits(network.graph, network.weights, readable.images, batch_size);
+      logits(without_softmax(network.graph), network.weights, readable.images, batch_size);
   Json list = Json::array();
   for (size_t i = 0; i < readable.paths.size(); ++i) {
     const std::span row(values.data() + i * outputs, outputs);

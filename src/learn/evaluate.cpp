@@ -13,8 +13,6 @@ template <class Use>  // Use(logits, labels)
 void run_folded(const Graph& graph, const Weights& weights, const ImageSet& images, int batch_size,
                 Use&& use) {
   FoldedNetwork folded = fold(graph, weights);
-  if (std::holds_alternative<Softmax>(folded.graph.nodes.back().layer))
-    folded.graph.nodes.pop_back();
   Network network(std::move(folded.graph), 0);
   network.load(folded.weights);
   torch::NoGradGuard no_grad;
@@ -29,11 +27,16 @@ void run_folded(const Graph& graph, const Weights& weights, const ImageSet& imag
 
 }  // namespace
 
+Graph without_softmax(Graph graph) {
+  if (std::holds_alternative<Softmax>(graph.nodes.back().layer)) graph.nodes.pop_back();
+  return graph;
+}
+
 Evaluation evaluate(const Graph& graph, const Weights& weights, const ImageSet& images,
                     int batch_size) {
   Evaluation result;
   run_folded(
-      graph, weights, images, batch_size,
+      without_softmax(graph), weights, images, batch_size,
       [&](const torch::Tensor& outputs, const torch::Tensor& labels) {
         const auto guesses = std::get<1>(outputs.topk(std::min<int64_t>(5, outputs.size(1))));
         const auto hits = guesses == labels.unsqueeze(1);

@@ -17,12 +17,15 @@ struct Evaluation {
   double loss = 0;                       // mean cross-entropy
 };
 
-// Of the folded network (faster, and what is delivered). Images keep their order. A softmax at the
-// end is left out.
+// The graph whose output are logits: a softmax at the end is left out.
+Graph without_softmax(Graph graph);
+
+// Of the folded network (faster, and what is delivered), without_softmax(). Images keep their
+// order.
 Evaluation evaluate(const Graph& graph, const Weights& weights, const ImageSet& images,
                     int batch_size = 256);
 
-// Logits row by row.
+// The graph's output row by row.
 std::vector<float> logits(const Graph& graph, const Weights& weights, const ImageSet& images,
                           int batch_size = 256);
 
