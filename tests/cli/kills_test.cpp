@@ -58,7 +58,8 @@ TEST(KillsSlow, ATrainingKilledAtRandomMomentsEndsAsUnbroken) {
     ASSERT_LT(trainings, 10 * wanted) << "the training ends before it is killed";
     const TemporaryFolder broken;
     // Mostly within the training itself, which follows the start of the program.
-    ProcessResult result{.exit_code = kKilled};
+    ProcessResult result;
+    result.exit_code = kKilled;
     while (result.exit_code == kKilled) {
       result = train(broken.path(), kills < wanted ? seconds * random.uniform() : 0);
       kills += result.exit_code == kKilled;
