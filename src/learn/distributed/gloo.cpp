@@ -23,7 +23,9 @@ constexpr Milliseconds kJoin = std::chrono::minutes(5);
 // Processes wait while the first one evaluates, searches or saves; one that dies is noticed at
 // once.
 constexpr Milliseconds kWait = std::chrono::hours(24 * 7);
-constexpr size_t kFirstBucket = 1 << 20, kBucket = 25 << 20;  // bytes, as DistributedDataParallel's
+// Bytes that travel together. DistributedDataParallel's 25 MB would hold the whole of a mobile
+// network, which would then wait for the last gradient before it sends the first.
+constexpr size_t kBucket = 1 << 20;
 
 // This machine's address as the first process's machine sees it.
 std::string own_address(const std::string& first) {
@@ -156,12 +158,11 @@ GradientAverage::GradientAverage(const std::vector<torch::Tensor>& parameters,
     : state_(std::make_unique<State>()) {
   if (group.size() == 1) return;
   // Gradients come in about the reverse order of parameters, which is how buckets are filled.
-  const auto [buckets, limits] =
-      c10d::compute_bucket_assignment_by_size(parameters, {kFirstBucket, kBucket});
+  const auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(parameters, {kBucket});
   state_->reducer = std::make_unique<c10d::Reducer>(
       parameters, std::vector(buckets.rbegin(), buckets.rend()), group.state()->group,
       std::vector<bool>(parameters.size(), false), kBucket, some_unused,
-      /*gradient_as_bucket_view=*/false, std::unordered_map<size_t, std::string>(), kFirstBucket,
+      /*gradient_as_bucket_view=*/true, std::unordered_map<size_t, std::string>(), kBucket,
       /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
       std::vector<int64_t>());
 }
