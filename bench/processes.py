@@ -48,7 +48,8 @@ def independent(folder, size, batch, epochs):
 
 def together(folder, size, batch, epochs):
     place = {"WORLD_SIZE": "2", "MASTER_PORT": "29611"}
-    runs = [start(folder / "group", size, 2 * batch, epochs, place | {"RANK": str(i)})
+    # Twice the epochs are as many steps as the independent ones take.
+    runs = [start(folder / "group", size, 2 * batch, 2 * epochs, place | {"RANK": str(i)})
             for i in range(2)]
     assert not any([run.wait() for run in runs])
     return rate(folder / "group")
