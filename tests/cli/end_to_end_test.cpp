@@ -170,8 +170,9 @@ TEST(EndToEndSlow, InterruptSavesAndSaysHowToResume) {
   const TemporaryFolder folder;
   std::vector<std::string> words = test::tiny_run(folder.path(), "search");
   words.insert(words.end(), {"--set", "search.epochs=50"});
-  words.insert(words.begin(),
-               {"/usr/bin/timeout", "-s", "INT", "8", (program_folder() / "vpunas").string()});
+  // --foreground: to the program alone, once; else also to the group, and so to the program twice.
+  words.insert(words.begin(), {"/usr/bin/timeout", "--foreground", "-s", "INT", "8",
+                               (program_folder() / "vpunas").string()});
   const ProcessResult result =
       run_process(words, {.environment = {}, .folder = {}, .timeout = std::chrono::seconds(120)});
   EXPECT_NE(result.errors.find("to resume: "), std::string::npos) << result.errors;
