@@ -25,7 +25,10 @@ write_basic_package_version_file(vpunas-config-version.cmake COMPATIBILITY SameM
 install(FILES ${CMAKE_BINARY_DIR}/vpunas-config.cmake ${CMAKE_BINARY_DIR}/vpunas-config-version.cmake
         DESTINATION ${package} COMPONENT library)
 
-install(DIRECTORY data/ DESTINATION ${CMAKE_INSTALL_DATADIR}/vpunas COMPONENT data)
+install(DIRECTORY data/ configs DESTINATION ${CMAKE_INSTALL_DATADIR}/vpunas COMPONENT data)
 if(NOT VPUNAS_CORE_ONLY)
-  install(TARGETS vpunas vpunas-device COMPONENT program)
+  install(TARGETS vpunas COMPONENT program)
+endif()
+if(TARGET vpunas-device)
+  install(TARGETS vpunas-device COMPONENT program)
 endif()

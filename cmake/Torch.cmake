@@ -1,5 +1,6 @@
 # vpunas_torch: libtorch from the wheel in .venv, as a target of our own. Torch's own CMake package stops where the wheel is a
-# CUDA build and no CUDA toolkit is installed; headers and two libraries are all that we need.
+# CUDA build and no CUDA toolkit is installed; headers and two libraries are all that we need. The CUDA part is loaded when a
+# GPU is asked for (src/learn/runtime.cpp), so a program does not depend on which wheel it was built with.
 file(GLOB torch_root ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
 if(NOT torch_root)
   message(FATAL_ERROR "libtorch not found in .venv: run scripts/setup.sh")
@@ -8,7 +9,6 @@ add_library(vpunas_torch INTERFACE)
 target_include_directories(vpunas_torch SYSTEM INTERFACE ${torch_root}/include
                                                          ${torch_root}/include/torch/csrc/api/include)
 target_link_libraries(vpunas_torch INTERFACE ${torch_root}/lib/libtorch_cpu.so ${torch_root}/lib/libc10.so)
-target_link_options(vpunas_torch INTERFACE -Wl,-rpath,${torch_root}/lib)
 # at::parallel_for, a template in libtorch's headers, is serial where OpenMP is off. Its runtime must be the one that libtorch
 # brings, or two pools of threads would fight for the cores; so no -fopenmp for the linker, which would add the system's.
 file(GLOB torch_openmp ${torch_root}/lib/libgomp*.so* ${torch_root}.libs/libgomp*.so* ${torch_root}/lib/libiomp5.so)

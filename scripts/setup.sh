@@ -3,13 +3,13 @@
 # libraries; no Python of theirs is run), and .deps with the report's charting library. Safe to call again: it only does
 # what is missing.
 #
-#   scripts/setup.sh          what the program and its tests need
+#   scripts/setup.sh          what the program and its tests need (VPUNAS_TORCH=2.11.0: another release of libtorch)
 #   scripts/setup.sh --bench  also .venv-bench with what PyTorch's Python side needs (`make bench-peers`)
 #   scripts/setup.sh --dev    also clang and .venv-dev with the tools of `make check`, `make fuzz` and `make calibrate`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly torch_version=2.13.0
+readonly torch_version=${VPUNAS_TORCH:-2.13.0}
 readonly openvino_version=2026.4.1
 readonly clang_format_version=19.1.7
 readonly clang_tidy_version=19.1.0.1
@@ -21,7 +21,7 @@ readonly echarts_sha512=4ed7bf82b0d046211340fe31cf7899592be81eb90242dc2a77a86cfa
 packages=(
   ca-certificates curl g++ make cmake ninja-build python3 python3-venv
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libprotozero-dev libgloo-dev zlib1g-dev
-  libjpeg62-turbo-dev libpng-dev libhwy-dev libeigen3-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
+  libjpeg-dev libpng-dev libhwy-dev libeigen3-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
 )
 [ "${1:-}" = --dev ] && packages+=(clang libclang-rt-14-dev)
 readonly packages
@@ -81,10 +81,43 @@ fetch_echarts() {
   rm -rf "$scratch"
 }
 
+# What libtorch's wheel wants of the wheels that it names: all of CUDA's where there is a GPU; else only those without
+# which a CUDA build of libtorch_cpu.so does not load. Nothing of a CPU build.
+cuda_wheels() {
+  .venv/bin/python - "$([ -e /dev/nvidiactl ] && echo gpu)" <<'PYTHON'
+import importlib.metadata, re, sys
+from pip._vendor.packaging.requirements import Requirement
+for text in importlib.metadata.requires("torch") or []:
+    wanted = Requirement(text)
+    if (wanted.marker and not wanted.marker.evaluate({"extra": ""})) or not re.match("nvidia-|cuda-toolkit", wanted.name):
+        continue
+    if not sys.argv[1]:
+        wanted.extras &= {"cudart", "cupti"}
+        if not wanted.extras and not re.match("nvidia-cuda-(runtime|cupti)", wanted.name):
+            continue
+    wanted.marker = None
+    print(wanted)
+PYTHON
+}
+
+misses_libraries() { ldd "$1" | grep 'not found' > /dev/null; }
+
+add_cuda_libraries() {
+  local libraries=(.venv/lib/python3*/site-packages/torch/lib/libtorch_cpu.so) wheels
+  [ -e /dev/nvidiactl ] && libraries+=("${libraries[0]/_cpu/_cuda}")
+  [ -f "${libraries[-1]}" ] && misses_libraries "${libraries[-1]}" || return 0
+  mapfile -t wheels < <(cuda_wheels)
+  say "adding CUDA's libraries (${wheels[*]})"
+  .venv/bin/pip install -q --disable-pip-version-check --no-warn-conflicts "${wheels[@]}" \
+    || fail "pip could not install ${wheels[*]}; is the network up and the disk not full?"
+  ! misses_libraries "${libraries[0]}" || fail "libtorch $torch_version still misses libraries (ldd ${libraries[0]})"
+}
+
 install_packages
 fetch_echarts
 make_venv .venv "torch==$torch_version openvino==$openvino_version" \
   --no-deps "torch==$torch_version" "openvino==$openvino_version"
+add_cuda_libraries
 if [ "${1:-}" = --bench ]; then
   make_venv .venv-bench "python of torch==$torch_version" typing_extensions filelock sympy networkx jinja2 fsspec
 fi
