@@ -120,6 +120,7 @@ void add_classify(CLI::App& app, Action& action) {
     action = [options](const Work&) {
       const Config config = options->run.config();
       set_threads(config.run.workers);
+      choose_device(config.run.device);
       classify(*options, config);
     };
   });

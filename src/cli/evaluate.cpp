@@ -117,6 +117,7 @@ void add_evaluate(CLI::App& app, Action& action) {
     action = [options](const Work& work) {
       const Config config = options->run.config();
       set_threads(config.run.workers);
+      choose_device(config.run.device);
       const bool of_a_run =
           options->weights.init_from.empty() && fs::path(options->network).extension() != ".onnx";
       tell(*options,

@@ -60,8 +60,9 @@ std::vector<float> logits(const Graph& graph, const Weights& weights, const Imag
   std::vector<float> result;
   run_folded(graph, weights, images, batch_size,
              [&](const torch::Tensor& outputs, const torch::Tensor&) {
-               const float* data = outputs.data_ptr<float>();
-               result.insert(result.end(), data, data + outputs.numel());
+               const auto here = outputs.cpu();
+               const float* data = here.data_ptr<float>();
+               result.insert(result.end(), data, data + here.numel());
              });
   return result;
 }

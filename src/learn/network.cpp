@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "learn/compute_device.h"
 
 namespace vpunas {
 namespace {
@@ -138,7 +139,7 @@ bool is_trained(const std::string& parameter) {
 }  // namespace
 
 Computing parse_computing(const std::string& engine, bool bfloat16) {
-  if (bfloat16 && !can_use_bfloat16())
+  if (bfloat16 && compute_device().is_cpu() && !can_use_bfloat16())
     fail("bfloat16: this processor has no products of it (AVX-512); leave amp off");
   return {engine == "libtorch" ? Engine::libtorch : Engine::fused, bfloat16};
 }
@@ -159,6 +160,7 @@ Network::Network(Graph graph, uint64_t seed, Computing computing)
       auto value = initial(node.layer, parameter, dims,
                            Random({seed, name_key(node.name + "." + parameter)}));
       if (dims.size() == 4) value = value.contiguous(torch::MemoryFormat::ChannelsLast);
+      value = value.to(compute_device());
       value.set_requires_grad(is_trained(parameter) && node.name != "preprocess");
       tensors_[i].emplace(parameter, std::move(value));
     }
@@ -253,7 +255,7 @@ torch::Tensor Network::drop_path(const torch::Tensor& branch, int add, Statistic
     return branch;
   const double rate =
       noise.drop_path * found->second.number / static_cast<double>(branches_.size());
-  const auto kept = torch::rand({branch.size(0), 1, 1, 1}) >= rate;
+  const auto kept = torch::rand({branch.size(0), 1, 1, 1}, branch.device()) >= rate;
   return branch * (kept.to(torch::kFloat32) / (1 - rate)).to(branch.scalar_type());
 }
 
@@ -310,7 +312,8 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
             return torch::batch_norm(input(0), tensor("weight"), tensor("bias"),
                                      own ? torch::Tensor() : tensor("running_mean"),
                                      own ? torch::Tensor() : tensor("running_var"),
-                                     statistics != Statistics::running, 0.1, l.eps, false);
+                                     statistics != Statistics::running, 0.1, l.eps,
+                                     /*cudnn_enabled=*/true);
           },
           [&](const ScaleShift& l) {
             const auto scaled = input(0) * per_channel(tensor("weight"));
@@ -414,16 +417,16 @@ torch::Tensor to_tensor(const Batch& batch, const ImageShape& shape) {
   auto* pixels = const_cast<uint8_t*>(batch.pixels.data());
   const auto raw = torch::from_blob(
       pixels, {batch.count, shape.channels, shape.height, shape.width}, torch::kUInt8);
-  return raw.to(torch::kFloat32).contiguous(torch::MemoryFormat::ChannelsLast);
+  return to_device(raw).to(torch::kFloat32).contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
 torch::Tensor labels_tensor(const Batch& batch) {
-  return torch::tensor(at::ArrayRef<int64_t>(batch.labels.data(), batch.labels.size()),
-                       torch::kInt64);
+  return to_device(torch::tensor(at::ArrayRef<int64_t>(batch.labels.data(), batch.labels.size()),
+                                 torch::kInt64));
 }
 
 Tensor to_tensor(const torch::Tensor& tensor) {
-  const auto flat = tensor.detach().contiguous().to(torch::kFloat32);
+  const auto flat = tensor.detach().cpu().contiguous().to(torch::kFloat32);
   const float* data = flat.data_ptr<float>();
   return {tensor.sizes().vec(), std::vector<float>(data, data + flat.numel())};
 }

@@ -104,9 +104,8 @@ class Network {
   int frozen_ = 0;                  // nodes up to here do not train
 };
 
-// U8 pixels as a float tensor in channels_last.
+// On the device that networks compute on: U8 pixels as a float tensor in channels_last, and labels.
 torch::Tensor to_tensor(const Batch& batch, const ImageShape& shape);
-
 torch::Tensor labels_tensor(const Batch& batch);
 
 Tensor to_tensor(const torch::Tensor& tensor);

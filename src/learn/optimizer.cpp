@@ -41,7 +41,7 @@ Optimizer::State Optimizer::start(const torch::Tensor& value) const {
   if (kind_ == Kind::rmsprop) state[1] = torch::ones_like(value);
   if (kind_ == Kind::adamw) {
     state[1] = torch::zeros_like(value);
-    state[2] = torch::zeros({}, torch::kFloat32);
+    state[2] = torch::zeros({}, value.options().dtype(torch::kFloat32));
   }
   return state;
 }

@@ -1,5 +1,6 @@
 #include "learn/process_group.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -16,19 +17,23 @@ std::optional<int> number(const Environment& environment, const char* name) {
   int value = 0;
   const char* end = text + std::strlen(text);
   const auto parsed = std::from_chars(text, end, value);
-  if (parsed.ec != std::errc() || parsed.ptr != end || value < 0)
+  // Slurm counts tasks by node, as 2(x3): those of the first ones.
+  const bool ends = parsed.ptr == end || *parsed.ptr == '(' || *parsed.ptr == ',';
+  if (parsed.ec != std::errc() || !ends || value < 0)
     fail(name, "=", text, ": should be a number of a process; unset it to train alone");
   return value;
 }
 
 struct Launcher {
-  const char *rank, *size, *local_size;
+  const char *rank, *size, *local_rank, *local_size;
 };
 constexpr Launcher launchers[] = {
-    {"RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"},                                      // torchrun
-    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"},  // Open MPI
-    {"PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"},                                     // MPICH
-    {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"},           // srun
+    // torchrun, Open MPI, MPICH, srun
+    {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"},
+    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+     "OMPI_COMM_WORLD_LOCAL_SIZE"},
+    {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"},
+    {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE"},
 };
 
 }  // namespace
@@ -40,7 +45,9 @@ Place place_in(const Environment& environment) {
     if (*size < 1 || *rank >= *size)
       fail(launcher.rank, "=", *rank, " is not of ", launcher.size, "=", *size);
     Place place{.rank = *rank, .size = *size};
-    place.local_size = number(environment, launcher.local_size).value_or(*size);
+    place.local_size = std::max(1, number(environment, launcher.local_size).value_or(*size));
+    place.local_rank =
+        number(environment, launcher.local_rank).value_or(place.rank % place.local_size);
     if (const char* address = environment("MASTER_ADDR"))
       place.address = address;
     else if (place.local_size < place.size)

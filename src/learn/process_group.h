@@ -12,8 +12,8 @@ namespace vpunas {
 // A process's place among those that were started together.
 struct Place {
   int rank = 0, size = 1;
-  int local_size = 1;                 // of them on this machine
-  std::string address = "127.0.0.1";  // of rank 0
+  int local_rank = 0, local_size = 1;  // among them on this machine
+  std::string address = "127.0.0.1";   // of rank 0
   int port = 29500;
   bool operator==(const Place&) const = default;
 };
@@ -38,7 +38,8 @@ class ProcessGroup {
 
   int rank() const;
   int size() const;
-  int local_size() const;  // on this machine
+  int local_rank() const;  // on this machine
+  int local_size() const;
   bool leads() const { return rank() == 0; }
 
   // Rank 0's bytes, in all.

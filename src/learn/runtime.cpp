@@ -1,5 +1,6 @@
 #include "learn/runtime.h"
 
+#include <dlfcn.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
 #include <thread>
 
 #include "base/text.h"
-#include "learn/torch.h"
+#include "learn/compute_device.h"
 
 namespace vpunas {
 
@@ -54,6 +55,41 @@ kernels::Parallel torch_threads() {
           }};
 }
 
+namespace {
+
+torch::Device chosen_device = torch::kCPU;
+
+// Why there is no GPU to compute on, or nothing.
+std::string load_cuda() {
+  // It registers itself in libtorch. Not linked, as it is large and mostly absent.
+  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) return dlerror();
+  return torch::cuda::is_available() ? "" : "CUDA sees no GPU";
+}
+
+}  // namespace
+
+std::string choose_device(const std::string& wanted, int index) {
+  chosen_device = torch::kCPU;
+  const bool may_exist = std::filesystem::exists("/dev/nvidiactl") ||
+                         std::filesystem::exists("/dev/dxg");  // of Windows' Linux
+  if (wanted == "gpu" || (wanted == "auto" && may_exist)) {
+    const std::string fault = load_cuda();
+    if (fault.empty() && index < static_cast<int>(torch::cuda::device_count()))
+      chosen_device = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+    else if (wanted == "gpu")
+      fail("run.device is gpu, but there is no GPU ", index, " to compute on (",
+           fault.empty() ? cat("CUDA sees ", torch::cuda::device_count()) : fault,
+           "); use run.device=cpu, or see docs/engine.md, GPUs");
+  }
+  return chosen_device.str();
+}
+
+torch::Device compute_device() { return chosen_device; }
+
+torch::Tensor to_device(const torch::Tensor& host) {
+  return chosen_device.is_cpu() ? host : host.pin_memory().to(chosen_device, /*non_blocking=*/true);
+}
+
 std::string torch_version() { return TORCH_VERSION; }
 
 namespace {
@@ -84,7 +120,7 @@ void Effort::report(const Work& work, const std::string& stage, const std::strin
                        fixed(static_cast<double>(peak_memory()) * 1e-9, 2), " GB at most"));
   // A short stretch says little, and its first steps are spent on starting.
   constexpr double least_seconds = 20, least_share = 0.65;
-  if (seconds > least_seconds && cores < least_share * threads) {
+  if (chosen_device.is_cpu() && seconds > least_seconds && cores < least_share * threads) {
     work.warn(stage, cat(what, ": only ", fixed(cores, 1), " of ", threads,
                          " cores were at work; other programs run beside, or threads share a core "
                          "(compare with OMP_NUM_THREADS=",

@@ -25,6 +25,12 @@ void set_threads(int threads);
 // is slower or disturbed, the others do more.
 kernels::Parallel torch_threads();
 
+// Where networks of this process compute from now on: "cpu"; "gpu", number `index` of those that
+// CUDA sees (CUDA_VISIBLE_DEVICES); "auto": on that if there is one. libtorch's CUDA part, which
+// takes a second to load, is loaded here alone. Returns a name for people. Throws Error where a gpu
+// is asked for and there is none.
+std::string choose_device(const std::string& wanted, int index = 0);
+
 std::string torch_version();
 
 // Peak resident memory of this process in bytes, and its processor time in seconds.

@@ -41,7 +41,7 @@ class Gated : public torch::autograd::Function<Gated> {
     const auto saved = context->get_saved_variables();
     const auto& g = outputs[0];
     const auto product_with = [&](const torch::Tensor& path) {
-      return path.sizes() == g.sizes() ? (g * path).sum(torch::kFloat32)
+      return path.sizes() == g.sizes() ? (g * path).sum(torch::kFloat32).cpu()
                                        : torch::zeros({}, torch::kFloat32);
     };
     const float gate = saved[2].data_ptr<float>()[0];

@@ -245,6 +245,27 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
                              {"lr", lr}}});
   };
 
+  // The loss of the last step. It is read when the next one's work is on its way: a GPU would stand
+  // still while its result is waited for.
+  torch::Tensor unread;
+  const auto read_loss = [&] {
+    if (!unread.defined()) return;
+    const auto loss = unread.item<double>();
+    unread.reset();
+    if (!std::isfinite(loss)) {
+      fail("training of ", graph.name, ": the loss is not finite at step ", now.step,
+           "; lower the learning rate (--lr, now ", config.recipe.lr, ")");
+    }
+    if (!group.leads()) return;
+    now.loss_sum += loss;
+    ++now.loss_steps;
+    work.report({.kind = Event::Kind::step,
+                 .stage = "train",
+                 .done = now.step,
+                 .total = total,
+                 .metrics = {{"loss", loss}}});
+  };
+
   Loader loader(data.train, job.augmentation, group.part_of(config.recipe.batch_size), job.seed,
                 now.step * config.accumulate, std::max(1, job.workers), group.rank(), group.size());
   CheckpointClock clock(config.checkpoint_seconds);
@@ -257,21 +278,19 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
                .total = total});
   while (now.step < total) {
     if (work.stop.stop_requested()) {
+      read_loss();
       if (group.leads()) now.save(checkpoint, key, watch.seconds());
       throw Interrupted(
           cat("training of ", graph.name, " stopped at step ", now.step, " of ", total));
     }
-    double loss_value = 0;
+    torch::Tensor loss_sum;
     for (int part = 0; part < config.accumulate; ++part) {
       const int64_t number = loader.position();
       const auto loss = objective(now.network, loader.next(), number) / config.accumulate;
       gradients.backward(loss, part + 1 == config.accumulate);
-      loss_value += loss.item<double>();
+      loss_sum = loss_sum.defined() ? loss_sum + loss.detach() : loss.detach();
     }
-    if (!std::isfinite(loss_value)) {
-      fail("training of ", graph.name, ": the loss is not finite at step ", now.step,
-           "; lower the learning rate (--lr, now ", config.recipe.lr, ")");
-    }
+    read_loss();
     if (config.clip_norm > 0) clip_gradients(parameters, config.clip_norm);
     const double lr =
         learning_rate(config.recipe, static_cast<double>(now.step + 1) / static_cast<double>(total),
@@ -279,16 +298,13 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
     now.optimizer.step(parameters, lr);
     if (config.ema_decay > 0 && group.leads()) now.average.update(now.network, now.step);
     ++now.step;
+    unread = std::move(loss_sum);
+    const bool at_point = now.step * points / total != (now.step - 1) * points / total;
+    const bool save = clock.due();
+    if (at_point || save || now.step == total) read_loss();
     if (!group.leads()) continue;
-    now.loss_sum += loss_value;
-    ++now.loss_steps;
-    if (now.step * points / total != (now.step - 1) * points / total) add_point(lr);
-    if (clock.due()) now.save(checkpoint, key, watch.seconds());
-    work.report({.kind = Event::Kind::step,
-                 .stage = "train",
-                 .done = now.step,
-                 .total = total,
-                 .metrics = {{"loss", loss_value}}});
+    if (at_point) add_point(lr);
+    if (save) now.save(checkpoint, key, watch.seconds());
   }
   work.report({.kind = Event::Kind::end, .stage = "train", .what = "train " + graph.name});
   effort.report(work, "train", graph.name, (now.step - first_step) * step_images,

@@ -18,6 +18,7 @@ struct RunConfig {
   std::string name = "run";
   int64_t seed = 1;
   int workers = 0;
+  std::string device = "cpu";
   std::vector<std::string> baselines = {"mobilenet_v2"};
 };
 template <class Fields>
@@ -25,6 +26,8 @@ void fields(Fields& f, RunConfig& c) {
   f("name", c.name, "of the run; its folder is runs/NAME");
   f("seed", c.seed, "of everything random", between(0, 9e15));
   f("workers", c.workers, "threads (0: one a core)", between(0, 1024));
+  f("device", c.device, "that searches and trains; gpu needs a CUDA build of libtorch",
+    one_of({"cpu", "gpu", "auto"}));
   f("baselines", c.baselines,
     "networks trained by the same recipe and compared: of the zoo, front_1, ... of the front, or "
     "NAME=FILE, as for_cpu=runs/cpu/architectures/found.json");

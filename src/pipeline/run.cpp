@@ -94,7 +94,9 @@ Run::Run(Config config, fs::path folder, Existing existing)
     if (fs::exists(config_path) && !(stages.empty() && holds_no_work(folder_))) {
       std::vector<std::string> refused;
       for (const std::string& key : differing_keys(read_file(config_path), text)) {
-        if (key == "run.workers") continue;
+        // How it is computed and kept, not what.
+        if (key == "run.workers" || key == "run.device" || key == "train.checkpoint_seconds")
+          continue;
         if (const std::string section = section_of(key);
             section == "export" || section == "benchmark")
           measure_again = true;

@@ -39,6 +39,8 @@ class Sitting {
     const auto cores = static_cast<int>(std::thread::hardware_concurrency());
     set_threads(config_.run.workers > 0 ? config_.run.workers
                                         : std::max(1, cores / group_.local_size()));
+    const std::string device = choose_device(config_.run.device, group_.local_rank());
+    if (config_.run.device != "cpu") work_.note("run", cat("computes on ", device));
   }
 
   void do_stage(Stage stage) {

@@ -29,15 +29,24 @@ TEST(PlaceIn, KnowsTheUsualLaunchers) {
                       {"LOCAL_WORLD_SIZE", "4"},
                       {"MASTER_ADDR", "10.0.0.1"},
                       {"MASTER_PORT", "4000"}}),
-            (Place{3, 8, 4, "10.0.0.1", 4000}));
+            (Place{3, 8, 3, 4, "10.0.0.1", 4000}));
   EXPECT_EQ(place_of({{"OMPI_COMM_WORLD_RANK", "1"},
                       {"OMPI_COMM_WORLD_SIZE", "2"},
-                      {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}}),
-            (Place{.rank = 1, .size = 2, .local_size = 2}));
+                      {"OMPI_COMM_WORLD_LOCAL_RANK", "0"},
+                      {"OMPI_COMM_WORLD_LOCAL_SIZE", "1"},
+                      {"MASTER_ADDR", "10.0.0.1"}}),
+            (Place{.rank = 1, .size = 2, .address = "10.0.0.1"}));
   EXPECT_EQ(place_of({{"PMI_RANK", "0"}, {"PMI_SIZE", "2"}}),
             (Place{.rank = 0, .size = 2, .local_size = 2}));
   EXPECT_EQ(place_of({{"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}}),
-            (Place{.rank = 1, .size = 2, .local_size = 2}));
+            (Place{.rank = 1, .size = 2, .local_rank = 1, .local_size = 2}));
+  // Two tasks on each of three machines.
+  EXPECT_EQ(place_of({{"SLURM_PROCID", "3"},
+                      {"SLURM_STEP_NUM_TASKS", "6"},
+                      {"SLURM_LOCALID", "1"},
+                      {"SLURM_STEP_TASKS_PER_NODE", "2(x3)"},
+                      {"MASTER_ADDR", "node1"}}),
+            (Place{.rank = 3, .size = 6, .local_rank = 1, .local_size = 2, .address = "node1"}));
   // An allocation without srun starts one process.
   EXPECT_EQ(place_of({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}), Place{});
 }

@@ -18,6 +18,7 @@ ProcessGroup::ProcessGroup(ProcessGroup&&) noexcept = default;
 ProcessGroup& ProcessGroup::operator=(ProcessGroup&&) noexcept = default;
 int ProcessGroup::rank() const { return 0; }
 int ProcessGroup::size() const { return 1; }
+int ProcessGroup::local_rank() const { return 0; }
 int ProcessGroup::local_size() const { return 1; }
 std::string ProcessGroup::broadcast(const std::string& bytes) const { return bytes; }
 

@@ -118,7 +118,8 @@ ProcessGroup::ProcessGroup(const Place& place, const std::stop_token& stop) : Pr
         c10::make_intrusive<c10d::ProcessGroupGloo>(store, place.rank, place.size, options);
     gloo->setTimeout(kWait);
     state_->group = c10::make_intrusive<c10d::ProcessGroup>(store, place.rank, place.size);
-    state_->group->setBackend(c10::kCPU, c10d::ProcessGroup::BackendType::GLOO, gloo);
+    for (const c10::DeviceType device : {c10::kCPU, c10::kCUDA})
+      state_->group->setBackend(device, c10d::ProcessGroup::BackendType::GLOO, gloo);
   } catch (const std::exception& error) {
     fail("process ", place.rank, " of ", place.size, " cannot reach the others from ", address,
          " (", first_line(error), "); check that they may connect to each other");
@@ -131,6 +132,7 @@ ProcessGroup& ProcessGroup::operator=(ProcessGroup&&) noexcept = default;
 
 int ProcessGroup::rank() const { return state_->place.rank; }
 int ProcessGroup::size() const { return state_->place.size; }
+int ProcessGroup::local_rank() const { return state_->place.local_rank; }
 int ProcessGroup::local_size() const { return state_->place.local_size; }
 
 std::string ProcessGroup::broadcast(const std::string& bytes) const {
