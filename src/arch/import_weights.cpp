@@ -132,7 +132,7 @@ void import_layer(const Module& module, const Target& target, Weights& weights) 
   }
   for (const auto& [parameter, tensor] : module.tensors)
     if (std::ranges::none_of(target.parameters,
-                             [&](const auto& p) { return p.first == parameter; }))
+                             [&known = parameter](const auto& p) { return p.first == known; }))
       fail("tensor ", module.name, ".", parameter, ": ", into, " of the network has no ",
            parameter);
 }
