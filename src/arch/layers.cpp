@@ -163,10 +163,11 @@ int Builder::part(int at, int index, int count, const std::string& name) {
 
 int Builder::join(const Json& object, int at, const Place& place) {
   static const std::vector<std::string> kinds = {"concat", "add", "mul", "split"};
-  const std::string kind = object.size() == 1 ? object.begin().key() : "";
+  const auto only = object.begin();
+  const std::string kind = object.size() == 1 ? only.key() : "";
   if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
     fail(place.where, ": must have one key of ", vpunas::join(kinds), ", with a list of branches");
-  const Json& branches = object.begin().value();
+  const Json& branches = *only;
   const std::string where = cat(place.where, " ", kind);
   if (!branches.is_array() || branches.empty()) fail(where, ": must be a list of branches");
   std::vector<int> ends;

@@ -24,7 +24,9 @@ struct Device : testing::Test {
 TEST_F(Device, IsTheCpuUnlessAGpuIsAskedFor) {
   EXPECT_EQ(choose_device("cpu"), "cpu");
   EXPECT_EQ(compute_device(), torch::Device(torch::kCPU));
-  if (!std::filesystem::exists("/dev/nvidiactl")) EXPECT_EQ(choose_device("auto"), "cpu");
+  if (!std::filesystem::exists("/dev/nvidiactl")) {
+    EXPECT_EQ(choose_device("auto"), "cpu");
+  }
 }
 
 TEST_F(Device, SaysThatThereIsNoSuchGpu) {
