@@ -29,8 +29,15 @@ HWY_INLINE V widen(hn::Vec<Halves> bits) {
   return hn::BitCast(floats, hn::ShiftLeft<16>(hn::PromoteTo(words, bits)));
 }
 
-// As to_bfloat16.
+// As to_bfloat16; a processor that rounds itself makes 0 of subnormal numbers.
 HWY_INLINE hn::Vec<Halves> narrow(V v) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  if (HWY_LIKELY(rounds_to_bfloat16)) {
+    hn::Vec<Halves> rounded;
+    asm("vcvtneps2bf16 %1, %0" : "=v"(rounded.raw) : "v"(v.raw));
+    return rounded;
+  }
+#endif
   const hn::Rebind<uint32_t, Floats> words;
   const auto bits = hn::BitCast(words, v);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1));
