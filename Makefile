@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check check-format fuzz tidy bench bench-loader bench-peers bench-openvino nasbench calibrate results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check check-format fuzz tidy bench bench-loader bench-peers bench-openvino nasbench calibrate docs results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -76,6 +76,11 @@ nasbench: build ## search on NAS-Bench-Macro and judge (IMAGES= CIFAR-10, TABLE=
 	@cmake --build --preset release -j $(JOBS) --target nasbench_macro
 	@for seed in $(SEEDS); do build/release/nasbench_macro "$(IMAGES)" runs/nasbench $$seed $(MINUTES) || test $$? = 130 || exit 1; done
 	@bench/nasbench_macro.py runs/nasbench "$(TABLE)" 'make nasbench SEEDS="$(SEEDS)"'
+
+docs: ## the library's headers as HTML, build/docs/html/index.html
+	@scripts/setup.sh --docs
+	@mkdir -p build && doxygen docs/Doxyfile
+	@echo "build/docs/html/index.html"
 
 results: ## copy the figures of the last quick run to docs/results
 	@scripts/results.sh

@@ -5,6 +5,7 @@
 #
 #   scripts/setup.sh          what the program and its tests need (VPUNAS_TORCH=2.11.0: another release of libtorch)
 #   scripts/setup.sh --bench  also .venv-bench with what PyTorch's Python side needs (`make bench-peers`)
+#   scripts/setup.sh --docs   also doxygen (`make docs`)
 #   scripts/setup.sh --dev    also clang and .venv-dev with the tools of `make check`, `make fuzz` and `make calibrate`
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,6 +25,7 @@ packages=(
   libjpeg-dev libpng-dev libhwy-dev libeigen3-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
 )
 [ "${1:-}" = --dev ] && packages+=(clang libclang-rt-14-dev)
+[ "${1:-}" = --docs ] && packages+=(doxygen)
 readonly packages
 
 say() { printf 'setup: %s\n' "$*"; }
