@@ -86,8 +86,12 @@ HWY_INLINE void store(V v, Bfloat16* to, size_t count) {
   store_first(narrow(v), Halves(), reinterpret_cast<uint16_t*>(to), count);
 }
 
-// Not-a-number stays what it is, so that a diverged training is noticed.
-HWY_INLINE V clamp(V v, V low, V high) { return hn::Min(high, hn::Max(low, v)); }
+// Not-a-number stays what it is, so that a diverged training is noticed: on x86 by the order of
+// operands.
+HWY_INLINE V clamp(V v, V low, V high) {
+  const V clamped = hn::Min(high, hn::Max(low, v));
+  return HWY_ARCH_X86 ? clamped : hn::IfThenElse(hn::IsNaN(v), v, clamped);
+}
 HWY_INLINE auto is_inside(V v, V low, V high) { return hn::And(hn::Gt(v, low), hn::Lt(v, high)); }
 
 // Normalise and NormGradient for one vector of channels.
