@@ -18,7 +18,8 @@ namespace F = torch::nn::functional;
 
 // Apart from other uses of the seed.
 constexpr uint64_t kMixStream = 0x6d6978, kNoiseStream = 0x6e6f697365;
-constexpr int64_t kWatched = 1000;  // validation images of the curve's points
+// Validation images of the curve's points: watching should not cost more than learning.
+constexpr int64_t kWatched = 1000;
 
 std::string work_key(const TrainJob& job, const Dataset& data) {
   TrainConfig config = job.config;
@@ -189,14 +190,6 @@ class Objective {
   std::optional<Network> teacher_;
 };
 
-// Curves are drawn from a part of the validation images, so that watching does not cost more than
-// learning.
-ImageSet watched_images(const ImageSet& validation) {
-  std::vector<int64_t> indices(static_cast<size_t>(std::min(kWatched, validation.size())));
-  for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<int64_t>(i);
-  return subset(validation, indices);
-}
-
 }  // namespace
 
 TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& checkpoint,
@@ -219,7 +212,7 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
   const int64_t points =
       std::clamp<int64_t>(static_cast<int64_t>(std::ceil(config.epochs)), 8, 200);
   const auto epoch = [&](int64_t step) { return static_cast<double>(step * step_images) / images; };
-  const ImageSet watched = watched_images(data.validation);
+  const ImageSet watched = first_images(data.validation, kWatched);
   const auto averaged = [&] {
     return config.ema_decay > 0 ? now.average.weights() : now.network.weights();
   };

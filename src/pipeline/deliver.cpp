@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <numeric>
 
 #include "base/text.h"
 #include "learn/evaluate.h"
@@ -48,12 +47,6 @@ Json to_json(const Agreement& agreement) {
   return {{"top1_agreement", agreement.top1}, {"largest_difference", agreement.largest_difference}};
 }
 
-ImageSet first(const ImageSet& images, int64_t count) {
-  std::vector<int64_t> indices(static_cast<size_t>(count));
-  std::iota(indices.begin(), indices.end(), int64_t{0});
-  return subset(images, std::move(indices));
-}
-
 std::string raw_pixels(const ImageSet& images) {
   std::string bytes(static_cast<size_t>(images.size() * images.shape.bytes()), '\0');
   for (int64_t i = 0; i < images.size(); ++i) {
@@ -67,16 +60,17 @@ std::string raw_pixels(const ImageSet& images) {
 Json check_fp16(const Graph& graph, const Weights& weights, const ImageSet& images,
                 const Work& work) {
   constexpr int64_t looked_at = 64;
-  const int64_t count = std::min(looked_at, images.size());
-  const LargestActivation largest = largest_activation(graph, weights, first(images, count));
+  const ImageSet some = first_images(images, looked_at);
+  const LargestActivation largest = largest_activation(graph, weights, some);
   const bool fits = largest.value <= largest_fp16;
   if (largest.value > largest_fp16 / 2) {
-    work.warn(stage, cat(graph.name, ": ", largest.node, " reaches ", largest.value, " on ", count,
-                         " test images, ", fits ? "near" : "beyond", " FP16's largest value of ",
-                         largest_fp16, "; MyriadX, NPUs and GPUs may give wrong results: ",
-                         "train with more weight decay or compute there in float32"));
+    work.warn(stage,
+              cat(graph.name, ": ", largest.node, " reaches ", largest.value, " on ", some.size(),
+                  " test images, ", fits ? "near" : "beyond", " FP16's largest value of ",
+                  largest_fp16, "; MyriadX, NPUs and GPUs may give wrong results: ",
+                  "train with more weight decay or compute there in float32"));
   }
-  return {{"images", count},
+  return {{"images", some.size()},
           {"layer", largest.node},
           {"largest", std::isfinite(largest.value) ? Json(largest.value) : Json()},
           {"fits", fits}};
@@ -161,8 +155,8 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
   write_architecture(partial / "architecture.json", delivered(architecture, graph.preprocess));
   write_file(partial / "labels.txt", join(graph.preprocess.labels, "\n") + "\n");
 
-  const int64_t count = std::min<int64_t>(config.verify_images, images.size());
-  const ImageSet verified = first(images, count);
+  const ImageSet verified = first_images(images, config.verify_images);
+  const int64_t count = verified.size();
   const TemporaryFolder temporary;
   const fs::path pixels = temporary.path() / "images.u8";
   write_file(pixels, raw_pixels(verified));

@@ -48,10 +48,7 @@ inline Dataset small_data(int64_t train_images = 512) {
   config.validation = 0.25;
   config.test_limit = 200;
   Dataset data = read_dataset(config, {.channels = 3, .height = 16, .width = 16}, 3);
-  std::vector<int64_t> first(
-      static_cast<size_t>(std::min<int64_t>(train_images, data.train.size())));
-  for (size_t i = 0; i < first.size(); ++i) first[i] = static_cast<int64_t>(i);
-  data.train = subset(data.train, first);
+  data.train = first_images(data.train, train_images);
   return data;
 }
 
