@@ -75,17 +75,28 @@ bool is_image_name(const fs::path& name) {
   return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
 }
 
+// test/ or else val/; empty where there is neither.
+fs::path test_folder(const fs::path& folder) {
+  for (const char* name : {"test", "val"})
+    if (has_folders(folder / name)) return folder / name;
+  return {};
+}
+
+// The folders of images in `folder`, one a class.
+std::vector<std::string> classes_in(const fs::path& folder) {
+  std::vector<std::string> classes = list(folder).folders;
+  if (classes.empty())
+    fail(folder.string(), ": holds no folders of images, one a class; check data.path");
+  return classes;
+}
+
 // Where the images lie.
 struct Layout {
   fs::path train, test;  // no test: the reader's caller splits
 };
 Layout find_layout(const fs::path& folder) {
   const bool train = has_folders(folder / "train");
-  fs::path test;
-  if (has_folders(folder / "test"))
-    test = folder / "test";
-  else if (has_folders(folder / "val"))
-    test = folder / "val";
+  const fs::path test = test_folder(folder);
   if (train) return {folder / "train", test};
   if (!test.empty())
     fail(folder.string(), ": has ", test.filename().string(),
@@ -183,9 +194,7 @@ Parts read_image_folder(const fs::path& folder, const ImageShape& shape, const W
   const Layout layout = find_layout(folder);
   Parts parts;
   parts.slow = true;
-  parts.classes = list(layout.train).folders;
-  if (parts.classes.empty())
-    fail(folder.string(), ": holds no folders of images, one a class; check data.path");
+  parts.classes = classes_in(layout.train);
   read_part(layout.train, parts.classes, {shape}, work, parts.train, parts.train_originals);
   if (!layout.test.empty())
     read_part(layout.test, parts.classes, {shape}, work, parts.test, parts.test_originals);
@@ -194,18 +203,12 @@ Parts read_image_folder(const fs::path& folder, const ImageShape& shape, const W
 
 Parts read_test_folder(const fs::path& folder, const ImageShape& shape, int resize,
                        const Work& work) {
-  fs::path test = folder;
-  if (has_folders(folder / "test"))
-    test = folder / "test";
-  else if (has_folders(folder / "val"))
-    test = folder / "val";
-  else if (has_folders(folder / "train"))
+  const fs::path apart = test_folder(folder), test = apart.empty() ? folder : apart;
+  if (apart.empty() && has_folders(folder / "train"))
     fail(folder.string(), ": has train/ but neither test/ nor val/; add one, or set data.path to ",
          (folder / "train").string(), " to judge on its training images");
   Parts parts;
-  parts.classes = list(test).folders;
-  if (parts.classes.empty())
-    fail(test.string(), ": holds no folders of images, one a class; check data.path");
+  parts.classes = classes_in(test);
   read_part(test, parts.classes, {shape, resize, Decoding::whole}, work, parts.test,
             parts.test_originals);
   return parts;
