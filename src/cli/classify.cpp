@@ -4,7 +4,6 @@
 #include "cli/cli.h"
 #include "learn/evaluate.h"
 #include "learn/runtime.h"
-#include "pipeline/class_names.h"
 #include "pipeline/networks.h"
 
 namespace vpunas::cli {
@@ -66,12 +65,7 @@ Readable read(const std::vector<std::string>& paths, const Graph& graph) {
 void classify(const Options& options, const Config& config) {
   const LoadedNetwork network = load(options, config);
   const auto outputs = static_cast<size_t>(network.graph.output_shape().elements());
-  const ClassNames names = options.weights.classes.empty()
-                               ? class_names(network.graph.preprocess.labels)
-                               : read_class_names(options.weights.classes);
-  if (!names.empty() && names.size() != outputs)
-    fail(options.weights.classes, ": names ", names.size(), " classes, the network has ", outputs,
-         " outputs");
+  const ClassNames names = options.weights.class_names(network.graph);
   const Readable readable = read(options.images, network.graph);
   constexpr int batch_size = 16;
   const std::vector<float> values =

@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "latency/table.h"
 #include "learn/process_group.h"
+#include "pipeline/class_names.h"
 #include "pipeline/run.h"
 
 namespace vpunas::cli {
@@ -46,6 +47,9 @@ struct WeightsOptions {
   std::string init_from, classes;
   int size = 0;
   void add_to(CLI::App& verb);
+  // Of --classes, else the graph's labels; maybe none. Throws Error where they are not as many as
+  // the graph has outputs.
+  ClassNames class_names(const Graph& graph) const;
 };
 
 // Options of the verbs that work in a run folder.

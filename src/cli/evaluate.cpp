@@ -6,7 +6,6 @@
 #include "cli/cli.h"
 #include "learn/evaluate.h"
 #include "learn/runtime.h"
-#include "pipeline/class_names.h"
 #include "pipeline/networks.h"
 
 namespace vpunas::cli {
@@ -50,13 +49,9 @@ Subject of_run(const Options& options, const Config& config, const Work& work) {
 Subject outside_a_run(const Options& options, const Config& config, const Work& work) {
   LoadedNetwork network =
       load_trained_network(options.network, options.weights.size, options.weights.init_from);
-  const Preprocess& preprocess = network.graph.preprocess;
   TestSet data = read_test_set(network.graph, config.data, work);
-  const std::vector<int> outputs =
-      outputs_of(data.classes,
-                 options.weights.classes.empty() ? class_names(preprocess.labels)
-                                                 : read_class_names(options.weights.classes),
-                 network.graph.output_shape().c);
+  const std::vector<int> outputs = outputs_of(
+      data.classes, options.weights.class_names(network.graph), network.graph.output_shape().c);
   for (int& label : data.images.labels) label = outputs[static_cast<size_t>(label)];
   return {std::move(network.graph), std::move(network.weights), std::move(data.images),
           std::move(data.name)};

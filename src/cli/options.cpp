@@ -24,6 +24,16 @@ void WeightsOptions::add_to(CLI::App& verb) {
       ->check(CLI::Range(1, 4096));
 }
 
+ClassNames WeightsOptions::class_names(const Graph& graph) const {
+  const ClassNames names =
+      classes.empty() ? vpunas::class_names(graph.preprocess.labels) : read_class_names(classes);
+  if (const auto outputs = static_cast<size_t>(graph.output_shape().elements());
+      !names.empty() && names.size() != outputs)
+    fail(classes.empty() ? "labels of the network" : classes, ": names for ", names.size(),
+         " classes, the network has ", outputs, " outputs");
+  return names;
+}
+
 void RunOptions::add_to(CLI::App& verb) {
   verb.add_option("-c,--config", config_path_, "configuration, as configs/quick.toml")
       ->type_name("FILE");

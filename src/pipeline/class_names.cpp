@@ -43,8 +43,6 @@ std::vector<int> outputs_of(const std::vector<std::string>& classes, const Class
     for (int i = 0; i < outputs; ++i) result.push_back(i);
     return result;
   }
-  if (names.size() != static_cast<size_t>(outputs))
-    fail("there are names for ", names.size(), " classes, the network has ", outputs, " outputs");
   std::multimap<std::string, int> by_name;
   for (size_t i = 0; i < names.size(); ++i)
     for (const std::string& name : names[i]) by_name.emplace(name, static_cast<int>(i));

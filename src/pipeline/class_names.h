@@ -20,9 +20,9 @@ ClassNames class_names(const std::vector<std::string>& labels);
 // The last name, which people read; without names the number.
 std::string shown_name(const ClassNames& names, size_t output);
 
-// The output for each of `classes`: the one that has the class among its names, or without `names`
-// the one of the same place. Throws Error for a class that no output or more than one has, and
-// where numbers do not agree.
+// The output for each of `classes`: the one that has the class among its names, of as many as there
+// are outputs, or without names the one of the same place. Throws Error for a class that no output
+// or more than one has, and without names where there are not as many classes as outputs.
 std::vector<int> outputs_of(const std::vector<std::string>& classes, const ClassNames& names,
                             int outputs);
 
