@@ -1,6 +1,5 @@
 #include "pipeline/networks.h"
 
-#include "arch/import_weights.h"
 #include "arch/zoo.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -49,6 +48,15 @@ Graph load_graph(const std::string& name_or_path, int size) {
   return find_graph(name_or_path, data_folder(), size);
 }
 
+ImportedWeights read_weights(const Graph& graph, const fs::path& file, Classifier classifier) {
+  const Tensors tensors = read_safetensors(file);
+  try {
+    return import_weights(graph, tensors, classifier);
+  } catch (const Error& error) {
+    fail(file.string(), " does not fit network ", graph.name, ": ", error.what());
+  }
+}
+
 LoadedNetwork load_network(const std::string& name_or_path, int size, const fs::path& init_from) {
   if (is_onnx(name_or_path)) {
     if (!init_from.empty()) fail(name_or_path, ": has weights of its own; leave out --init-from");
@@ -57,12 +65,7 @@ LoadedNetwork load_network(const std::string& name_or_path, int size, const fs::
   }
   const Graph graph = load_graph(name_or_path, size);
   if (init_from.empty()) return {graph, random_weights(graph, 1), true};
-  const Tensors tensors = read_safetensors(init_from);
-  try {
-    return {graph, import_weights(graph, tensors).weights};
-  } catch (const Error& error) {
-    fail(init_from.string(), " does not fit network ", graph.name, ": ", error.what());
-  }
+  return {graph, read_weights(graph, init_from).weights};
 }
 
 LoadedNetwork load_trained_network(const std::string& name_or_path, int size,

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "arch/weights.h"
+#include "arch/import_weights.h"
 #include "data/dataset.h"
 
 namespace vpunas {
@@ -14,7 +14,12 @@ namespace vpunas {
 // it cannot have that size.
 Graph load_graph(const std::string& name_or_path, int size = 0);
 
-// With the weights of `init_from`, a safetensors file as import_weights() takes it, or the ONNX
+// What a safetensors file gives the graph, by import_weights(). Throws Error naming the file where
+// it does not fit.
+ImportedWeights read_weights(const Graph& graph, const std::filesystem::path& file,
+                             Classifier classifier = Classifier::imported);
+
+// With the weights of `init_from`, a file for read_weights(), or the ONNX
 // file's own. Others have none, so theirs are random.
 struct LoadedNetwork {
   Graph graph;

@@ -7,7 +7,6 @@
 #include <memory>
 #include <thread>
 
-#include "arch/import_weights.h"
 #include "arch/zoo.h"
 #include "base/text.h"
 #include "latency/census.h"
@@ -17,6 +16,7 @@
 #include "output/report.h"
 #include "pipeline/deliver.h"
 #include "pipeline/history.h"
+#include "pipeline/networks.h"
 #include "pipeline/pricing.h"
 #include "pipeline/results.h"
 #include "pipeline/samples.h"
@@ -333,9 +333,8 @@ TrainJob Sitting::job(const Graph& graph) {
                .seed = seed(),
                .workers = config_.run.workers};
   if (!config.init_from.empty()) {
-    const ImportedWeights from =
-        import_weights(graph, read_safetensors(config.init_from),
-                       config.new_head ? Classifier::left_out : Classifier::imported);
+    const ImportedWeights from = read_weights(
+        graph, config.init_from, config.new_head ? Classifier::left_out : Classifier::imported);
     if (!from.left_out.empty()) {
       work_.note("train", cat(graph.name, ": ", config.init_from, " without its classifier (",
                               join(from.left_out), "), which starts at random"));
@@ -346,7 +345,7 @@ TrainJob Sitting::job(const Graph& graph) {
     if (config.teacher_weights.empty())
       fail("train.teacher: ", config.teacher, " has no weights; give train.teacher_weights");
     Graph teacher = trained(find_network(config.teacher, data_folder()));
-    Weights weights = import_weights(teacher, read_safetensors(config.teacher_weights)).weights;
+    Weights weights = read_weights(teacher, config.teacher_weights).weights;
     job.teacher = {std::move(teacher), std::move(weights)};
   }
   return job;
