@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -11,15 +11,16 @@ namespace {
 
 using Environment = std::function<const char*(const char*)>;
 
-std::optional<int> number(const Environment& environment, const char* name) {
+// What stands in a variable, up to one of the characters `until`.
+std::optional<int> number(const Environment& environment, const char* name,
+                          std::string_view until = "") {
   const char* text = environment(name);
   if (text == nullptr || *text == '\0') return std::nullopt;
   int value = 0;
-  const char* end = text + std::strlen(text);
+  const std::string_view whole = text;
+  const char* end = text + std::min(whole.find_first_of(until), whole.size());
   const auto parsed = std::from_chars(text, end, value);
-  // Slurm counts tasks by node, as 2(x3): those of the first ones.
-  const bool ends = parsed.ptr == end || *parsed.ptr == '(' || *parsed.ptr == ',';
-  if (parsed.ec != std::errc() || !ends || value < 0)
+  if (parsed.ec != std::errc() || parsed.ptr != end || value < 0)
     fail(name, "=", text, ": should be a number of a process; unset it to train alone");
   return value;
 }
@@ -45,7 +46,8 @@ Place place_in(const Environment& environment) {
     if (*size < 1 || *rank >= *size)
       fail(launcher.rank, "=", *rank, " is not of ", launcher.size, "=", *size);
     Place place{.rank = *rank, .size = *size};
-    place.local_size = std::max(1, number(environment, launcher.local_size).value_or(*size));
+    // Slurm counts tasks by node, as 2(x3): those of the first ones.
+    place.local_size = std::max(1, number(environment, launcher.local_size, "(,").value_or(*size));
     place.local_rank =
         number(environment, launcher.local_rank).value_or(place.rank % place.local_size);
     if (const char* address = environment("MASTER_ADDR"))

@@ -54,6 +54,7 @@ TEST(PlaceIn, KnowsTheUsualLaunchers) {
 TEST(PlaceIn, RefusesWhatIsNoPlace) {
   EXPECT_THROW(place_of({{"RANK", "2"}, {"WORLD_SIZE", "2"}}), Error);
   EXPECT_THROW(place_of({{"RANK", "one"}, {"WORLD_SIZE", "2"}}), Error);
+  EXPECT_THROW(place_of({{"RANK", "1(x2)"}, {"WORLD_SIZE", "2"}}), Error);
   EXPECT_THROW(place_of({{"RANK", "0"}, {"WORLD_SIZE", "0"}}), Error);
   EXPECT_THROW(place_of({{"PMI_RANK", "0"}, {"PMI_SIZE", "4"}, {"MPI_LOCALNRANKS", "2"}}), Error);
 }
