@@ -8,9 +8,11 @@ weights, draw random networks, train each from scratch at 64 px, price and measu
 have Intel's compiler map them (`make blob-compiler`). IMAGES is CIFAR-10 as class folders or the
 canonical binaries. A job that is done is skipped and one that was interrupted continues, so call it
 again until it says that it is done; --minutes stops it. --jobs trains so many networks at once, each
-on its share of the cores: they wait less for each other than the threads of one. After every
-training the results are written:
-docs/results/headline_trainings.jsonl (a line a training) and docs/results/headline.json (the table).
+on its share of the cores: they wait less for each other than the threads of one.
+
+What is done is kept in docs/results, to be committed, so that another machine can go on:
+headline/NAME.json (the networks, once searched and drawn), headline/search.json (how they were
+found), headline_trainings.jsonl (a line a training) and headline.json (the table).
 """
 import argparse
 import concurrent.futures
@@ -28,6 +30,7 @@ from provenance import ROOT, provenance
 PROGRAM = ROOT / "build/release/vpunas"
 CONFIG = "configs/headline.toml"
 RUNS = pathlib.Path("runs/headline")
+NETWORKS = ROOT / "docs/results/headline"
 TRAININGS = ROOT / "docs/results/headline_trainings.jsonl"
 TABLE = ROOT / "docs/results/headline.json"
 SPACE = "vpu_small"
@@ -36,8 +39,11 @@ CPU_TABLE = RUNS / "cpu_profile/latency.json"
 # Milliseconds on the CPU. Of the networks found within these the one that takes most of MyriadX's
 # budget is the one to compare with.
 CPU_LADDER = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8]
-SEEDS = [1, 2, 3]
+REFERENCE = "mobilenet_v2"
 RANDOM = 6
+RANDOM_NAMES = [f"random_{i}" for i in range(1, RANDOM + 1)]
+SEEDS = {name: [1, 2, 3] for name in [REFERENCE, "found", "found_for_cpu", "found_1.5x"]}
+SEEDS |= {name: [1] for name in RANDOM_NAMES}
 
 
 class OutOfTime(Exception):
@@ -68,26 +74,31 @@ class Jobs:
         self.run(verb, "-c", CONFIG, "--data", self.images, "-o", folder, *arguments)
 
     def search(self):
-        """`found` and its front on MyriadX; the CPU's networks on the same shared weights."""
+        """`found` and its front on MyriadX; the CPU's networks on the same shared weights; random
+        ones. The networks to train go to NETWORKS."""
         vpu, cpu = RUNS, RUNS / "cpu"
         self.in_a_run("search", vpu)
         weights = pathlib.Path("search/supernet.safetensors")
         if not (cpu / weights).exists():
             (cpu / weights).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(vpu / weights, cpu / weights)
+        classes = json.load(open(vpu / "architectures/found.json"))["classes"]
         if not CPU_TABLE.exists():  # on a quiet machine
-            self.run("profile", "--space", SPACE, "--size", 224, "--classes", self.classes(),
+            self.run("profile", "--space", SPACE, "--size", 224, "--classes", classes,
                      "-d", "CPU", "-o", CPU_TABLE.parent)
         ladder = ";".join(f"{ms}ms" for ms in CPU_LADDER)
         self.in_a_run("search", cpu, "-d", "CPU", "--budget", ladder,
                       "--set", f"latency.timings={CPU_TABLE}", "--set", "search.front=",
                       "--set", "run.name=headline_cpu")
-        if not (RUNS / f"random/random_{RANDOM}.json").exists():
-            self.run("space", SPACE, "--draw", RANDOM, "--budget", BUDGET, "--classes",
-                     self.classes(), "-o", RUNS / "random")
-
-    def classes(self):
-        return json.load(open(RUNS / "architectures/found.json"))["classes"]
+        self.run("space", SPACE, "--draw", RANDOM, "--budget", BUDGET, "--classes", classes,
+                 "-o", RUNS / "random")
+        NETWORKS.mkdir(exist_ok=True)
+        files = {"found": vpu / "architectures/found.json", "found_for_cpu": self.of_cpu(),
+                 "found_1.5x": self.faster()}
+        files |= {name: RUNS / f"random/{name}.json" for name in RANDOM_NAMES}
+        files["search"] = vpu / "search.json"  # last: the others are there
+        for name, file in files.items():
+            shutil.copy(file, NETWORKS / f"{name}.json")
 
     def myriadx(self, networks):
         """Each network's predicted latency on MyriadX at deployment size, in milliseconds."""
@@ -95,21 +106,15 @@ class Jobs:
                         "--json", "-", stdout=subprocess.PIPE)
         return [row["predicted"] for row in json.loads(text)["rows"]]
 
-    def networks(self):
-        """Name -> (architecture file or zoo name, seeds), in the order in which they are trained."""
+    def of_cpu(self):
+        """The network of the CPU's front that takes most of MyriadX's budget."""
         budget = json.load(open(RUNS / "search.json"))["budget_ms"]
         front = sorted((RUNS / "cpu/front").glob("front_*.json"))
         priced = zip(self.myriadx(front), front)
         fits = [(latency["ms"], path) for latency, path in priced if latency["ms"] <= budget]
         if not fits:
             sys.exit("headline: no network of the CPU's ladder keeps MyriadX's budget; lengthen it")
-        files = {"mobilenet_v2": "mobilenet_v2",  # first: the others are compared with its file
-                 "found": RUNS / "architectures/found.json",
-                 "found_for_cpu": max(fits)[1],
-                 "found_1.5x": self.faster()}
-        return ({name: (file, SEEDS) for name, file in files.items()} |
-                {f"random_{i}": (RUNS / f"random/random_{i}.json", SEEDS[:1])
-                 for i in range(1, RANDOM + 1)})
+        return max(fits)[1]
 
     def faster(self):
         """The network of the front's rung of MobileNetV2's time by 1.5."""
@@ -119,20 +124,26 @@ class Jobs:
         best = max(rungs, key=lambda point: point["budget_ms"])
         return RUNS / "front" / f"{best['architecture']}.json"
 
-    def train(self, name, file, seed, threads):
+    def train(self, name, seed, threads):
         folder = RUNS / f"{name}_{seed}"
-        result = folder / "train" / name / "train.json"
-        if not result.exists():
-            self.in_a_run("train", folder, "--seed", seed, "--set", f"run.name=headline_{seed}",
-                          "--workers", threads, name if str(file) == name else f"{name}={file}")
-        return json.load(open(result))
+        known = (NETWORKS / f"{name}.json").exists()  # MobileNetV2's is written by its training
+        self.in_a_run("train", folder, "--seed", seed, "--set", f"run.name=headline_{seed}",
+                      "--workers", threads, f"{name}={NETWORKS / name}.json" if known else name)
+        if not known:
+            shutil.copy(folder / f"architectures/{name}.json", NETWORKS)
+        return json.load(open(folder / "train" / name / "train.json"))
+
+
+def kept():
+    """The trainings that are done: name -> seed -> its line."""
+    trainings = {}
+    if TRAININGS.exists():
+        for line in map(json.loads, open(TRAININGS)):
+            trainings.setdefault(line["name"], {})[line["seed"]] = line
+    return trainings
 
 
 def keep(name, seed, trained):
-    """The training as a line of the committed list, once."""
-    lines = [json.loads(line) for line in open(TRAININGS)] if TRAININGS.exists() else []
-    if any(line["name"] == name and line["seed"] == seed for line in lines):
-        return
     keys = ("macs", "parameters", "epochs", "images_seen", "seconds", "validation_accuracy",
             "test_accuracy", "test_loss", "test_images")
     line = {"name": name, "seed": seed} | {key: trained[key] for key in keys} | provenance()
@@ -149,32 +160,23 @@ def explain(jobs, file, reference):
     return json.loads(text)
 
 
-def measured(jobs, networks, files):
+def measured(jobs, names):
     """Median milliseconds on the CPU by name; nothing else should run meanwhile."""
-    path = RUNS / "cpu_times.json"
-    times = json.load(open(path))["medians_ms"] if path.exists() else {}
-    if set(times) != set(networks):
-        text = jobs.run("benchmark", *files, "-d", "CPU", "-t", 0.4, "--rounds", 15, "--json", "-",
-                        stdout=subprocess.PIPE)
-        rows = json.loads(text)["rows"]
-        times = {name: row["measured"]["median_ms"] for name, row in zip(networks, rows)}
-        path.write_text(json.dumps({"medians_ms": times, "runtime": rows[0]["runtime"],
-                                    "precision": rows[0]["precision"]}))
-    return times
+    text = jobs.run("benchmark", *map(deployed, names), "-d", "CPU", "-t", 0.4, "--rounds", 15,
+                    "--json", "-", stdout=subprocess.PIPE)
+    rows = json.loads(text)["rows"]
+    return {name: row["measured"]["median_ms"] for name, row in zip(names, rows)}
 
 
-def write_table(jobs, networks):
-    trainings = {}
-    for line in map(json.loads, open(TRAININGS)):
-        trainings.setdefault(line["name"], {})[line["seed"]] = line
-    names = [name for name in networks if name in trainings]
-    files = [deployed(name, networks) for name in names]
-    whole = len(names) == len(networks)
-    cpu = measured(jobs, names, files) if whole else {}
+def write_table(jobs):
+    trainings = kept()
+    names = [name for name in SEEDS if name in trainings]
+    whole = all(set(seeds) == set(trainings.get(name, {})) for name, seeds in SEEDS.items())
+    cpu = measured(jobs, names) if whole else {}
     table = {"schema": "vpunas.headline/1", "command": "bench/headline.py IMAGES"} | provenance()
     table["networks"] = []
-    for name, file in zip(names, files):
-        priced = explain(jobs, file, deployed("mobilenet_v2", networks))
+    for name in names:
+        priced = explain(jobs, deployed(name), deployed(REFERENCE))
         lines = [trainings[name][seed] for seed in sorted(trainings[name])]
         accuracies = [line["test_accuracy"] for line in lines]
         against, compiler = priced["against"], priced.get("compiler")
@@ -194,10 +196,8 @@ def write_table(jobs, networks):
     TABLE.write_text(json.dumps(table, indent=1) + "\n")
 
 
-def deployed(name, networks):
-    """The network's file; MobileNetV2's is that with the classes of the others."""
-    file = networks[name][0]
-    return RUNS / f"{name}_1/architectures/{name}.json" if str(file) == name else file
+def deployed(name):
+    return NETWORKS / f"{name}.json"
 
 
 def main():
@@ -209,18 +209,19 @@ def main():
     os.chdir(ROOT)
     jobs = Jobs(arguments.images.resolve(), arguments.minutes)
     try:
-        jobs.search()
-        networks = jobs.networks()
-        # One seed of every network first, so that an early end leaves a whole table.
-        todo = sorted((seed, name) for name, (_, seeds) in networks.items() for seed in seeds)
-        todo.sort(key=lambda job: (job[0], list(networks).index(job[1])))
+        if not (NETWORKS / "search.json").exists():
+            jobs.search()
+        # One seed of every network first, so that an early end leaves a whole table; MobileNetV2
+        # before all, whose file the others are compared with.
+        todo = [(name, seed) for seed in SEEDS[REFERENCE] for name, seeds in SEEDS.items()
+                if seed in seeds and seed not in kept().get(name, {})]
         threads = max(1, os.cpu_count() // arguments.jobs)
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            trainings = {pool.submit(jobs.train, name, networks[name][0], seed, threads):
-                         (name, seed) for seed, name in todo}
+            trainings = {pool.submit(jobs.train, *job, threads): job for job in todo}
             for training in concurrent.futures.as_completed(trainings):
                 keep(*trainings[training], training.result())
-                write_table(jobs, networks)
+                if deployed(REFERENCE).exists():
+                    write_table(jobs)
     except OutOfTime:
         sys.exit("headline: out of time; call again to go on")
 
