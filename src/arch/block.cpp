@@ -232,18 +232,24 @@ int lower(const BlockSpec& block, const std::string& prefix, int input, const La
   return chain.at();
 }
 
+BlockSpec placed(BlockSpec block, const Shape& input) {
+  if (block.kind != BlockKind::skip && block.out_channels == 0) block.out_channels = input.c;
+  return block;
+}
+
 Shape output_shape(const BlockSpec& block, const Shape& input) {
   if (block.kind == BlockKind::skip) return input;
   assert(block.stride >= 1);
   const auto strided = [&](int size) { return (size - 1) / block.stride + 1; };
-  return {block.out_channels, strided(input.h), strided(input.w)};
+  return {placed(block, input).out_channels, strided(input.h), strided(input.w)};
 }
 
 std::string describe(const BlockSpec& block) {
   if (block.kind == BlockKind::skip) return "skip";
   std::string text = cat(kind_name(block.kind), " k", block.kernel);
   if (has_expansion(block.kind)) text += " e" + shortest(block.expansion);
-  text += cat(" c", block.out_channels, " s", block.stride);
+  if (block.out_channels > 0) text += cat(" c", block.out_channels);
+  text += cat(" s", block.stride);
   if (block.se == Se{}) {
     text += " se";
   } else if (block.se) {
@@ -307,14 +313,14 @@ Json to_json(const BlockSpec& block) {
   if (block.kind == BlockKind::skip) return json;
   json["kernel"] = block.kernel;
   if (has_expansion(block.kind)) json["expansion"] = json_number(block.expansion);
-  json["out_channels"] = block.out_channels;
+  if (block.out_channels > 0) json["out_channels"] = block.out_channels;
   json["stride"] = block.stride;
   json["act"] = act_name(block.act);
   if (block.se) json["se"] = to_json(*block.se);
   return json;
 }
 
-BlockSpec parse_block(Words words) {
+BlockSpec parse_block(Words words, Width width) {
   Json json = {{"kind", words.kind()}};
   const auto option = [&](char letter, const char* key) {
     if (const auto value = words.number(letter)) json[key] = json_number(*value);
@@ -330,22 +336,23 @@ BlockSpec parse_block(Words words) {
     json["act"] = act_name(activation->act);
   }
   words.finish();
-  return block_from_json(json, words.kind());
+  return block_from_json(json, words.kind(), width);
 }
 
-std::pair<BlockSpec, int> repeated_block_from_json(const Json& json, const std::string& where) {
-  if (!json.is_string()) return {block_from_json(json, where), 1};
+std::pair<BlockSpec, int> repeated_block_from_json(const Json& json, const std::string& where,
+                                                   Width width) {
+  if (!json.is_string()) return {block_from_json(json, where, width), 1};
   const auto& text = json.get_ref<const std::string&>();
   try {
     Words words(text);
     const int times = words.integer('x', 1, 1, max_times);
-    return {parse_block(std::move(words)), times};
+    return {parse_block(std::move(words), width), times};
   } catch (const Error& error) {
     fail(where, " (", excerpt(text), "): ", error.what());
   }
 }
 
-BlockSpec block_from_json(const Json& json, const std::string& where) {
+BlockSpec block_from_json(const Json& json, const std::string& where, Width width) {
   StrictObject object(json, where);
   BlockSpec block;
   block.kind = parse_kind(object.text("kind", kind_name(block.kind)), object.path("kind"));
@@ -354,7 +361,7 @@ BlockSpec block_from_json(const Json& json, const std::string& where) {
     if (block.kernel % 2 == 0) fail(object.path("kernel"), ": must be odd, is ", block.kernel);
     if (has_expansion(block.kind))
       block.expansion = object.number("expansion", block.expansion, 0.1, 20);
-    object.require("out_channels");
+    if (width == Width::named) object.require("out_channels");
     block.out_channels = object.integer("out_channels", 0, 1, max_channels);
     block.stride = object.integer("stride", block.stride, 1, 4);
     block.act = object.activation("act", block.act);

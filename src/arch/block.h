@@ -44,7 +44,7 @@ struct BlockSpec {
   int kernel = 3;
   double expansion = 6;  // inner width = round(expansion * in); bottleneck: round(expansion * out);
                          // others: ignored
-  int out_channels = 0;  // of skip: ignored
+  int out_channels = 0;  // of skip: ignored; 0, in a search space: as many as the input has
   int stride = 1;
   std::optional<Se> se = {};
   Act act = Act::relu6;
@@ -59,15 +59,21 @@ struct BlockSpec {
 int lower(const BlockSpec& block, const std::string& prefix, int input, const LayerRules& rules,
           Graph& graph);
 
+// The block on `input`, its width filled in where it follows the input's.
+BlockSpec placed(BlockSpec block, const Shape& input);
+
 // The shape behind the block.
 Shape output_shape(const BlockSpec& block, const Shape& input);
 
-// "mbconv k3 e6 c32 s2 se relu6": for people, and unique.
+// "mbconv k3 e6 c32 s2 se relu6": for people, and unique. Without c the width follows the input's.
 std::string describe(const BlockSpec& block);
+
+// Whether a block that is read must name its width, or may leave it out to follow its input's.
+enum class Width { named, may_follow };
 
 // What describe() wrote; the order of the options is free, and what is left out takes its default
 // but for the width and the activation. Throws Error.
-BlockSpec parse_block(Words words);
+BlockSpec parse_block(Words words, Width width = Width::named);
 
 // timm's block string, as "ir_r1_k5_s2_e3_c32" (timm/models/_efficientnet_builder.py documents the
 // fields); empty for the kinds that timm has no string for (residual, bottleneck, skip).
@@ -76,9 +82,10 @@ std::string timm_string(const BlockSpec& block);
 const char* kind_name(BlockKind kind);
 
 Json to_json(const BlockSpec& block);
-BlockSpec block_from_json(const Json& json, const std::string& where);
+BlockSpec block_from_json(const Json& json, const std::string& where, Width width = Width::named);
 // An object, or a text for parse_block() with "x3" for three in a row: the block and how many.
-std::pair<BlockSpec, int> repeated_block_from_json(const Json& json, const std::string& where);
+std::pair<BlockSpec, int> repeated_block_from_json(const Json& json, const std::string& where,
+                                                   Width width = Width::named);
 
 // `value` rounded to a multiple of 8, not under 90 % of itself (MobileNet's rule, Slim's
 // make_divisible).

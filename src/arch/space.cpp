@@ -65,7 +65,7 @@ void validate_slot(const Slot& slot) {
 void validate_skip(const Slot& slot, const Shape& input) {
   const bool same_width =
       std::any_of(slot.candidates.begin(), slot.candidates.end(), [&](const BlockSpec& block) {
-        return block.kind != BlockKind::skip && block.out_channels == input.c;
+        return block.kind != BlockKind::skip && placed(block, input).out_channels == input.c;
       });
   if (!same_width)
     fail("a skip would hand on ", input.c, " channels, which no other candidate of the slot gives");
@@ -147,18 +147,45 @@ Network read_network(StrictObject& object) {
   return network;
 }
 
-std::vector<BlockSpec> read_blocks(StrictObject& object, const char* key, size_t most) {
+std::vector<BlockSpec> read_blocks(StrictObject& object, const char* key, size_t most,
+                                   Width width = Width::named) {
   const Json& list = object.array(key);
   if (list.empty() || list.size() > most)
     fail(object.path(key), ": must have 1 to ", most, " blocks, has ", list.size());
   std::vector<BlockSpec> blocks;
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string where = object.path(cat(key, "[", i, "]"));
-    const auto [block, times] = repeated_block_from_json(list[i], where);
+    const auto [block, times] = repeated_block_from_json(list[i], where, width);
     if (blocks.size() + times > most) fail(where, ": more than ", most, " blocks");
     blocks.insert(blocks.end(), times, block);
   }
   return blocks;
+}
+
+// A slot's candidates; those without a width once for each of `widths`, where there are any.
+std::vector<BlockSpec> read_candidates(StrictObject& slot) {
+  const auto blocks = read_blocks(slot, "candidates", max_candidates, Width::may_follow);
+  const std::vector<int> widths = slot.integers("widths", 1, max_channels);
+  if (widths.empty()) return blocks;
+  const auto open = [](const BlockSpec& block) {
+    return block.kind != BlockKind::skip && block.out_channels == 0;
+  };
+  if (std::none_of(blocks.begin(), blocks.end(), open))
+    fail(slot.path("widths"), ": every candidate has a width of its own (c); leave it out there");
+  std::vector<BlockSpec> candidates;
+  for (const BlockSpec& block : blocks) {
+    if (!open(block)) {
+      candidates.push_back(block);
+      continue;
+    }
+    for (const int width : widths) {
+      candidates.push_back(block);
+      candidates.back().out_channels = width;
+    }
+  }
+  if (candidates.size() > max_candidates)
+    fail(slot.path("widths"), ": ", candidates.size(), " candidates, more than ", max_candidates);
+  return candidates;
 }
 
 }  // namespace
@@ -174,11 +201,13 @@ Architecture choose(const SearchSpace& space, const Choice& choice, std::string 
                          .blocks = {},
                          .head = space.head,
                          .preprocess = {}};
+  Shape shape = stem_shape(space.stem, space.input);
   for (size_t i = 0; i < choice.size(); ++i) {
     const auto& candidates = space.slots[i].candidates;
     if (choice[i] < 0 || choice[i] >= static_cast<int>(candidates.size()))
       fail("space ", space.name, ": slot ", i, " has no candidate ", choice[i]);
-    chosen.blocks.push_back(candidates[choice[i]]);
+    chosen.blocks.push_back(placed(candidates[choice[i]], shape));
+    shape = output_shape(chosen.blocks.back(), shape);
   }
   return chosen;
 }
@@ -264,13 +293,13 @@ Shape stem_shape(const Stem& stem, const Shape& input) {
 }
 
 std::vector<PlacedBlock> placed_blocks(const SearchSpace& space) {
-  std::vector<PlacedBlock> placed;
+  std::vector<PlacedBlock> places;
   std::set<PlacedBlock> seen;
   walk(space, [&](size_t slot, size_t candidate, const Shape& input) {
-    const PlacedBlock here = {space.slots[slot].candidates[candidate], input};
-    if (here.block.kind != BlockKind::skip && seen.insert(here).second) placed.push_back(here);
+    const PlacedBlock here = {placed(space.slots[slot].candidates[candidate], input), input};
+    if (here.block.kind != BlockKind::skip && seen.insert(here).second) places.push_back(here);
   });
-  return placed;
+  return places;
 }
 
 Choice canonical(const SearchSpace& space, Choice choice) {
@@ -329,7 +358,7 @@ void validate(const SearchSpace& space) {
           const BlockSpec& block = space.slots[slot].candidates[candidate];
           if (block.kind == BlockKind::skip) validate_skip(space.slots[slot], in);
           Graph graph = input_graph(in);
-          lower(block, "block", 0, space.rules, graph);
+          lower(placed(block, in), "block", 0, space.rules, graph);
         });
     for (const Shape& end : ends) {
       where = cat("space ", space.name, ": head on ", end);
@@ -389,7 +418,7 @@ SearchSpace space_from_json(const Json& json, const std::string& where) {
     const int times = slot.integer("times", 1, 1, max_slots);
     if (space.slots.size() + times > max_slots)
       fail(object.path("slots"), ": must have 1 to ", max_slots, " slots, has more");
-    space.slots.insert(space.slots.end(), times, {read_blocks(slot, "candidates", max_candidates)});
+    space.slots.insert(space.slots.end(), times, {read_candidates(slot)});
     slot.finish();
   }
   object.finish();

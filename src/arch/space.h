@@ -50,7 +50,9 @@ struct Architecture {
   bool operator==(const Architecture&) const = default;
 };
 
-// One place in the chain. Its input width follows from the slot before.
+// One place in the chain. Its input width follows from the slot before, and where a candidate has
+// none of its own its output width does, too: so the slot that begins a stage chooses for all of
+// it.
 struct Slot {
   std::vector<BlockSpec> candidates;
   bool operator==(const Slot&) const = default;

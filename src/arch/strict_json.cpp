@@ -94,6 +94,17 @@ std::vector<std::string> StrictObject::texts(const char* key) {
   return found->get<std::vector<std::string>>();
 }
 
+std::vector<int> StrictObject::integers(const char* key, int least, int most) {
+  const Json* found = find(key);
+  if (!found) return {};
+  const auto fits = [&](const Json& value) {
+    return value.is_number_integer() && value >= least && value <= most;
+  };
+  if (!found->is_array() || !std::all_of(found->begin(), found->end(), fits))
+    fail(path(key), ": must be a list of integers within ", least, "..", most);
+  return found->get<std::vector<int>>();
+}
+
 Shape StrictObject::shape(const char* key, const Shape& fallback) {
   constexpr int max_channels = 8192, max_pixels = 4096;
   const Json* found = find(key);

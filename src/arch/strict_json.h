@@ -24,7 +24,8 @@ class StrictObject {
   bool boolean(const char* key, bool fallback);
   Act activation(const char* key, Act fallback);
 
-  std::vector<std::string> texts(const char* key);  // empty where the key is absent
+  std::vector<std::string> texts(const char* key);                  // empty where the key is absent
+  std::vector<int> integers(const char* key, int least, int most);  // empty where it is absent
   // [channels, height, width]
   Shape shape(const char* key, const Shape& fallback);
   // "name", required: it becomes that of folders and files.

@@ -85,7 +85,8 @@ std::vector<int> parts(const SearchSpace& space, const Choice& choice, Unknowns&
   std::vector<int> result;
   Shape shape = stem_shape(space.stem, space.input);
   for (size_t slot = 0; slot < choice.size(); ++slot) {
-    const BlockSpec& block = space.slots[slot].candidates[static_cast<size_t>(choice[slot])];
+    const BlockSpec block =
+        placed(space.slots[slot].candidates[static_cast<size_t>(choice[slot])], shape);
     if (block.kind != BlockKind::skip) {
       const auto found = u.block_at.find({block, shape});
       if (found == u.block_at.end()) return {};

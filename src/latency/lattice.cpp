@@ -75,7 +75,8 @@ Lattice make_lattice(const SearchSpace& space, const std::vector<const LatencyTa
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
     std::vector<State> next;
     for (State& state : lattice.layers.back()) {
-      for (const BlockSpec& block : space.slots[slot].candidates) {
+      for (const BlockSpec& candidate : space.slots[slot].candidates) {
+        const BlockSpec block = placed(candidate, state.shape);
         Arc& arc = state.arcs.emplace_back();
         arc.costs =
             collect([&](const LatencyTable& t) { return find_cost(t, block, state.shape); });

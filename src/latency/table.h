@@ -16,7 +16,7 @@ namespace vpunas {
 
 struct Provenance {
   std::string device = {};   // "MYRIADX", "CPU", ...
-  std::string runtime = {};  // "model 1" or the runtime's version
+  std::string runtime = {};  // "vpunas model 2" or the runtime's version
   Mode mode = Mode::throughput;
   std::string precision = {};  // "FP16", "bf16", ...
   int repeats = 0;             // measurements behind each figure; 0: a model

@@ -136,6 +136,18 @@ bool is_trained(const std::string& parameter) {
   return parameter == "weight" || parameter == "bias";
 }
 
+// Calls visit(node, parameter, dims) for every tensor of the graph's layers.
+template <class Visit>
+void for_each_parameter(const Graph& graph, const Visit& visit) {
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (node.inputs.empty()) continue;
+    for (const auto& [parameter, dims] :
+         layer_parameters(node.layer, graph.nodes[node.inputs[0]].shape))
+      visit(i, parameter, dims);
+  }
+}
+
 }  // namespace
 
 Computing parse_computing(const std::string& engine, bool bfloat16) {
@@ -144,7 +156,24 @@ Computing parse_computing(const std::string& engine, bool bfloat16) {
   return {engine == "libtorch" ? Engine::libtorch : Engine::fused, bfloat16};
 }
 
-Network::Network(Graph graph, uint64_t seed, Computing computing)
+void SharedTensors::reserve(const Graph& graph) {
+  for_each_parameter(graph, [&](size_t node, const std::string& parameter, const auto& own) {
+    auto& dims = dims_[graph.nodes[node].name + "." + parameter];
+    dims.resize(own.size(), 0);
+    for (size_t i = 0; i < own.size(); ++i) dims[i] = std::max(dims[i], own[i]);
+  });
+}
+
+torch::Tensor Network::Value::own() const {
+  torch::Tensor value = stored;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    const auto dim = static_cast<int64_t>(i);
+    if (value.size(dim) > dims[i]) value = value.narrow(dim, 0, dims[i]);
+  }
+  return value;
+}
+
+Network::Network(Graph graph, uint64_t seed, Computing computing, SharedTensors* shared)
     : graph_(std::move(graph)),
       bfloat16_(computing.bfloat16),
       steps_(plan_steps(graph_, computing.engine == Engine::fused)) {
@@ -154,17 +183,23 @@ Network::Network(Graph graph, uint64_t seed, Computing computing)
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node& node = graph_.nodes[i];
     for (const int input : node.inputs) ++readers[input];
-    if (node.inputs.empty()) continue;
-    for (const auto& [parameter, dims] :
-         layer_parameters(node.layer, graph_.nodes[node.inputs[0]].shape)) {
-      auto value = initial(node.layer, parameter, dims,
-                           Random({seed, name_key(node.name + "." + parameter)}));
-      if (dims.size() == 4) value = value.contiguous(torch::MemoryFormat::ChannelsLast);
-      value = value.to(compute_device());
-      value.set_requires_grad(is_trained(parameter) && node.name != "preprocess");
-      tensors_[i].emplace(parameter, std::move(value));
-    }
   }
+  for_each_parameter(graph_, [&](size_t i, const std::string& parameter, const auto& dims) {
+    const Node& node = graph_.nodes[i];
+    const std::string name = node.name + "." + parameter;
+    torch::Tensor* known = shared == nullptr ? nullptr : &shared->values_[name];
+    if (known != nullptr && known->defined()) {
+      tensors_[i].emplace(parameter, Value{*known, dims});
+      return;
+    }
+    auto value = initial(node.layer, parameter, shared == nullptr ? dims : shared->dims_.at(name),
+                         Random({seed, name_key(name)}));
+    if (dims.size() == 4) value = value.contiguous(torch::MemoryFormat::ChannelsLast);
+    value = value.to(compute_device());
+    value.set_requires_grad(is_trained(parameter) && node.name != "preprocess");
+    if (known != nullptr) *known = value;
+    tensors_[i].emplace(parameter, Value{std::move(value), dims});
+  });
   // An activation may overwrite its input where nobody else reads it and its producer's gradient
   // does not need its output.
   may_overwrite_.assign(graph_.nodes.size(), false);
@@ -200,7 +235,7 @@ void Network::find_branches(const std::vector<int>& readers) {
 
 void Network::zero_residual_branches() {
   torch::NoGradGuard no_grad;
-  for (const auto& [add, branch] : branches_) tensors_[branch.input].at("weight").zero_();
+  for (const auto& [add, branch] : branches_) tensors_[branch.input].at("weight").stored.zero_();
 }
 
 torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics,
@@ -228,17 +263,21 @@ torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics
   return values.back();
 }
 
+torch::Tensor Network::tensor(size_t node, const std::string& parameter) const {
+  const auto found = tensors_[node].find(parameter);
+  return found == tensors_[node].end() ? torch::Tensor() : found->second.own();
+}
+
 NormTensors Network::norm_tensors(int norm, int act, Statistics statistics) const {
-  const auto& tensors = tensors_[norm];
-  NormTensors result{.weight = tensors.at("weight"),
-                     .bias = tensors.at("bias"),
+  NormTensors result{.weight = tensor(norm, "weight"),
+                     .bias = tensor(norm, "bias"),
                      .running_mean = {},
                      .running_var = {},
                      .eps = std::get<BatchNorm>(graph_.nodes[norm].layer).eps,
                      .clamp = {}};
   if (statistics == Statistics::train) {
-    result.running_mean = tensors.at("running_mean");
-    result.running_var = tensors.at("running_var");
+    result.running_mean = tensor(norm, "running_mean");
+    result.running_var = tensor(norm, "running_var");
   }
   if (act >= 0) {
     result.clamp.low = 0;
@@ -265,7 +304,7 @@ torch::Tensor Network::run_fused(const Step& step, const std::vector<torch::Tens
   if (step.before >= 0) before = norm_tensors(step.before, step.before_act, statistics);
   std::vector<ConvNorm> stages;
   for (const Step::Stage& stage : step.stages) {
-    stages.push_back({.weight = tensors_[stage.conv].at("weight"),
+    stages.push_back({.weight = tensor(stage.conv, "weight"),
                       .stride = std::get<Conv>(graph_.nodes[stage.conv].layer).sh,
                       .norm = norm_tensors(stage.norm, stage.act, statistics)});
   }
@@ -289,10 +328,7 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
                            Statistics statistics, const Noise& noise) const {
   const Node& node = graph_.nodes[index];
   const auto input = [&](size_t i) -> const torch::Tensor& { return values[node.inputs[i]]; };
-  const auto tensor = [&](const char* parameter) {
-    const auto found = tensors_[index].find(parameter);
-    return found == tensors_[index].end() ? torch::Tensor() : found->second;
-  };
+  const auto tensor = [&](const char* parameter) { return this->tensor(index, parameter); };
   const auto tensor_as = [&](const char* parameter, torch::ScalarType type) {
     const auto value = tensor(parameter);
     return value.defined() ? value.to(type) : value;
@@ -370,7 +406,8 @@ std::vector<Network::Parameter> Network::parameters() const {
         std::holds_alternative<Conv>(node.layer) || std::holds_alternative<Linear>(node.layer);
     for (const auto& [parameter, value] : tensors_[i]) {
       if (is_trained(parameter))
-        result.push_back({node.name + "." + parameter, value, matrix && parameter == "weight"});
+        result.push_back(
+            {node.name + "." + parameter, value.stored, matrix && parameter == "weight"});
     }
   }
   return result;
@@ -389,14 +426,14 @@ void Network::freeze(int block) {
   frozen_ = static_cast<int>(begin - graph_.nodes.begin()) - 1;
   for (int i = 0; i <= frozen_; ++i)
     for (auto& [parameter, value] : tensors_[static_cast<size_t>(i)])
-      value.set_requires_grad(false);
+      value.stored.set_requires_grad(false);
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> Network::tensors() const {
   std::vector<std::pair<std::string, torch::Tensor>> result;
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {
     for (const auto& [parameter, value] : tensors_[i]) {
-      result.emplace_back(graph_.nodes[i].name + "." + parameter, value.detach());
+      result.emplace_back(graph_.nodes[i].name + "." + parameter, value.own().detach());
     }
   }
   return result;

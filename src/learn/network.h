@@ -44,6 +44,21 @@ struct Computing {
 // As a recipe names it. Throws Error where the processor has no bfloat16.
 Computing parse_computing(const std::string& engine, bool bfloat16);
 
+// Tensors that networks of different widths have in common, by name: each network uses the first
+// channels of them (slimmable networks, arXiv:1812.08928, section 3.1).
+class SharedTensors {
+ public:
+  // Makes room for the tensors of `graph`; call for all graphs before the first network is made.
+  void reserve(const Graph& graph);
+  // By name, as the networks that were made came to need them.
+  const std::map<std::string, torch::Tensor>& values() const { return values_; }
+
+ private:
+  friend class Network;
+  std::map<std::string, std::vector<int64_t>> dims_;
+  std::map<std::string, torch::Tensor> values_;
+};
+
 // Sees what each node computes, in order; of fused steps, in training, the last node's alone.
 using Observer = std::function<void(const Node& node, const torch::Tensor& value)>;
 
@@ -51,8 +66,8 @@ class Network {
  public:
   // Kaiming initialisation (fan out, arXiv:1502.01852) from a stream of `seed` and the node's name,
   // so that a node has the same first weights in every network that contains it; residual branches
-  // start at 0 (arXiv:1706.02677, section 5.1).
-  Network(Graph graph, uint64_t seed, Computing computing = {});
+  // start at 0 (arXiv:1706.02677, section 5.1). With `shared` its tensors are there.
+  Network(Graph graph, uint64_t seed, Computing computing = {}, SharedTensors* shared = nullptr);
 
   // Images or activations [n, c, h, w] float, best in channels_last; images hold 0..255. Returns
   // the graph's output as [n, c, h, w].
@@ -62,9 +77,9 @@ class Network {
   // A trained tensor.
   struct Parameter {
     std::string name;
-    torch::Tensor value;
-    bool decay = false;  // weights of convolutions and linear layers; not biases and batch norm
-    double rate = 1;     // times the learning rate
+    torch::Tensor value;  // of shared ones the whole, whatever share of it this network uses
+    bool decay = false;   // weights of convolutions and linear layers; not biases and batch norm
+    double rate = 1;      // times the learning rate
   };
   std::vector<Parameter> parameters() const;
   void set_requires_grad(bool on);
@@ -72,7 +87,8 @@ class Network {
   // statistics stay, and no gradient passes into them. Throws Error where there are not so many.
   void freeze(int block);
 
-  // Trained tensors and running statistics by name; load throws Error as check_weights does.
+  // Trained tensors and running statistics by name, of shared ones this network's part; load throws
+  // Error as check_weights does.
   Weights weights() const;
   void load(const Weights& weights);
   // The tensors behind weights(), to be changed in place.
@@ -81,6 +97,13 @@ class Network {
   const Graph& graph() const { return graph_; }
 
  private:
+  // A tensor of `dims`: the first elements of `stored` along each of them.
+  struct Value {
+    torch::Tensor stored;
+    std::vector<int64_t> dims;
+    torch::Tensor own() const;
+  };
+  torch::Tensor tensor(size_t node, const std::string& parameter) const;  // undefined: it has none
   void zero_residual_branches();
   void find_branches(const std::vector<int>& readers);
   torch::Tensor run(size_t node, const std::vector<torch::Tensor>& values, Statistics statistics,
@@ -92,7 +115,7 @@ class Network {
   NormTensors norm_tensors(int norm, int act, Statistics statistics) const;
 
   Graph graph_;
-  std::vector<std::map<std::string, torch::Tensor>> tensors_;  // by node and parameter
+  std::vector<std::map<std::string, Value>> tensors_;  // by node and parameter
   bool bfloat16_;
   std::vector<Step> steps_;
   std::vector<bool> may_overwrite_;  // an activation's input

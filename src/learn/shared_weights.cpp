@@ -25,8 +25,10 @@ std::string work_key(const SearchSpace& space, const Preprocess& preprocess, con
   ConfigWriter writer;
   writer.write(stage, copy);
   writer.write("augment", augment);
-  return content_hash(cat(writer.text(), space_hash(space), Json(preprocess.mean).dump(), name,
-                          images.size(), seed));
+  // Raised when checkpoints of before cannot be read any more.
+  constexpr int version = 2;
+  return content_hash(cat(version, writer.text(), space_hash(space), Json(preprocess.mean).dump(),
+                          name, images.size(), seed));
 }
 
 struct Training {
@@ -97,6 +99,7 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
     const int64_t first_step = training.step;
     work.report({.kind = Event::Kind::begin, .stage = stage, .what = phase, .total = total});
     double loss_sum = 0;
+    int losses = 0;
     while (training.step < total) {
       const bool stopped = work.stop.stop_requested();
       if (group.leads() && (stopped || clock.due())) training.save(checkpoint, key, false);
@@ -109,13 +112,15 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
           train_step(training, gradients, loader.next(), images.shape, config, lr, seed);
       if (!group.leads()) continue;
       loss_sum += loss;
+      ++losses;
       if (training.step % 20 == 0) {
         work.report({.kind = Event::Kind::metrics,
                      .stage = stage,
                      .what = phase,
                      .metrics = {{"step", static_cast<double>(training.step)},
-                                 {"train_loss", loss_sum / 20}}});
+                                 {"train_loss", loss_sum / losses}}});
         loss_sum = 0;
+        losses = 0;
       }
       work.report({.kind = Event::Kind::step,
                    .stage = stage,

@@ -24,8 +24,15 @@ bool is_skip(const SearchSpace& space, size_t slot, int candidate) {
   return space.slots[slot].candidates[candidate].kind == BlockKind::skip;
 }
 
+// x as `channels` channels: those it lacks are 0, as shared tensors have it for narrower
+// candidates.
+torch::Tensor with_channels(const torch::Tensor& x, int64_t channels) {
+  if (x.size(1) >= channels) return x.narrow(1, 0, channels);
+  return torch::constant_pad_nd(x, {0, 0, 0, 0, 0, channels - x.size(1)});
+}
+
 // gates[0] * active + gates[1] * other, which is `active` itself for gates of 1 and 0; `other` gets
-// no gradient. Candidates of different widths cannot be added: then `other` is left out.
+// no gradient. Of candidates of different widths the sum has the active one's channels.
 class Gated : public torch::autograd::Function<Gated> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context,
@@ -34,15 +41,14 @@ class Gated : public torch::autograd::Function<Gated> {
     context->save_for_backward({active, other, gates});
     const float* gate = gates.data_ptr<float>();
     if (gate[0] == 1 && gate[1] == 0) return active.view_as(active);
-    return active.sizes() == other.sizes() ? gate[0] * active + gate[1] * other : gate[0] * active;
+    return gate[0] * active + gate[1] * with_channels(other, active.size(1));
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& outputs) {
     const auto saved = context->get_saved_variables();
     const auto& g = outputs[0];
     const auto product_with = [&](const torch::Tensor& path) {
-      return path.sizes() == g.sizes() ? (g * path).sum(torch::kFloat32).cpu()
-                                       : torch::zeros({}, torch::kFloat32);
+      return (g * with_channels(path, g.size(1))).sum(torch::kFloat32).cpu();
     };
     const float gate = saved[2].data_ptr<float>()[0];
     return {gate == 1 ? g : gate * g, torch::Tensor(),
@@ -51,11 +57,24 @@ class Gated : public torch::autograd::Function<Gated> {
 };
 
 // In the place of their start at 0.
-void start_residual_branches(const Network& network, float scale) {
-  for (auto& [name, value] : network.tensors()) {
+void start_residual_branches(const SharedTensors& family, float scale) {
+  for (const auto& [name, value] : family.values()) {
     if (value.dim() == 1 && name.ends_with(".weight") && !value.any().item<bool>())
-      value.fill_(scale);
+      value.detach().fill_(scale);
   }
+}
+
+// The first of the candidates that differ from `candidate` in nothing but their width: they are of
+// one family.
+int first_of_family(const std::vector<BlockSpec>& candidates, int candidate) {
+  const auto without_width = [&](int i) {
+    BlockSpec block = candidates[i];
+    block.out_channels = 0;
+    return block;
+  };
+  int first = 0;
+  while (without_width(first) != without_width(candidate)) ++first;
+  return first;
 }
 
 std::string feature(size_t slot) { return cat("features.", slot + 1); }
@@ -67,6 +86,16 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
     : space_(space),
       stem_(lower_stem(space.stem, space.input, space.rules, preprocess), seed, computing) {
   validate(space);
+  // All parts first, so that the tensors of a family are as large as its largest part needs.
+  struct Plan {
+    Graph graph;
+    std::string family;
+    uint64_t seed;
+  };
+  std::map<Key, Plan> blocks;
+  std::map<Change, Plan> projections;
+  std::map<Shape, Plan> heads;
+
   std::set<Shape> shapes{stem_.graph().output_shape()};
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
     std::set<Shape> behind;
@@ -77,34 +106,49 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
           behind.insert(shape);
           continue;
         }
-        const Graph graph = part(shape, [&](Graph& g) {
-          lower(candidates[candidate], feature(slot), 0, space.rules, g);
-        });
-        behind.insert(graph.output_shape());
-        const uint64_t own_seed = seed * 1000003 + static_cast<uint64_t>(candidate) + 1;
-        const auto block =
-            blocks_.try_emplace({slot, candidate, shape}, graph, own_seed, computing);
-        start_residual_branches(block.first->second, aids.residual_scale);
-        if (!aids.projections || graph.output_shape() == shape) continue;
+        const BlockSpec block = placed(candidates[candidate], shape);
+        const Graph graph =
+            part(shape, [&](Graph& g) { lower(block, feature(slot), 0, space.rules, g); });
+        const Shape out = graph.output_shape();
+        behind.insert(out);
+        const int first = first_of_family(candidates, candidate);
+        blocks.insert(
+            {{slot, candidate, shape},
+             {graph, cat(slot, ".", first), seed * 1000003 + static_cast<uint64_t>(first) + 1}});
+        if (!aids.projections || out == shape) continue;
         const BlockSpec projection{.kind = BlockKind::conv,
                                    .kernel = 1,
-                                   .out_channels = candidates[candidate].out_channels,
-                                   .stride = candidates[candidate].stride,
+                                   .out_channels = block.out_channels,
+                                   .stride = block.stride,
                                    .act = Act::none};
-        projections_.try_emplace(
-            {slot, shape, graph.output_shape()},
-            part(shape, [&](Graph& g) { lower(projection, "projection", 0, space.rules, g); }),
-            seed + slot, computing);
+        projections.insert(
+            {{slot, shape, out},
+             {part(shape, [&](Graph& g) { lower(projection, "projection", 0, space.rules, g); }),
+              cat(slot, ".projection"), seed + slot}});
       }
     }
     shapes = behind;
   }
   for (const Shape& shape : shapes) {
-    const Graph graph = part(shape, [&](Graph& g) {
-      lower_head(space.head, feature(space.slots.size()), space.classes, 0, space.rules, g);
-    });
-    heads_.try_emplace(shape, graph, seed, computing);
+    heads.insert({shape,
+                  {part(shape,
+                        [&](Graph& g) {
+                          lower_head(space.head, feature(space.slots.size()), space.classes, 0,
+                                     space.rules, g);
+                        }),
+                   "head", seed}});
   }
+
+  const auto reserve = [&](const auto& plans) {
+    for (const auto& [key, plan] : plans) families_[plan.family].reserve(plan.graph);
+  };
+  const auto make = [&](const auto& plans, auto& networks) {
+    for (const auto& [key, plan] : plans)
+      networks.try_emplace(key, plan.graph, plan.seed, computing, &families_[plan.family]);
+  };
+  reserve(blocks), reserve(projections), reserve(heads);
+  make(blocks, blocks_), make(projections, projections_), make(heads, heads_);
+  for (const auto& [name, family] : families_) start_residual_branches(family, aids.residual_scale);
 }
 
 torch::Tensor Supernet::stem(const torch::Tensor& images, Statistics statistics) const {
@@ -185,8 +229,10 @@ std::vector<Network::Parameter> Supernet::parameters(const Choice& choice) const
 
 std::vector<torch::Tensor> Supernet::trained_values() const {
   std::vector<torch::Tensor> values;
+  std::set<const void*> seen;
   const auto add = [&](const Network& part) {
-    for (const auto& parameter : part.parameters()) values.push_back(parameter.value);
+    for (const auto& parameter : part.parameters())
+      if (seen.insert(parameter.value.data_ptr()).second) values.push_back(parameter.value);
   };
   add(stem_);
   for (const auto& [key, block] : blocks_) add(block);
@@ -196,10 +242,7 @@ std::vector<torch::Tensor> Supernet::trained_values() const {
 }
 
 void Supernet::set_requires_grad(bool on) {
-  stem_.set_requires_grad(on);
-  for (auto& [key, block] : blocks_) block.set_requires_grad(on);
-  for (auto& [change, projection] : projections_) projection.set_requires_grad(on);
-  for (auto& [shape, head] : heads_) head.set_requires_grad(on);
+  for (torch::Tensor& value : trained_values()) value.set_requires_grad(on);
 }
 
 Weights Supernet::weights(const Choice& choice) const {
@@ -212,18 +255,11 @@ Weights Supernet::weights(const Choice& choice) const {
 
 std::vector<std::pair<std::string, torch::Tensor>> Supernet::tensors() const {
   std::vector<std::pair<std::string, torch::Tensor>> result;
-  const auto add = [&](const std::string& prefix, const Network& network) {
-    for (auto& [name, value] : network.tensors()) result.emplace_back(prefix + "/" + name, value);
-  };
-  add("stem", stem_);
-  for (const auto& [key, block] : blocks_) {
-    add(cat(std::get<0>(key), ".", std::get<1>(key), ".", std::get<2>(key).c), block);
+  for (auto& [name, value] : stem_.tensors()) result.emplace_back("stem/" + name, value);
+  for (const auto& [family, shared] : families_) {
+    for (const auto& [name, value] : shared.values())
+      result.emplace_back(cat(family, "/", name), value.detach());
   }
-  for (const auto& [change, projection] : projections_) {
-    const auto& [slot, from, to] = change;
-    add(cat(slot, ".projection.", from.c, ".", to.c), projection);
-  }
-  for (const auto& [shape, head] : heads_) add(cat("head.", shape.c), head);
   return result;
 }
 

@@ -1,5 +1,9 @@
 // All networks of a search space with shared weights, one path in memory at a time (ProxylessNAS's
-// reason, arXiv:1812.00332: time and memory of an ordinary network).
+// reason, arXiv:1812.00332: time and memory of an ordinary network). A family is a slot's
+// candidates that differ in their width alone, at every input width: it has one set of tensors, of
+// which each member uses the first channels, and so have all projections of a slot and all heads.
+// That is what masking channels computes (FBNetV2, arXiv:2004.05565, section 3.2), at the cost of
+// the channels that are left.
 #pragma once
 
 #include <map>
@@ -62,8 +66,8 @@ class Supernet {
   // The weights of one network, named as lower(architecture) names them; without the projections,
   // which it has not.
   Weights weights(const Choice& choice) const;
-  // The shared tensors behind all choices, named SLOT.CANDIDATE.INPUT_CHANNELS/NODE.PARAMETER; for
-  // checkpoints.
+  // The shared tensors behind all choices, named FAMILY/NODE.PARAMETER, where FAMILY is stem,
+  // SLOT.FIRST_CANDIDATE, SLOT.projection or head; for checkpoints.
   std::vector<std::pair<std::string, torch::Tensor>> tensors() const;
 
   const SearchSpace& space() const { return space_; }
@@ -76,6 +80,7 @@ class Supernet {
   const Network* projection(size_t slot, const Network& block) const;  // null: none
 
   SearchSpace space_;
+  std::map<std::string, SharedTensors> families_;
   Network stem_;
   std::map<Key, Network> blocks_;
   using Change = std::tuple<size_t, Shape, Shape>;  // slot, input and output shape

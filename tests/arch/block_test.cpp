@@ -75,7 +75,7 @@ TEST(Lower, AgreesWithOutputShape) {
 
 TEST(Lower, SaysWhichBlockDoesNotFit) {
   EXPECT_MENTIONS(error_of([] { lowered({.kernel = 4, .out_channels = 8}); }), "b: kernel 4");
-  EXPECT_MENTIONS(error_of([] { lowered({.out_channels = 0}); }), "b (mbconv k3 e6 c0 s1 relu6)");
+  EXPECT_MENTIONS(error_of([] { lowered({.out_channels = 0}); }), "b (mbconv k3 e6 s1 relu6)");
   EXPECT_MENTIONS(error_of([] { lowered({.expansion = 0.01, .out_channels = 8}); }),
                   "expansion 0.01 of 16 channels gives 0");
   EXPECT_MENTIONS(error_of([] { lowered({.kind = K::conv, .out_channels = 8, .se = Se{}}); }),

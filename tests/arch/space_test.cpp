@@ -37,6 +37,53 @@ TEST(PlacedBlocks, FollowEveryReachableWidth) {
   EXPECT_EQ(placed, expected) << "slot 2 has no place that slot 1 has not";
 }
 
+// A stage of 16 or 24 channels: its first slot chooses, the second follows.
+SearchSpace stage_of_widths() {
+  Json json = to_json(small_space());
+  json["slots"] = Json::parse(R"([
+      {"widths": [16, 24], "candidates": ["mbconv k3 e2 s2 relu6", "residual k3 c32 s2 relu6"]},
+      {"times": 2, "candidates": ["mbconv k3 e2 relu6", "skip"]}])");
+  return space_from_json(json, "f");
+}
+
+TEST(Widths, MultiplyTheCandidatesThatHaveNone) {
+  const SearchSpace space = stage_of_widths();
+  std::vector<std::string> first;
+  for (const BlockSpec& block : space.slots[0].candidates) first.push_back(describe(block));
+  EXPECT_EQ(first,
+            (std::vector<std::string>{"mbconv k3 e2 c16 s2 relu6", "mbconv k3 e2 c24 s2 relu6",
+                                      "residual k3 c32 s2 relu6"}));
+  EXPECT_EQ(describe(space.slots[1].candidates[0]), "mbconv k3 e2 s1 relu6");
+  EXPECT_EQ(space_from_json(to_json(space), "f"), space);
+}
+
+TEST(Widths, FollowTheInputWhereACandidateHasNone) {
+  const SearchSpace space = stage_of_widths();
+  EXPECT_EQ(placed_blocks(space).size(), 3 + 3) << "one for each width of the stage";
+  for (const auto& [candidate, width] : {std::pair{0, 16}, std::pair{1, 24}, std::pair{2, 32}}) {
+    const Architecture chosen = choose(space, {candidate, 0, 1}, "x");
+    EXPECT_EQ(chosen.blocks[1].out_channels, width);
+    EXPECT_EQ(architecture_from_json(to_json(chosen), "f"), chosen);
+    lower(chosen, {});
+  }
+  EXPECT_EQ(count_networks(space), 3 * 3);
+}
+
+TEST(Widths, SayWhatIsWrong) {
+  const auto error = [](const char* widths, const char* candidate) {
+    Json json = to_json(small_space());
+    json["slots"] = {{{"widths", Json::parse(widths)}, {"candidates", {candidate}}}};
+    return error_of([&] { space_from_json(json, "f"); });
+  };
+  EXPECT_EQ(error("[16]", "mbconv k3 e2 relu6"), "");
+  EXPECT_MENTIONS(error("[16]", "mbconv k3 e2 c16 relu6"),
+                  "f: slots[0]: widths: every candidate has a width of its own");
+  EXPECT_MENTIONS(error("[0]", "mbconv k3 e2 relu6"),
+                  "f: slots[0]: widths: must be a list of integers within 1..8192");
+  EXPECT_MENTIONS(error("16", "mbconv k3 e2 relu6"), "widths: must be a list of integers");
+  EXPECT_MENTIONS(error("[16, 16]", "mbconv k3 e2 relu6"), "is there twice");
+}
+
 TEST(LowerArchitecture, BuildsEveryChoice) {
   const SearchSpace space = small_space();
   EXPECT_EQ(count_networks(space), 2 * (1 + 2 + 4));

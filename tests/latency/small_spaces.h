@@ -16,12 +16,12 @@ inline BlockSpec random_block(Random& random, int stride) {
   block.kind = kinds[random.below(4)];
   block.kernel = random.below(2) ? 3 : 5;
   block.expansion = random.below(2) ? 2 : 3;
-  block.out_channels = 8 * static_cast<int>(1 + random.below(3));
+  block.out_channels = 8 * static_cast<int>(random.below(4));  // 0: as its input
   block.stride = stride;
   return block;
 }
 
-// 2-5 slots of 1-4 candidates; widths vary inside of a slot, skips stand in slots of stride 1.
+// 2-5 slots of 1-4 candidates; widths vary inside of a slot or follow the input, skips stand in slots of stride 1.
 inline SearchSpace random_space(Random& random) {
   SearchSpace space;
   space.name = "small";
@@ -95,7 +95,7 @@ inline std::vector<double> costs(const SearchSpace& space, const LatencyTable& t
   std::vector<double> ms;
   Shape shape = stem_shape(space.stem, space.input);
   for (size_t i = 0; i < choice.size(); ++i) {
-    const BlockSpec& block = space.slots[i].candidates[choice[i]];
+    const BlockSpec block = placed(space.slots[i].candidates[choice[i]], shape);
     if (block.kind != BlockKind::skip) {
       const auto found = table.blocks.find({block, shape});
       if (found == table.blocks.end()) return {};

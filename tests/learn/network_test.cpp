@@ -140,17 +140,74 @@ TEST(Network, GradientsMatchFiniteDifferences) {
 }
 
 TEST(Supernet, OnePathEqualsTheNetworkItStandsFor) {
-  const SearchSpace space = test::small_space();
-  const Supernet supernet(space, {}, 1);
-  for (const Choice& choice : {Choice{0, 0, 0}, Choice{1, 2, 1}, Choice{0, 1, 2}}) {
-    const Graph graph = lower(choose(space, choice, "path"), {});
-    Network network(graph, 9);
-    network.load(supernet.weights(choice));
-    torch::NoGradGuard no_grad;
-    const auto image = random_image(graph.input_shape());
-    EXPECT_LT(largest_difference(network.forward(image, Statistics::batch).flatten(1),
-                                 supernet.forward(image, choice, Statistics::batch)),
-              1e-5);
+  for (const SearchSpace& space : {test::small_space(), test::space_of_widths()}) {
+    const Supernet supernet(space, {}, 1);
+    for (const Choice& choice : {Choice{0, 0, 0}, Choice{1, 2, 1}, Choice{0, 1, 2}}) {
+      const Graph graph = lower(choose(space, choice, "path"), {});
+      Network network(graph, 9);
+      network.load(supernet.weights(choice));
+      torch::NoGradGuard no_grad;
+      const auto image = random_image(graph.input_shape());
+      EXPECT_LT(largest_difference(network.forward(image, Statistics::batch).flatten(1),
+                                   supernet.forward(image, choice, Statistics::batch)),
+                1e-5);
+    }
+  }
+}
+
+// `narrow` is the corner of `wide` at the start of every dimension.
+void expect_first_channels(const Tensor& narrow, const Tensor& wide, const std::string& name) {
+  auto part = torch::tensor(wide.data).view(wide.dims);
+  for (size_t i = 0; i < wide.dims.size(); ++i)
+    part = part.narrow(static_cast<int64_t>(i), 0, narrow.dims[i]);
+  EXPECT_TRUE(part.contiguous().equal(torch::tensor(narrow.data).view(narrow.dims))) << name;
+}
+
+TEST(Supernet, NarrowNetworksHaveTheFirstChannelsOfWideOnes) {
+  const Supernet supernet(test::space_of_widths(), {}, 1);
+  for (const int later : {1, 2}) {
+    const Weights wide = supernet.weights({0, 0, later}), narrow = supernet.weights({0, 1, later});
+    int smaller = 0;
+    for (const auto& [name, value] : narrow) {
+      expect_first_channels(value, wide.at(name), name);
+      smaller += value.data.size() < wide.at(name).data.size();
+    }
+    EXPECT_GT(smaller, 10);
+  }
+}
+
+TEST(Supernet, TrainsTheChannelsThatAPathHas) {
+  Supernet supernet(test::space_of_widths(), {}, 1);
+  supernet.forward(random_image({3, 16, 16}), {0, 1, 1}, Statistics::train)
+      .square()
+      .sum()
+      .backward();
+  int shared = 0;
+  for (const auto& parameter : supernet.parameters({0, 1, 1})) {
+    const auto gradient = parameter.value.grad();
+    ASSERT_TRUE(gradient.defined()) << parameter.name;
+    if (parameter.name != "features.2.conv.2.0.weight" &&
+        parameter.name != "features.2.conv.2.weight")
+      continue;
+    ++shared;
+    ASSERT_EQ(gradient.size(0), 24) << parameter.name;
+    EXPECT_GT(gradient.narrow(0, 0, 16).abs().sum().item<double>(), 0);
+    EXPECT_EQ(gradient.narrow(0, 16, 8).abs().sum().item<double>(), 0);
+  }
+  EXPECT_EQ(shared, 1);
+}
+
+TEST(Supernet, ComparesCandidatesOfDifferentWidthsByTheChannelsThatBothHave) {
+  const Supernet supernet(test::space_of_widths(), {}, 1);
+  const auto image = random_image({3, 16, 16});
+  for (const auto& [active, other] : {std::pair{0, 1}, std::pair{1, 0}}) {
+    const auto gates = torch::tensor({1.F, 0.F}).set_requires_grad(true);
+    const auto logits = supernet.forward(image, {{0, 0, {}}, {active, other, gates}, {1, 1, {}}});
+    EXPECT_LT(
+        largest_difference(logits, supernet.forward(image, {0, active, 1}, Statistics::batch)),
+        1e-5);
+    logits.square().sum().backward();
+    EXPECT_NE(gates.grad()[1].item<float>(), 0);
   }
 }
 
@@ -159,7 +216,7 @@ TEST(Supernet, ProjectionsServeAllCandidatesOfASlotThatChangesTheShape) {
   const Supernet plain(space, {}, 1), aided(space, {}, 1, {}, {.projections = true});
   std::set<std::string> projections;
   for (const auto& [name, value] : aided.tensors()) {
-    if (name.find(".projection.") != std::string::npos && name.ends_with("0.weight"))
+    if (name.find(".projection/") != std::string::npos && name.ends_with("0.weight"))
       projections.insert(name);
   }
   EXPECT_FALSE(projections.empty());

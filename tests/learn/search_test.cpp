@@ -141,6 +141,22 @@ TEST(Search, RefusesTheStateOfAnotherSearch) {
   EXPECT_THROW(run(problem, quick_search("random"), folder.path()), Error);
 }
 
+TEST(Search, ChoosesTheWidthsOfStages) {
+  const SearchSpace space = test::space_of_widths();
+  const double wide = test::macs_price(lower(choose(space, {0, 0, 1}, ""), {}))->ms;
+  const double narrow = test::macs_price(lower(choose(space, {0, 1, 1}, ""), {}))->ms;
+  for (const char* algorithm : {"effects", "gates", "evolution"}) {
+    const SearchProblem problem = test::small_problem(0.5 * (wide + narrow), space);
+    const TemporaryFolder folder;
+    const SearchResult result = run(problem, quick_search(algorithm), folder.path());
+    const Architecture found = choose(space, result.choice, "found");
+    EXPECT_LE(result.predicted.front().ms, problem.ladder.front().front()) << algorithm;
+    if (found.blocks[2].kind != BlockKind::skip) {
+      EXPECT_EQ(found.blocks[2].out_channels, found.blocks[1].out_channels) << algorithm;
+    }
+  }
+}
+
 TEST(Search, EndsWithTheBudgetCodeWhereOnlyTheTableFits) {
   const TemporaryFolder folder;
   SearchProblem problem = test::small_problem(8);

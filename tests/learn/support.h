@@ -1,6 +1,7 @@
 // Small spaces, tables and images for tests of learning.
 #pragma once
 
+#include <numeric>
 #include <stop_token>
 
 #include "arch/space.h"
@@ -41,6 +42,16 @@ inline SearchSpace small_space() {
   return space;
 }
 
+// The same with a second stage of 24 or 16 channels, which its first slot chooses.
+inline SearchSpace space_of_widths() {
+  SearchSpace space = small_space();
+  space.slots[1] = {{block(BlockKind::mbconv, 24, 2, 2), block(BlockKind::mbconv, 16, 2, 2),
+                     block(BlockKind::residual, 24, 2), block(BlockKind::residual, 16, 2)}};
+  space.slots[2] = {{block(BlockKind::skip, 0, 1), block(BlockKind::mbconv, 0, 1, 2),
+                     block(BlockKind::residual, 0, 1)}};
+  return space;
+}
+
 // Synthetic images, few enough for tests.
 inline Dataset small_data(int64_t train_images = 512) {
   DataConfig config;
@@ -48,7 +59,10 @@ inline Dataset small_data(int64_t train_images = 512) {
   config.validation = 0.25;
   config.test_limit = 200;
   Dataset data = read_dataset(config, {.channels = 3, .height = 16, .width = 16}, 3);
-  data.train = first_images(data.train, train_images);
+  std::vector<int64_t> first(
+      static_cast<size_t>(std::min<int64_t>(train_images, data.train.size())));
+  std::iota(first.begin(), first.end(), int64_t{0});
+  data.train = subset(data.train, first);
   return data;
 }
 
@@ -59,8 +73,7 @@ inline std::optional<Latency> macs_price(const Graph& graph) {
   return Latency{ms, ms, ms};
 }
 
-inline SearchProblem small_problem(double budget_ms) {
-  const SearchSpace space = small_space();
+inline SearchProblem small_problem(double budget_ms, const SearchSpace& space = small_space()) {
   const Provenance provenance{.device = "test",
                               .runtime = "macs",
                               .mode = Mode::latency,
