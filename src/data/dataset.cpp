@@ -61,12 +61,8 @@ ImageSet hold_out(ImageSet& images, double share, uint64_t seed, const Dataset& 
 // The test images are the same for every seed, so that accuracies of different runs compare.
 constexpr uint64_t test_seed = 0;
 
-ImageSet limited(ImageSet images, int64_t most) {
-  if (most <= 0 || most >= images.size()) return images;
-  std::vector<int64_t> order = stratified_order(images.labels, test_seed);
-  order.resize(static_cast<size_t>(most));
-  std::sort(order.begin(), order.end());
-  return subset(images, std::move(order));
+ImageSet limited(const ImageSet& images, int64_t most) {
+  return most > 0 ? sample_images(images, most) : images;
 }
 
 std::string name_of(const std::string& format, const DataConfig& config) {
@@ -82,8 +78,8 @@ void check_shape(const ImageShape& shape) {
 void check_folder(const DataConfig& config) {
   std::error_code none;
   if (config.format == "synthetic" || fs::is_directory(config.path, none)) return;
-  fail(config.path, ": no such folder of images; set data.path",
-       config.path == DataConfig{}.path ? " or install the package dataset-fashion-mnist" : "");
+  fail(config.path, ": no such folder of images; give another by --data or data.path",
+       config.path == DataConfig{}.path ? ", or install the package dataset-fashion-mnist" : "");
 }
 
 // Warns of each image once, with a count.
@@ -97,6 +93,14 @@ std::function<void(const BadImage&)> skip_with_warning(const Work& work) {
 
 }  // namespace
 
+ImageSet sample_images(const ImageSet& images, int64_t most) {
+  if (most >= images.size()) return images;
+  std::vector<int64_t> order = stratified_order(images.labels, test_seed);
+  order.resize(static_cast<size_t>(most));
+  std::sort(order.begin(), order.end());
+  return subset(images, std::move(order));
+}
+
 std::string find_format(const DataConfig& config) {
   check_folder(config);
   if (config.format != "auto") return config.format;
@@ -106,8 +110,8 @@ std::string find_format(const DataConfig& config) {
   if (is_cifar100(path)) return "cifar100";
   if (is_image_folder(path)) return "folder";
   fail(config.path,
-       ": holds none of train-images-idx3-ubyte[.gz], data_batch_1.bin, train.bin, or a folder of "
-       "images a class; set data.path or data.format");
+       ": no data set that is known; wanted train/CLASS/*.jpg and test/CLASS/*.jpg, CLASS/*.jpg, "
+       "train-images-idx3-ubyte[.gz] or CIFAR's data_batch_1.bin or train.bin (docs/data.md)");
 }
 
 Parts read_parts(const std::string& format, const DataConfig& config, const ImageShape& shape,
@@ -126,9 +130,14 @@ TestSet read_test_set(const DataConfig& config, const ImageShape& shape, int res
   const std::string format = find_format(config);
   Parts parts = format == "folder" ? read_test_folder(config.path, shape, resize, work)
                                    : read_parts(format, config, shape, test_seed, work);
-  return {.name = name_of(format, config),
-          .classes = std::move(parts.classes),
-          .images = limited(std::move(parts.test), config.test_limit)};
+  TestSet set{.name = name_of(format, config),
+              .classes = std::move(parts.classes),
+              .images = limited(parts.test, config.test_limit)};
+  if (parts.slow && config.on_bad_image == "skip") {
+    set.images.skip = skip_with_warning(work);
+    set.images = readable(set.images, "test images", work);
+  }
+  return set;
 }
 
 Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed,
@@ -147,7 +156,7 @@ Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t
 
   constexpr double test_share = 0.1;
   if (data.test.size() == 0) data.test = hold_out(data.train, test_share, test_seed, data);
-  data.test = limited(std::move(data.test), config.test_limit);
+  data.test = limited(data.test, config.test_limit);
   const bool hold_all = data.train.size() + data.test.size() <= most_held_bytes / shape.bytes();
   if (config.validation > 0) data.validation = hold_out(data.train, config.validation, seed, data);
   if (!parts.slow) return data;

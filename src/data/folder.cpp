@@ -208,6 +208,7 @@ Parts read_test_folder(const fs::path& folder, const ImageShape& shape, int resi
     fail(folder.string(), ": has train/ but neither test/ nor val/; add one, or set data.path to ",
          (folder / "train").string(), " to judge on its training images");
   Parts parts;
+  parts.slow = true;
   parts.classes = classes_in(test);
   read_part(test, parts.classes, {shape, resize, Decoding::whole}, work, parts.test,
             parts.test_originals);

@@ -14,6 +14,8 @@ namespace vpunas {
 namespace {
 
 constexpr uint64_t most_pixels = 100'000'000;
+// A line of a million pixels is a small file, and gigabytes once its short side is a network's.
+constexpr uint64_t most_elongated = 1000;
 
 bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xff\xd8\xff"); }
 
@@ -47,6 +49,8 @@ auto read_named(const fs::path& path, const Read& read) {
 void check_image_size(uint64_t width, uint64_t height, uint64_t bytes, uint64_t pixels_per_byte) {
   if (width * height > most_pixels)
     fail(width, "x", height, " pixels are more than 100 megapixels");
+  if (std::max(width, height) > most_elongated * std::min(width, height))
+    fail(width, "x", height, " pixels are a line, no picture");
   if (width * height / pixels_per_byte > bytes)
     fail(bytes, " bytes are too few for ", width, "x", height, " pixels: truncated or corrupt");
 }

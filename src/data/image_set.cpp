@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -102,12 +101,6 @@ ImageSet subset(const ImageSet& images, std::vector<int64_t> indices) {
       load((*shared)[static_cast<size_t>(index)], choose, pixels);
     };
   return result;
-}
-
-ImageSet first_images(const ImageSet& images, int64_t most) {
-  std::vector<int64_t> indices(static_cast<size_t>(std::min(most, images.size())));
-  std::iota(indices.begin(), indices.end(), int64_t{0});
-  return subset(images, std::move(indices));
 }
 
 ImageSet with_channels_reversed(ImageSet images) {

@@ -1,5 +1,6 @@
 #include "learn/train.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -54,6 +55,12 @@ Weights with_prefix(const Tensors& tensors, const std::string& prefix) {
        ++at)
     weights.emplace(at->first.substr(prefix.size()), at->second);
   return weights;
+}
+
+bool is_finite(const Weights& weights) {
+  return std::ranges::all_of(weights, [](const auto& named) {
+    return std::ranges::all_of(named.second.data, [](float x) { return std::isfinite(x); });
+  });
 }
 
 void add_with_prefix(const Weights& weights, const std::string& prefix, Tensors& into) {
@@ -212,13 +219,18 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
   const int64_t points =
       std::clamp<int64_t>(static_cast<int64_t>(std::ceil(config.epochs)), 8, 200);
   const auto epoch = [&](int64_t step) { return static_cast<double>(step * step_images) / images; };
-  const ImageSet watched = first_images(data.validation, kWatched);
+  const ImageSet watched = sample_images(data.validation, kWatched);
   const auto averaged = [&] {
     return config.ema_decay > 0 ? now.average.weights() : now.network.weights();
+  };
+  const auto fail_diverged = [&](const char* what) {
+    fail("training of ", graph.name, ": ", what, " not finite at step ", now.step,
+         "; lower the learning rate (--lr, now ", config.recipe.lr, ")");
   };
   const auto add_point = [&](double lr) {
     const double loss = now.loss_sum / static_cast<double>(now.loss_steps);
     Weights weights = averaged();
+    if (!is_finite(weights)) fail_diverged("weights are");
     const double accuracy = evaluate(graph, weights, watched).accuracy;
     now.curve.push_back({epoch(now.step), loss, accuracy, lr});
     now.loss_sum = 0;
@@ -245,10 +257,7 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
     if (!unread.defined()) return;
     const auto loss = unread.item<double>();
     unread.reset();
-    if (!std::isfinite(loss)) {
-      fail("training of ", graph.name, ": the loss is not finite at step ", now.step,
-           "; lower the learning rate (--lr, now ", config.recipe.lr, ")");
-    }
+    if (!std::isfinite(loss)) fail_diverged("the loss is");
     if (!group.leads()) return;
     now.loss_sum += loss;
     ++now.loss_steps;

@@ -48,7 +48,7 @@ void fields(Fields& f, TrainConfig& c) {
   f("drop_path", c.drop_path,
     "share of images that skip the last residual branch, of the n-th of N n/N of it",
     between(0, 0.99));
-  f("teacher", c.teacher, "a network of the zoo, or NAME=FILE, to learn from (empty: none)");
+  f("teacher", c.teacher, "a network of the zoo, or a file, to learn from (empty: none)");
   f("teacher_weights", c.teacher_weights, "its weights, a .safetensors");
   f("distillation", c.distillation, "the teacher's share of the loss", between(0, 1));
   f("temperature", c.temperature, "of teacher and student in it", between(0.01, 1000));

@@ -60,7 +60,7 @@ std::string raw_pixels(const ImageSet& images) {
 Json check_fp16(const Graph& graph, const Weights& weights, const ImageSet& images,
                 const Work& work) {
   constexpr int64_t looked_at = 64;
-  const ImageSet some = first_images(images, looked_at);
+  const ImageSet some = sample_images(images, looked_at);
   const LargestActivation largest = largest_activation(graph, weights, some);
   const bool fits = largest.value <= largest_fp16;
   if (largest.value > largest_fp16 / 2) {
@@ -155,7 +155,7 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
   write_architecture(partial / "architecture.json", delivered(architecture, graph.preprocess));
   write_file(partial / "labels.txt", join(graph.preprocess.labels, "\n") + "\n");
 
-  const ImageSet verified = first_images(images, config.verify_images);
+  const ImageSet verified = sample_images(images, config.verify_images);
   const int64_t count = verified.size();
   const TemporaryFolder temporary;
   const fs::path pixels = temporary.path() / "images.u8";

@@ -92,6 +92,17 @@ TEST(Split, DependsOnTheSeedAndLosesNoImage) {
   EXPECT_EQ(joined, pixels_of(whole.train));
 }
 
+TEST(SampleImages, HasEachClassInProportionAlsoOfSortedImages) {
+  ImageSet sorted = read_dataset(synthetic, {3, 8, 8}, 1).train;
+  std::sort(sorted.labels.begin(), sorted.labels.end());
+  const ImageSet sample = sample_images(sorted, 100);
+  ASSERT_EQ(sample.size(), 100);
+  EXPECT_EQ(counts(sample.labels).size(), 10U);
+  for (const auto& [label, images] : counts(sample.labels)) EXPECT_NEAR(images, 10, 1) << label;
+  EXPECT_EQ(sample.labels, sample_images(sorted, 100).labels);
+  EXPECT_EQ(sample_images(sorted, sorted.size() + 1).size(), sorted.size());
+}
+
 TEST(TestLimit, KeepsTheSharesOfTheClasses) {
   for (const int64_t limit : {1, 7, 100, 499, 500, 1000}) {
     DataConfig config = synthetic;

@@ -336,6 +336,14 @@ TEST_F(Png, OfAHugeSizeIsRefusedBeforeItIsAllocated) {
   EXPECT_TRUE(contains(error_reading(sized(9999)), "too few for 9999x9999"));
 }
 
+// 1 kB that would be 50 GB at 224 pixels.
+TEST_F(Png, OfALineIsRefused) {
+  write_png(file_, {{1, 1, 100'000}, std::vector<uint8_t>(100'000)});
+  EXPECT_TRUE(contains(error_of([&] { read_image(file_, 1); }), "100000x1 pixels are a line"));
+  write_png(file_, {{1, 1, 1000}, std::vector<uint8_t>(1000)});
+  EXPECT_EQ(read_image(file_, 1).shape.width, 1000);
+}
+
 TEST_F(ImageFile, ThatIsForeignEmptyOrMissingIsAnErrorWithItsName) {
   EXPECT_TRUE(contains(error_reading("GIF89a and more of it"), "neither a JPEG nor a PNG"));
   EXPECT_TRUE(contains(error_reading(""), "empty"));

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "learn/evaluate.h"
+#include "tests/error_of.h"
 #include "tests/learn/support.h"
 
 namespace vpunas {
@@ -40,6 +41,17 @@ TEST(Train, LearnsTheSyntheticClasses) {
   EXPECT_GT(evaluate(small_network(), result.weights, data.test).accuracy, 0.6);  // chance is 0.1
   ASSERT_FALSE(result.curve.empty());
   EXPECT_LT(result.curve.back().train_loss, result.curve.front().train_loss);
+}
+
+// Between two looks at the loss the weights may overflow.
+TEST(Train, SaysThatItDivergedAlsoWhereTheWeightsShowItFirst) {
+  const TemporaryFolder folder;
+  TrainConfig config = quick_recipe(2);
+  config.recipe.lr = 1e30;
+  const std::string message = testing::error_of([&] { run(config, folder.path() / "checkpoint"); });
+  EXPECT_NE(message.find("training of small: "), std::string::npos) << message;
+  EXPECT_NE(message.find("not finite"), std::string::npos) << message;
+  EXPECT_NE(message.find("lower the learning rate"), std::string::npos) << message;
 }
 
 // Ten steps with a fixed seed: any change of initialisation, order of images, loss or optimiser
