@@ -9,18 +9,28 @@ void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
                     {{"key", checkpoint.key}, {"state", checkpoint.state.dump()}});
 }
 
+namespace {
+
+Checkpoint read(const fs::path& path) {
+  Metadata metadata;
+  Checkpoint checkpoint{.key = {}, .state = {}, .tensors = read_safetensors(path, &metadata)};
+  checkpoint.key = metadata["key"];
+  checkpoint.state = Json::parse(metadata["state"], nullptr, /*allow_exceptions=*/false);
+  if (checkpoint.state.is_discarded())
+    fail(path.string(), ": damaged checkpoint; delete it to start anew");
+  return checkpoint;
+}
+
+}  // namespace
+
 std::optional<Checkpoint> read_checkpoint(const fs::path& path, const std::string& key) {
   if (!fs::exists(path)) return std::nullopt;
-  Metadata metadata;
-  Checkpoint checkpoint{.key = key, .state = {}, .tensors = read_safetensors(path, &metadata)};
-  if (metadata["key"] != key) {
+  Checkpoint checkpoint = read(path);
+  if (checkpoint.key != key) {
     fail(
         path.string(),
         ": a checkpoint of other work (data, network or settings differ); delete it to start anew");
   }
-  checkpoint.state = Json::parse(metadata["state"], nullptr, /*allow_exceptions=*/false);
-  if (checkpoint.state.is_discarded())
-    fail(path.string(), ": damaged checkpoint; delete it to start anew");
   return checkpoint;
 }
 
@@ -34,7 +44,7 @@ std::optional<Checkpoint> read_checkpoint(const fs::path& path, const std::strin
   const TemporaryFolder folder;
   const fs::path copy = folder.path() / "checkpoint.safetensors";
   write_file(copy, bytes);
-  return read_checkpoint(copy, key);
+  return read(copy);  // the leader has checked the key; another machine's paths make another
 }
 
 }  // namespace vpunas

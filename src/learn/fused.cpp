@@ -110,7 +110,7 @@ class Norm {
     auto* mean = norm.running_mean.data_ptr<float>();
     auto* variance = norm.running_var.data_ptr<float>();
     for (size_t i = 0; i < statistics_.mean.size(); ++i) {
-      const double unbiased = statistics_.variance[i] * n / (n - 1);
+      const double unbiased = statistics_.variance[i] * n / std::max(n - 1, 1.0);
       mean[i] = static_cast<float>((1 - momentum) * mean[i] + momentum * statistics_.mean[i]);
       variance[i] = static_cast<float>((1 - momentum) * variance[i] + momentum * unbiased);
     }

@@ -71,6 +71,7 @@ void Optimizer::step(Group& group, double weight_decay, double lr) const {
   auto& [momenta, squares, steps] = group.states;
   switch (kind_) {
     case Kind::sgd:
+      if (momentum_ == 0) momenta.clear();  // as _fused_sgd_ wants it
       at::_fused_sgd_(group.values, group.gradients, momenta, weight_decay, momentum_, lr,
                       /*dampening=*/0.0, /*nesterov=*/momentum_ > 0, /*maximize=*/false,
                       /*is_first_step=*/false);

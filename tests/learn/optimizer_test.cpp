@@ -53,6 +53,15 @@ TEST(Optimizer, SgdIsLibtorchs) {
   EXPECT_TRUE(torch::allclose(after_steps(recipe_of("sgd"), 5), expected, 1e-5, 1e-6));
 }
 
+TEST(Optimizer, SgdNeedsNoMomentum) {
+  auto value = first_value();
+  torch::optim::SGD reference({value}, torch::optim::SGDOptions(0.1).weight_decay(0.02));
+  const auto expected = reference_after_steps(reference, value, 5);
+  Recipe recipe = recipe_of("sgd");
+  recipe.momentum = 0;
+  EXPECT_TRUE(torch::allclose(after_steps(recipe, 5), expected, 1e-5, 1e-6));
+}
+
 TEST(Optimizer, AdamwIsLibtorchs) {
   auto value = first_value();
   torch::optim::AdamW reference({value}, torch::optim::AdamWOptions(0.1).weight_decay(0.02));

@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/progress.h"
+#include "learn/checkpoint.h"
 #include "learn/train.h"
 #include "tests/learn/support.h"
 
@@ -110,6 +111,21 @@ TEST(ProcessGroup, SharesBatchesEvenly) {
     EXPECT_EQ(group.part_of(8), 4);
     EXPECT_THROW(group.part_of(7), Error);
   });
+}
+
+// Its key is of the leader's paths: another machine's images may lie elsewhere.
+TEST(ProcessGroup, FollowersTakeTheLeadersCheckpointWhateverTheirKey) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "checkpoint.safetensors";
+  write_checkpoint(path, {.key = "leader's", .state = {{"step", 7}}, .tensors = {}});
+  as_group(2, [&](const ProcessGroup& group) {
+    const auto saved = group.leads()
+                           ? read_checkpoint(path, "leader's", group)
+                           : read_checkpoint(folder.path() / "not/there", "follower's", group);
+    ASSERT_TRUE(saved.has_value());
+    EXPECT_EQ(saved->state.at("step"), 7);
+  });
+  EXPECT_THROW(read_checkpoint(path, "other"), Error);
 }
 
 // Without batch norm, whose statistics are of a process's part of the batch, many processes compute
