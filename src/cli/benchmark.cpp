@@ -14,9 +14,6 @@ namespace {
 
 constexpr const char* schema = "vpunas.timing/1";
 
-// Groups of options, as --help names them.
-constexpr const char *of_a_run = "Options of a run", *of_networks = "Options of NETWORK";
-
 struct Options {
   RunOptions run;
   std::vector<std::string> networks;
@@ -173,20 +170,6 @@ void time_outside_a_run(const Options& options, bool time_given, const Work& wor
   if (options.json != "-") std::cout << table(timings, percentiles) << '\n' << notes(timings);
 }
 
-// Options that would do nothing are mistakes.
-void check_groups(const CLI::App& verb, bool networks_given) {
-  for (const CLI::Option* option : verb.get_options()) {
-    if (option->count() == 0) continue;
-    if (networks_given && option->get_group() == of_a_run)
-      fail(option->get_name(), " is of a run; leave it or NETWORK out");
-    if (!networks_given && option->get_group() == of_networks) {
-      fail(option->get_name(),
-           " is of NETWORK, and none is given; a run's settings are --set benchmark.seconds= and "
-           "the like");
-    }
-  }
-}
-
 }  // namespace
 
 void add_benchmark(CLI::App& app, Action& action) {
@@ -194,16 +177,15 @@ void add_benchmark(CLI::App& app, Action& action) {
       "benchmark", "measure a run's exported networks, or any others, on devices");
   auto options = std::make_shared<Options>();
   options->run.add_to(*verb);
-  for (CLI::Option* option : verb->get_options()) {
-    if (option != verb->get_help_ptr()) option->group(of_a_run);
-  }
+  group_of_a_run(*verb, {"--device"});
   CLI::Option* device = verb->get_option("--device");
-  device->group("Options")->type_name("NAMES")->description(
+  device->type_name("NAMES")->description(
       "where to measure NETWORK, as CPU,MYRIADX (default: CPU); of a run short for --set "
       "latency.device=");
-  verb->add_option("NETWORK", options->networks,
-                   "instead of a run's networks: of the zoo, or an architecture, graph, ONNX or "
-                   "OpenVINO .xml file");
+  CLI::Option* network =
+      verb->add_option("NETWORK", options->networks,
+                       "instead of a run's networks: of the zoo, or an architecture, graph, ONNX "
+                       "or OpenVINO .xml file");
   const auto add = [&](const char* name, auto& value, const char* help) {
     return verb->add_option(name, value, help)->group(of_networks);
   };
@@ -240,13 +222,14 @@ void add_benchmark(CLI::App& app, Action& action) {
       "\"GPU\"]'\n"
       "          vpunas benchmark mobilenet_v2 resnet18 -d CPU,MYRIADX -t 5 --rounds 3\n"
       "          vpunas benchmark model.xml --hint throughput --precision f32 --json times.json");
-  verb->callback([&action, options, verb, device, time] {
+  verb->callback([&action, options, verb, network, device, time] {
     if (device->count() > 0) options->devices = device->as<std::string>();
-    action = [options, verb, time_given = time->count() > 0](const Work& work) {
-      check_groups(*verb, !options->networks.empty());
+    action = [options, verb, network, time_given = time->count() > 0](const Work& work) {
+      check_groups(*verb, *network, "a run's settings are --set benchmark.seconds= and the like");
       if (!options->networks.empty()) {
         time_outside_a_run(*options, time_given, work);
       } else if (!options->run.shows_config()) {
+        options->run.require_run(" or a NETWORK");
         run_until(*options->run.open(), Stage::benchmark, {}, work);
       }
     };

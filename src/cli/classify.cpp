@@ -18,11 +18,15 @@ struct Options {
   int top = 5;
 };
 
-LoadedNetwork load(const Options& options, const Config& config) {
-  if (!options.weights.init_from.empty() || fs::path(options.network).extension() == ".onnx")
+bool in_a_run(const Options& options) {
+  return options.weights.init_from.empty() && fs::path(options.network).extension() != ".onnx";
+}
+
+LoadedNetwork load(const Options& options) {
+  if (!in_a_run(options))
     return load_trained_network(options.network, options.weights.size, options.weights.init_from);
   // What a run delivers knows its classes and preprocessing.
-  const fs::path delivered = options.run.folder(config) / "export" / options.network / "model.onnx";
+  const fs::path delivered = options.run.folder() / "export" / options.network / "model.onnx";
   if (!fs::exists(delivered))
     fail(delivered.string(),
          ": not there; run `vpunas export` first, or give another network as --network NETWORK "
@@ -62,8 +66,8 @@ Readable read(const std::vector<std::string>& paths, const Graph& graph) {
   return readable;
 }
 
-void classify(const Options& options, const Config& config) {
-  const LoadedNetwork network = load(options, config);
+void classify(const Options& options) {
+  const LoadedNetwork network = load(options);
   const auto outputs = static_cast<size_t>(network.graph.output_shape().elements());
   const ClassNames names = options.weights.class_names(network.graph);
   const Readable readable = read(options.images, network.graph);
@@ -112,10 +116,11 @@ void add_classify(CLI::App& app, Action& action) {
       "              --init-from weights.safetensors --classes classes.tsv");
   verb->callback([&action, options] {
     action = [options](const Work&) {
-      const Config config = options->run.config();
+      const Config config =
+          in_a_run(*options) ? options->run.config() : options->run.config_outside_a_run();
       set_threads(config.run.workers);
       choose_device(config.run.device);
-      classify(*options, config);
+      classify(*options);
     };
   });
 }

@@ -52,25 +52,51 @@ struct WeightsOptions {
   ClassNames class_names(const Graph& graph) const;
 };
 
+// Groups of options, as --help names them.
+inline constexpr const char *of_a_run = "Options of a run", *of_networks = "Options of NETWORK";
+
+// Puts the options that `verb` has so far into the group of a run, but for --help and for `others`,
+// which have an effect outside a run, too.
+void group_of_a_run(CLI::App& verb, const std::vector<std::string>& others);
+
+// Options that would do nothing are mistakes. `outside`, as NETWORK, leads outside a run; `of_run`
+// says what a run has in the place of its options.
+void check_groups(const CLI::App& verb, const CLI::Option& outside, const char* of_run = "");
+
 // Options of the verbs that work in a run folder.
 class RunOptions {
  public:
   void add_to(CLI::App& verb);
   // An option of one verb that is short for --set `key`=.
   void add_shortcut(CLI::App& verb, const char* flags, const char* key, const char* type);
+  // The command line laid over -c, or without it over the settings of the run that is in folder().
   Config config() const;
-  std::filesystem::path folder(const Config& config) const;
+  // The command line laid over -c alone.
+  Config config_outside_a_run() const;
+  // Throws Error where --set gives a key that has no effect outside a run: one that begins with
+  // none of `used`. `outside` as of check_groups().
+  void check_sets(const std::vector<std::string>& used, const CLI::Option& outside) const;
+  std::filesystem::path folder() const;
+  // Of verbs that finish a run, which do not begin one with settings that nobody gave: throws Error
+  // where there is neither -c nor a run. `or_else`: what else may be given.
+  void require_run(const char* or_else = "") const;
   std::unique_ptr<Run> open() const;
   const std::string& output() const { return output_; }
   // Prints the resolved configuration where --print-config asks for it: then that is all to do.
   bool shows_config() const;
 
  private:
+  struct Shortcut {
+    std::string option, key;
+    std::shared_ptr<std::string> value;
+    Override as_set() const;
+  };
+  Config over(const std::filesystem::path& file) const;
+
   std::string config_path_, recipe_, output_;
   std::vector<std::string> sets_;
-  std::vector<std::pair<std::string, std::shared_ptr<std::string>>>
-      shortcuts_;  // config key, value
-  bool restart_ = false, resume_ = false, print_config_ = false;
+  std::vector<Shortcut> shortcuts_;
+  bool restart_ = false, print_config_ = false;
   bool amp_ = false, blob_ = false, nn_archive_ = false;
 };
 

@@ -93,6 +93,7 @@ void check(const Options& options, const Work& work) {
 void add_data(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("data", "what a data set holds");
   verb->require_subcommand(1);
+  verb->footer("Example: vpunas data check /usr/share/datasets/fashion-mnist");
   auto options = std::make_shared<Options>();
   CLI::App* checking = verb->add_subcommand(
       "check",
@@ -102,7 +103,6 @@ void add_data(CLI::App& app, Action& action) {
                        "idx, cifar10, cifar100, folder (default: auto)");
   checking->add_option("--json", options->json, "write everything as JSON; - for standard output")
       ->type_name("FILE");
-  checking->footer("Example: vpunas data check /usr/share/datasets/fashion-mnist");
   checking->callback(
       [&action, options] { action = [options](const Work& work) { check(*options, work); }; });
 }

@@ -29,7 +29,7 @@ struct Subject {
 Subject of_run(const Options& options, const Config& config, const Work& work) {
   if (!options.weights.classes.empty() || options.weights.size > 0)
     fail("--classes and --size: are for networks outside a run, as is --init-from");
-  const fs::path folder = options.run.folder(config);
+  const fs::path folder = options.run.folder();
   const fs::path weights = folder / "train" / options.network / "weights.safetensors";
   if (!fs::exists(weights))
     fail(weights.string(),
@@ -110,13 +110,13 @@ void add_evaluate(CLI::App& app, Action& action) {
       "              --data imagenet/val --classes classes.tsv");
   verb->callback([&action, options] {
     action = [options](const Work& work) {
-      const Config config = options->run.config();
+      const bool in_a_run =
+          options->weights.init_from.empty() && fs::path(options->network).extension() != ".onnx";
+      const Config config = in_a_run ? options->run.config() : options->run.config_outside_a_run();
       set_threads(config.run.workers);
       choose_device(config.run.device);
-      const bool of_a_run =
-          options->weights.init_from.empty() && fs::path(options->network).extension() != ".onnx";
       tell(*options,
-           of_a_run ? of_run(*options, config, work) : outside_a_run(*options, config, work));
+           in_a_run ? of_run(*options, config, work) : outside_a_run(*options, config, work));
     };
   });
 }

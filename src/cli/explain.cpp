@@ -23,9 +23,8 @@ struct Options {
 };
 
 myriadx::Resources chip(const Options& options) {
-  const myriadx::Resources own = myriadx::resources(options.streams);
-  return myriadx::resources(options.streams, options.shaves > 0 ? options.shaves : own.shaves,
-                            options.cmx_slices > 0 ? options.cmx_slices : own.cmx_slices);
+  return resources_of(
+      {.streams = options.streams, .shaves = options.shaves, .cmx_slices = options.cmx_slices});
 }
 
 // A single stream is one request at a time.
@@ -103,8 +102,9 @@ void add_explain(CLI::App& app, Action& action) {
   verb->add_option("--streams", options->streams, "1, 2 or 3 streams share the chip (default: 2)");
   verb->add_option("--shaves", options->shaves, "SHAVEs of one stream (default: the streams')")
       ->check(CLI::Range(1, 16));
-  verb->add_option("--cmx-slices", options->cmx_slices,
-                   "CMX slices of one stream, 128 KiB each (default: the streams')")
+  verb->add_option(
+          "--cmx-slices", options->cmx_slices,
+          "CMX slices of one stream, 128 KiB each (default: as --shaves, else the streams')")
       ->check(CLI::Range(1, 19));
   verb->add_option("--mode", options->mode,
                    "throughput: of streams side by side; latency: one request at a time; profile: "

@@ -1,4 +1,5 @@
 #include <iostream>
+#include <map>
 
 #include "base/text.h"
 #include "cli/cli.h"
@@ -22,16 +23,27 @@ ImageSet images_for(const LoadedNetwork& network, const DataConfig& data, const 
 }
 
 // Networks outside a run, each into a folder of its own.
-void export_networks(const Options& options, const Work& work) {
+void export_networks(const Options& options, const CLI::Option& network_option, const Work& work) {
   if (!options.init_from.empty() && options.networks.size() > 1)
     fail("--init-from: has the weights of one network, not of ", options.networks.size());
-  const Config config = options.run.config();
+  const Config config = options.run.config_outside_a_run();
+  options.run.check_sets({"data.", "export."}, network_option);
   const fs::path folder = options.run.output().empty() ? "export" : options.run.output();
+  // Not the graphs' names, which an ONNX file may make any path.
+  std::map<fs::path, std::string> targets;
+  const auto target = [&](const std::string& name) {
+    return folder / (fs::exists(name) ? fs::path(name).stem() : fs::path(name));
+  };
+  for (const std::string& name : options.networks) {
+    const auto [other, fresh] = targets.emplace(target(name), name);
+    if (!fresh)
+      fail(other->second, " and ", name, " would both be ", other->first.string(),
+           "; export one of them into another folder (-o)");
+  }
   DeviceClient device(default_runner());
   for (const std::string& name : options.networks) {
     const LoadedNetwork network = load_network(name, options.size, options.init_from);
-    // Not the graph's name, which an ONNX file may make any path.
-    const fs::path to = folder / (fs::exists(name) ? fs::path(name).stem() : fs::path(name));
+    const fs::path to = target(name);
     deliver(network, images_for(network, config.data, work), config.exporting, device, to, work);
     std::cout << to.string() << ": " << network.graph.name << " at " << network.graph.input_shape()
               << (network.random ? ", with random weights: for measuring, not for use" : "")
@@ -46,32 +58,39 @@ void add_export(CLI::App& app, Action& action) {
       "export", "write ONNX, OpenVINO IR, safetensors and, if asked, a MyriadX .blob");
   auto options = std::make_shared<Options>();
   options->run.add_to(*verb);
+  group_of_a_run(*verb, {"--config", "--output", "--set", "--data", "--on-bad-image", "--blob",
+                         "--nn-archive", "--print-config"});
   options->run.add_shortcut(*verb, "--streams", "export.streams", "N");
   options->run.add_shortcut(*verb, "--shaves", "export.shaves", "N");
-  verb->add_option("NETWORK", options->networks,
-                   "instead of a run's networks: of the zoo, or an architecture, graph or ONNX "
-                   "file; into OUTPUT/NAME (default: export/NAME)");
+  options->run.add_shortcut(*verb, "--cmx-slices", "export.cmx_slices", "N");
+  CLI::Option* network =
+      verb->add_option("NETWORK", options->networks,
+                       "instead of a run's networks: of the zoo, or an architecture, graph or ONNX "
+                       "file; into OUTPUT/NAME (default: export/NAME)");
   verb->add_option("--init-from", options->init_from,
                    "weights of NETWORK under our, torchvision's or timm's names (safetensors; "
                    "without: random ones)")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->group(of_networks);
   verb->add_option("--size", options->size, "input side of NETWORK (default: its own)")
-      ->check(CLI::Range(1, 4096));
+      ->check(CLI::Range(1, 4096))
+      ->group(of_networks);
   verb->footer(
       "Examples: vpunas export -c configs/quick.toml --blob\n"
       "          vpunas export model.onnx --blob --nn-archive --shaves 6\n"
       "          vpunas export mobilenet_v2 --size 160 -o measured\n"
       "          vpunas export mobilenet_v2_keras --init-from weights.safetensors --blob \\\n"
       "              --data imagenet/val");
-  verb->callback([&action, options] {
-    action = [options](const Work& work) {
+  verb->callback([&action, options, verb, network] {
+    action = [options, verb, network](const Work& work) {
       if (options->run.shows_config()) return;
-      if (options->networks.empty() && !options->init_from.empty())
-        fail("--init-from: is for a NETWORK outside a run");
-      if (!options->networks.empty())
-        export_networks(*options, work);
-      else
+      check_groups(*verb, *network, "a run's own size is --set space.deploy_size=");
+      if (!options->networks.empty()) {
+        export_networks(*options, *network, work);
+      } else {
+        options->run.require_run(" or a NETWORK");
         run_until(*options->run.open(), Stage::exporting, {}, work);
+      }
     };
   });
 }

@@ -1,9 +1,19 @@
+#include <algorithm>
 #include <iostream>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "pipeline/stages.h"
 
 namespace vpunas::cli {
+namespace {
+
+bool holds_run(const fs::path& folder) {
+  std::error_code none;
+  return fs::exists(folder / "run.json", none) && fs::exists(folder / "config.toml", none);
+}
+
+}  // namespace
 
 void write_or_print(const std::string& path, const char* schema, const Json& json) {
   if (path != "-") return write_json(path, schema, json);
@@ -34,8 +44,26 @@ ClassNames WeightsOptions::class_names(const Graph& graph) const {
   return names;
 }
 
+void group_of_a_run(CLI::App& verb, const std::vector<std::string>& others) {
+  for (CLI::Option* option : verb.get_options()) {
+    if (option != verb.get_help_ptr() && std::ranges::count(others, option->get_name()) == 0)
+      option->group(of_a_run);
+  }
+}
+
+void check_groups(const CLI::App& verb, const CLI::Option& outside, const char* of_run) {
+  for (const CLI::Option* option : verb.get_options()) {
+    if (option->count() == 0) continue;
+    if (outside.count() > 0 && option->get_group() == of_a_run)
+      fail(option->get_name(), " is of a run; leave it or ", outside.get_name(), " out");
+    if (outside.count() == 0 && option->get_group() == of_networks)
+      fail(option->get_name(), " is of NETWORK, and none is given; ", of_run);
+  }
+}
+
 void RunOptions::add_to(CLI::App& verb) {
-  verb.add_option("-c,--config", config_path_, "configuration, as configs/quick.toml")
+  verb.add_option("-c,--config", config_path_,
+                  "configuration, as configs/quick.toml (default: of the run in the run folder)")
       ->type_name("FILE");
   verb.add_option("--recipe", recipe_,
                   "how to train, laid over the configuration: quick, cifar, mobilenet, proxyless, "
@@ -58,16 +86,33 @@ void RunOptions::add_to(CLI::App& verb) {
   verb.add_flag("--amp", amp_, "activations in bfloat16 while searching and training: faster");
   verb.add_flag("--blob", blob_, "also export a MyriadX .blob (make blob-compiler)");
   verb.add_flag("--nn-archive", nn_archive_, "also export a DepthAI NN Archive (OAK cameras)");
-  verb.add_flag("--restart", restart_, "discard what the run folder holds");
-  verb.add_flag("--resume", resume_, "go on where the run folder stands (the default)");
+  CLI::Option* restart = verb.add_flag("--restart", restart_, "discard what the run folder holds");
+  verb.add_flag("--resume")
+      ->description("go on where the run folder stands (the default)")
+      ->excludes(restart);
   verb.add_flag("--print-config", print_config_, "print the resolved configuration and stop");
 }
 
 void RunOptions::add_shortcut(CLI::App& verb, const char* flags, const char* key,
                               const char* type) {
   auto value = std::make_shared<std::string>();
-  shortcuts_.emplace_back(key, value);
-  verb.add_option(flags, *value, std::string("short for --set ") + key + "=")->type_name(type);
+  CLI::Option* option =
+      verb.add_option(flags, *value, std::string("short for --set ") + key + "=")->type_name(type);
+  shortcuts_.push_back({option->get_name(), key, value});
+}
+
+// Its errors name what was typed in the place of --set.
+Override RunOptions::Shortcut::as_set() const {
+  const Override set{key, *value};
+  try {
+    read_config({}, {set});
+  } catch (const Error& error) {
+    constexpr std::string_view typed = "--set";
+    const std::string_view what = error.what();
+    if (!what.starts_with(typed)) throw;
+    fail(option, " ", excerpt(*value), what.substr(typed.size()));
+  }
+  return set;
 }
 
 bool RunOptions::shows_config() const {
@@ -75,11 +120,11 @@ bool RunOptions::shows_config() const {
   return print_config_;
 }
 
-Config RunOptions::config() const {
+Config RunOptions::over(const fs::path& file) const {
   std::vector<Override> overrides;
   for (const std::string& text : sets_) overrides.push_back(parse_override(text));
-  for (const auto& [key, value] : shortcuts_) {
-    if (!value->empty()) overrides.push_back({key, *value});
+  for (const Shortcut& shortcut : shortcuts_) {
+    if (!shortcut.value->empty()) overrides.push_back(shortcut.as_set());
   }
   if (amp_) {
     overrides.push_back({"search.amp", "true"});
@@ -87,30 +132,50 @@ Config RunOptions::config() const {
   }
   if (blob_) overrides.push_back({"export.blob", "true"});
   if (nn_archive_) overrides.push_back({"export.nn_archive", "true"});
-  std::vector<std::filesystem::path> files;
-  if (!config_path_.empty()) files.emplace_back(config_path_);
+  std::vector<fs::path> files;
+  if (!file.empty()) files.push_back(file);
   if (!recipe_.empty()) files.push_back(find_recipe(recipe_));
   return read_config(files, overrides);
 }
 
-std::filesystem::path RunOptions::folder(const Config& config) const {
-  return output_.empty() ? std::filesystem::path("runs") / config.run.name
-                         : std::filesystem::path(output_);
+Config RunOptions::config_outside_a_run() const { return over(config_path_); }
+
+Config RunOptions::config() const {
+  const bool own = config_path_.empty() && holds_run(folder());
+  return own ? over(folder() / "config.toml") : config_outside_a_run();
+}
+
+void RunOptions::check_sets(const std::vector<std::string>& used,
+                            const CLI::Option& outside) const {
+  for (const std::string& text : sets_) {
+    const std::string key = parse_override(text).key;
+    if (std::ranges::none_of(used,
+                             [&](const std::string& start) { return key.starts_with(start); }))
+      fail("--set ", key, " is of a run; leave it or ", outside.get_name(), " out");
+  }
+}
+
+fs::path RunOptions::folder() const {
+  return output_.empty() ? fs::path("runs") / config_outside_a_run().run.name : fs::path(output_);
+}
+
+void RunOptions::require_run(const char* or_else) const {
+  if (config_path_.empty() && !holds_run(folder()))
+    fail(folder().string(), ": no run there; give -c FILE", or_else);
 }
 
 std::unique_ptr<Run> RunOptions::open() const {
-  const Config resolved = config();
-  return std::make_unique<Run>(resolved, folder(resolved),
-                               restart_ ? Existing::restart : Existing::resume);
+  return std::make_unique<Run>(config(), folder(), restart_ ? Existing::restart : Existing::resume);
 }
 
 void in_run(const RunOptions& options, const Work& work,
             const std::function<void(Run&, const ProcessGroup&)>& use) {
+  const Config config = options.config();  // before the leading process changes the folder
   const ProcessGroup group(place_in([](const char* name) { return std::getenv(name); }), work.stop);
   if (group.leads()) return use(*options.open(), group);
   Work quiet = work;
   quiet.report = [](const Event&) {};  // the leading process says it
-  follow(options.config(), group, quiet);
+  follow(config, group, quiet);
 }
 
 }  // namespace vpunas::cli

@@ -14,8 +14,10 @@ struct Options {
 };
 
 // A space outside a run: its table into a folder, no images needed.
-void profile_space(const Options& options, const Work& work) {
-  const Config config = options.run.config();
+void profile_space(const Options& options, const CLI::Option& space_option, const Work& work) {
+  const Config config = options.run.config_outside_a_run();
+  options.run.check_sets(
+      {"profile.", "latency.device", "latency.mode", "latency.runner", "data.mean"}, space_option);
   SearchSpace space = find_space(options.space, data_folder());
   const int side = options.size > 0 ? options.size : space.input.h;
   space = with_input(space, {options.channels > 0 ? options.channels : space.input.c, side, side},
@@ -52,6 +54,7 @@ void add_profile(CLI::App& app, Action& action) {
       "profile", "make the latency table of a search space on the device, and check it");
   auto options = std::make_shared<Options>();
   options->run.add_to(*verb);
+  group_of_a_run(*verb, {"--config", "--output", "--set", "--device", "--print-config"});
   options->run.add_shortcut(*verb, "--mode", "latency.mode", "MODE");
   options->run.add_shortcut(*verb, "--runner", "latency.runner", "COMMAND");
   CLI::Option* space = verb->add_option(
@@ -81,11 +84,12 @@ void add_profile(CLI::App& app, Action& action) {
       "          vpunas profile --space vpu -d PHONE --runner 'ssh board vpunas-device'\n"
       "          vpunas profile --space vpu --emit to_time\n"
       "          vpunas profile --space vpu -d PHONE --import to_time/timings.csv");
-  verb->callback([&action, options] {
-    action = [options](const Work& work) {
+  verb->callback([&action, options, verb, space] {
+    action = [options, verb, space](const Work& work) {
       if (options->run.shows_config()) return;
+      check_groups(*verb, *space);
       if (!options->space.empty())
-        profile_space(*options, work);
+        profile_space(*options, *space, work);
       else
         run_until(*options->run.open(), Stage::profile, {}, work);
     };

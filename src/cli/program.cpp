@@ -52,6 +52,16 @@ std::string command_line(int argc, char** argv) {
   return text;
 }
 
+// "vpunas zoo show" of the deepest verb that was parsed.
+std::string parsed_verb(const CLI::App& app) {
+  std::string name = app.get_name();
+  for (const CLI::App* verb = &app; !verb->get_subcommands().empty();) {
+    verb = verb->get_subcommands().back();
+    name += " " + verb->get_name();
+  }
+  return name;
+}
+
 int exit_code(ExitCode code) { return static_cast<int>(code); }
 
 }  // namespace
@@ -90,7 +100,7 @@ int run_program(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    std::cerr << "error: " << error.what() << " (see vpunas --help)\n";
+    std::cerr << "error: " << error.what() << " (see " << parsed_verb(app) << " --help)\n";
     return exit_code(ExitCode::fault);
   }
   StopOnSignal signals;

@@ -34,15 +34,18 @@ void print_result(const Run& run) {
             << "\nreport: " << (run.folder() / "report.html").string() << '\n';
 }
 
+enum class Start { new_run, existing_run };
+
 void add_stage(CLI::App& app, Action& action, const std::string& name, const std::string& help,
-               Stage last, const std::string& example) {
+               Start start, Stage last, const std::string& example) {
   CLI::App* verb = app.add_subcommand(name, help);
   auto options = std::make_shared<RunOptions>();
   options->add_to(*verb);
   verb->footer("Example: " + example);
-  verb->callback([&action, options, last] {
-    action = [options, last](const Work& work) {
+  verb->callback([&action, options, start, last] {
+    action = [options, start, last](const Work& work) {
       if (options->shows_config()) return;
+      if (start == Start::existing_run) options->require_run();
       in_run(*options, work, [&](Run& run, const ProcessGroup& group) {
         run_until(run, last, group, work);
         if (last == Stage::report) print_result(run);
@@ -71,6 +74,7 @@ void add_train(CLI::App& app, Action& action) {
   verb->callback([&action, options] {
     action = [options](const Work& work) {
       if (options->run.shows_config()) return;
+      if (options->networks.empty()) options->run.require_run(" or a NETWORK");
       in_run(options->run, work, [&](Run& run, const ProcessGroup& group) {
         if (options->networks.empty())
           run_until(run, Stage::train, group, work);
@@ -85,13 +89,13 @@ void add_train(CLI::App& app, Action& action) {
 
 void add_run(CLI::App& app, Action& action) {
   add_stage(app, action, "run",
-            "search, train, export, benchmark and report; resumes what was cut off", Stage::report,
-            "vpunas run -c configs/quick.toml --data ~/photos --budget 12.5ms");
-  add_stage(app, action, "search", "find the best network within the budget", Stage::search,
-            "vpunas search -c configs/quick.toml --budget 0.8x:mobilenet_v2");
+            "search, train, export, benchmark and report; resumes what was cut off", Start::new_run,
+            Stage::report, "vpunas run -c configs/quick.toml --data ~/photos --budget 12.5ms");
+  add_stage(app, action, "search", "find the best network within the budget", Start::new_run,
+            Stage::search, "vpunas search -c configs/quick.toml --budget 0.8x:mobilenet_v2");
   add_train(app, action);
-  add_stage(app, action, "report", "write report.html", Stage::report,
-            "vpunas report -c configs/quick.toml");
+  add_stage(app, action, "report", "write report.html", Start::existing_run, Stage::report,
+            "vpunas report -o runs/quick");
 }
 
 }  // namespace vpunas::cli

@@ -96,6 +96,13 @@ void print_network(const std::string& name, int size) {
     if (entry.name == name) print_published(entry);
 }
 
+// A word behind `zoo` that is none of its verbs: most likely a network.
+[[noreturn]] void fail_unknown(const std::string& word) {
+  const std::vector<std::string> verbs = {"list", "show"};
+  const std::string near = did_you_mean(word, verbs);
+  fail("unknown ", word, near.empty() ? cat("; did you mean `vpunas zoo show ", word, "`?") : near);
+}
+
 }  // namespace
 
 void add_zoo(CLI::App& app, Action& action) {
@@ -106,21 +113,30 @@ void add_zoo(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("zoo", "published networks, or one of them layer by layer");
   verb->footer(
-      "Examples: vpunas zoo list --family MobileNet\n          vpunas zoo show vgg16 --size 112");
+      "Examples: vpunas zoo --family MobileNet\n          vpunas zoo show vgg16 --size 112");
   CLI::App* list = verb->add_subcommand("list", "the networks (the default)");
-  list->add_option("--family", options->family, "only those of this family");
-  list->add_option("--json", options->json, "write them as JSON; - for standard output")
-      ->type_name("FILE");
   CLI::App* show = verb->add_subcommand("show", "a network layer by layer, and its source");
   show->add_option("NETWORK", options->network,
                    "a network of the zoo, or an architecture, graph or ONNX file")
       ->required();
   show->add_option("--size", options->size, "input side (default: the network's)")
       ->check(CLI::Range(1, 4096));
-  verb->callback([&action, options, show] {
+  for (CLI::App* lists : {verb, list}) {
+    lists->add_option("--family", options->family, "only those of this family");
+    lists->add_option("--json", options->json, "write them as JSON; - for standard output")
+        ->type_name("FILE");
+  }
+  show->excludes(verb->get_option("--family"))->excludes(verb->get_option("--json"));
+  verb->allow_extras();  // after its verbs, which would inherit it
+  verb->callback([&action, options, verb, show] {
+    const std::vector<std::string> unknown = verb->remaining();
+    if (!unknown.empty() && unknown[0].starts_with('-'))
+      throw CLI::ExtrasError(std::vector<std::string>{unknown[0]});
     const bool one = show->parsed();
-    action = [options, one](const Work&) {
-      if (one)
+    action = [options, unknown, one](const Work&) {
+      if (!unknown.empty())
+        fail_unknown(unknown[0]);
+      else if (one)
         print_network(options->network, options->size);
       else if (!options->json.empty())
         write_list(options->family, options->json);

@@ -34,6 +34,20 @@ std::string excerpt(const std::string& text) {
   return text.size() > line.size() ? line + "..." : line;
 }
 
+// Of a user's own command, which device_client() leaves to the shell.
+bool by_shell(const std::vector<std::string>& runner) {
+  return runner.size() == 3 && runner[1] == "-c";
+}
+
+// What LineProcess said of the shell, as of the command that was given.
+[[noreturn]] void fail_as_given(const std::string& given, std::string_view what) {
+  for (const std::string_view code : {"(exit code 126)", "(exit code 127)"}) {  // the shell's own
+    if (const size_t at = what.find(code); at != std::string_view::npos)
+      fail(given, ": cannot be run ", code, "; check the command", what.substr(at + code.size()));
+  }
+  fail(given, what.substr(std::min(what.find(": "), what.size())));
+}
+
 std::string full_path(const fs::path& path) { return fs::absolute(path).string(); }
 
 }  // namespace
@@ -53,6 +67,10 @@ Json DeviceClient::ask(const Json& request) {
   std::string line;
   try {
     line = process_->ask(request.dump(-1, ' ', false, Json::error_handler_t::replace));
+  } catch (const Error& error) {
+    process_.reset();
+    if (by_shell(runner_)) fail_as_given(where(), error.what());
+    throw;
   } catch (...) {
     process_.reset();
     throw;
@@ -69,7 +87,12 @@ Json DeviceClient::ask(const Json& request) {
   throw Error(message);
 }
 
-std::string DeviceClient::where() const { return "device runner " + runner_[0]; }
+std::string DeviceClient::where() const {
+  if (!by_shell(runner_)) return "device runner " + runner_[0];
+  constexpr std::string_view exec = "exec ";
+  const std::string& command = runner_[2];
+  return "--runner " + command.substr(command.starts_with(exec) ? exec.size() : 0);
+}
 
 std::string DeviceClient::runtime() {
   return json_get<std::string>(ask({{"do", "info"}}), "runtime", where());

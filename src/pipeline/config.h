@@ -92,6 +92,7 @@ struct ExportConfig {
   bool blob = false;
   int streams = 2;
   int shaves = 0;
+  int cmx_slices = 0;
   bool nn_archive = false;
   int verify_images = 1000;
 };
@@ -100,10 +101,20 @@ void fields(Fields& f, ExportConfig& c) {
   f("blob", c.blob, "also a MyriadX .blob by Intel's compiler (make blob-compiler)");
   f("streams", c.streams, "streams that share the chip under the .blob", between(1, 3));
   f("shaves", c.shaves, "SHAVEs of one stream of the .blob; 0: the streams' own", between(0, 16));
+  f("cmx_slices", c.cmx_slices,
+    "CMX slices of one stream of the .blob, 128 KiB each; 0: as many as shaves, or where that is "
+    "0, too, the streams' own",
+    between(0, 19));
   f("nn_archive", c.nn_archive, "also a DepthAI NN Archive of the .blob, without one of the ONNX");
   f("verify_images", c.verify_images, "test images on which ONNX and IR must agree with libtorch",
     between(1, 1e6));
 }
+
+namespace myriadx {
+struct Resources;
+}
+// What the .blob may take of the chip. Throws Error where the chip has less.
+myriadx::Resources resources_of(const ExportConfig& config);
 
 struct BenchmarkConfig {
   std::vector<std::string> devices = {"CPU"};

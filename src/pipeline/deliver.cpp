@@ -82,9 +82,7 @@ Json compile_blob(const FoldedNetwork& network, const ExportConfig& config,
   const fs::path onnx = temporary.path() / "model.onnx";
   write_onnx(onnx, network.graph, network.weights, OnnxDialect::myriadx);
   const fs::path root = data_folder().parent_path();
-  const myriadx::Resources own = myriadx::resources(config.streams);
-  const myriadx::Resources chip = myriadx::resources(
-      config.streams, config.shaves > 0 ? config.shaves : own.shaves, own.cmx_slices);
+  const myriadx::Resources chip = resources_of(config);
   const myriadx::CompiledNetwork compiled = myriadx::compile(
       root, onnx, folder / "model.blob",
       {.streams = chip.streams, .shaves = chip.shaves, .cmx_slices = chip.cmx_slices});
@@ -98,9 +96,13 @@ Json compile_blob(const FoldedNetwork& network, const ExportConfig& config,
     fail("export: the blob's input is ", in, " and its output ", out, ", the network's ",
          network.graph.input_shape(), " and ", network.graph.output_shape());
   }
-  return {{"streams", config.streams},        {"shaves", chip.shaves},
-          {"input", {in.c, in.h, in.w}},      {"output", {out.c, out.h, out.w}},
-          {"stages", compiled.stages.size()}, {"nce_stages", nce}};
+  return {{"streams", config.streams},
+          {"shaves", chip.shaves},
+          {"cmx_slices", chip.cmx_slices},
+          {"input", {in.c, in.h, in.w}},
+          {"output", {out.c, out.h, out.w}},
+          {"stages", compiled.stages.size()},
+          {"nce_stages", nce}};
 }
 
 // model.blob and model.tar.gz as wanted; what is known of the blob.
@@ -135,18 +137,34 @@ void publish(const fs::path& partial, const fs::path& folder) {
   fs::rename(partial, folder);
 }
 
-fs::path empty_folder(const fs::path& path) {
-  fs::remove_all(path);
-  fs::create_directories(path);
-  return path;
+// Where the files of `folder` are made. Throws Error where that is anything but an export, which is
+// the one thing that publish() may replace.
+fs::path partial_folder(const fs::path& folder) {
+  std::error_code error;
+  const bool is_export = fs::exists(folder / "export.json", error);
+  if (fs::exists(folder, error) && !is_export && !fs::is_empty(folder, error))
+    fail(folder.string(), ": is there and no export; choose another -o folder");
+  const fs::path partial = folder.string() + ".partial";
+  fs::remove_all(partial, error);
+  if (!fs::create_directories(partial, error))
+    fail(partial.string(), ": cannot be made (", error.message(), "); choose another -o folder");
+  return partial;
 }
 
 }  // namespace
 
+myriadx::Resources resources_of(const ExportConfig& config) {
+  const myriadx::Resources own = myriadx::resources(config.streams);
+  // A slice for each SHAVE is what blobs for OAK cameras are usually compiled with.
+  const int slices = config.shaves > 0 ? config.shaves : own.cmx_slices;
+  return myriadx::resources(config.streams, config.shaves > 0 ? config.shaves : own.shaves,
+                            config.cmx_slices > 0 ? config.cmx_slices : slices);
+}
+
 void deliver(const Architecture& architecture, const Graph& graph, const Weights& weights,
              const ImageSet& images, const ExportConfig& config, DeviceClient& device,
              const fs::path& folder, const Work& work) {
-  const fs::path partial = empty_folder(folder.string() + ".partial");
+  const fs::path partial = partial_folder(folder);
   const FoldedNetwork folded = fold(graph, weights);
   write_onnx(partial / "model.onnx", folded.graph, folded.weights);
   device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);
@@ -194,7 +212,7 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
 void deliver(const LoadedNetwork& network, const ImageSet& images, const ExportConfig& config,
              DeviceClient& device, const fs::path& folder, const Work& work) {
   const Graph& graph = network.graph;
-  const fs::path partial = empty_folder(folder.string() + ".partial");
+  const fs::path partial = partial_folder(folder);
   const FoldedNetwork folded = fold(graph, network.weights);
   write_onnx(partial / "model.onnx", folded.graph, folded.weights);
   device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "arch/zoo.h"
 #include "base/text.h"
+#include "pipeline/check_settings.h"
 
 namespace vpunas {
 namespace {
@@ -81,16 +83,15 @@ Run::Run(Config config, fs::path folder, Existing existing)
       lock_(lock_folder(folder_)),
       created_(timestamp()) {
   try {
-    for (const std::string& baseline : config_.run.baselines) {
-      if (name_in_run(baseline, "run.baselines") == "found")
-        fail("run.baselines: \"", baseline, "\": found is what the search finds");
-    }
     const fs::path config_path = folder_ / "config.toml", state_path = folder_ / "run.json";
+    if (existing == Existing::restart || holds_no_work(folder_)) check_settings(config_);
     if (existing == Existing::restart) clear(folder_);
     const std::string text = config_text(config_), where = state_path.string();
     const Json state = fs::exists(state_path) ? read_json(state_path, run_schema) : Json();
     const Json stages = state.is_null() ? Json::object() : json_get<Json>(state, "stages", where);
-    bool measure_again = false;
+    // The first stage that is to be done again.
+    std::optional<Stage> again;
+    const auto repeat_from = [&](Stage stage) { again = again ? std::min(*again, stage) : stage; };
     if (fs::exists(config_path) && !(stages.empty() && holds_no_work(folder_))) {
       std::vector<std::string> refused;
       for (const std::string& key : differing_keys(read_file(config_path), text)) {
@@ -99,19 +100,24 @@ Run::Run(Config config, fs::path folder, Existing existing)
           continue;
         if (const std::string section = section_of(key);
             section == "export" || section == "benchmark")
-          measure_again = true;
+          repeat_from(Stage::exporting);
+        else if (section == "train" && !fs::exists(folder_ / "train"))
+          repeat_from(Stage::train);
         else
           refused.push_back(key);
       }
       if (!refused.empty()) {
+        const bool of_training = std::ranges::all_of(
+            refused, [](const std::string& key) { return section_of(key) == "train"; });
         fail(folder_.string(), ": holds a run with other settings (", join(refused),
-             "); choose another -o folder, or --restart to discard it");
+             "); leave them out (and -c, to take its own), choose another -o folder, ",
+             of_training ? cat("delete ", (folder_ / "train").string(), " to train anew, ") : "",
+             "or --restart to discard it");
       }
     }
     if (!state.is_null()) created_ = json_get<std::string>(state, "created", where);
     for (const Stage stage : all_stages) {
-      if (!stages.contains(stage_name(stage)) || (measure_again && stage >= Stage::exporting))
-        continue;
+      if (!stages.contains(stage_name(stage)) || (again && stage >= *again)) continue;
       const Json& record = stages.at(stage_name(stage));
       done_[stage] = {json_get<double>(record, "seconds", where),
                       json_get<std::string>(record, "finished", where)};

@@ -154,6 +154,9 @@ class Sitting {
   Pricing pricing_of(const std::string& device) const {
     return pricing(device, mode_of(device), config_.latency.runner);
   }
+  bool has_budget(const std::string& device) const {
+    return std::ranges::count(ladder_.front(), device, &Budget::device) > 0;
+  }
   bool timed_elsewhere(const std::string& device) const {
     return !config_.latency.timings.empty() && device != "MYRIADX" && device != macs_device;
   }
@@ -342,8 +345,6 @@ TrainJob Sitting::job(const Graph& graph) {
     job.initial = from.weights;
   }
   if (!config.teacher.empty()) {
-    if (config.teacher_weights.empty())
-      fail("train.teacher: ", config.teacher, " has no weights; give train.teacher_weights");
     Graph teacher = trained(find_network(config.teacher, data_folder()));
     Weights weights = read_weights(teacher, config.teacher_weights).weights;
     job.teacher = {std::move(teacher), std::move(weights)};
@@ -403,8 +404,7 @@ Sitting::Benchmark Sitting::benchmark_on(const std::string& name) {
     device();
     on.client = device_;
   }
-  const bool budgeted = std::ranges::count(ladder_.front(), name, &Budget::device) > 0;
-  if (budgeted && mode_of(name) == parse_mode(config_.benchmark.mode))
+  if (has_budget(name) && mode_of(name) == parse_mode(config_.benchmark.mode))
     on.table = read_table(table_file(name), spaces().deploy);
   return on;
 }
@@ -431,11 +431,11 @@ void Sitting::benchmark() {
                                ? read_json(trained_path, "vpunas.train/1").at("test_accuracy")
                                : Json()}});
   };
-  const LatencyFn model = pricing("MYRIADX", Mode::throughput).price;
-  for (const std::string& name : run_->networks()) {
-    add_row(name, "MYRIADX", "vpunas model", Mode::throughput, "FP16",
-            model(deployed(network(name))), Json());
-  }
+  // As the search priced it, where it did.
+  const Mode mode = has_budget("MYRIADX") ? mode_of("MYRIADX") : Mode::throughput;
+  const LatencyFn model = pricing("MYRIADX", mode).price;
+  for (const std::string& name : run_->networks())
+    add_row(name, "MYRIADX", "vpunas model", mode, "FP16", model(deployed(network(name))), Json());
   MeasureOptions options;
   options.mode = parse_mode(config_.benchmark.mode);
   options.seconds = config_.benchmark.seconds / config_.benchmark.rounds;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "tests/cli/program.h"
 
 namespace vpunas {
@@ -62,7 +63,21 @@ INSTANTIATE_TEST_SUITE_P(
     Mistakes, BadInput,
     testing::Values(
         Mistake{"NoVerb", {}, {"--help"}}, Mistake{"UnknownVerb", {"serach"}, {"serach"}},
-        Mistake{"UnknownOption", {"run", "--budgt", "1ms"}, {"--budgt"}},
+        Mistake{"UnknownOption", {"run", "--budgt", "1ms"}, {"--budgt", "(see vpunas run --help)"}},
+        Mistake{"NoNetwork", {"explain"}, {"NETWORK", "(see vpunas explain --help)"}},
+        Mistake{"NoNetworkOfAVerbOfAVerb", {"zoo", "show"}, {"(see vpunas zoo show --help)"}},
+        Mistake{"NoVerbOfData", {"data"}, {"(see vpunas data --help)"}},
+        Mistake{"NetworkWhereAVerbIsWanted",
+                {"zoo", "mobilenet_v2"},
+                {"unknown mobilenet_v2; did you mean `vpunas zoo show mobilenet_v2`?"}},
+        Mistake{"MisspeltVerbOfZoo", {"zoo", "lst"}, {"unknown lst", "list"}},
+        Mistake{"UnknownOptionOfZoo",
+                {"zoo", "--famly", "VGG"},
+                {"--famly", "(see vpunas zoo --help)"}},
+        Mistake{"FamilyOfOneNetwork", {"zoo", "--family", "VGG", "show", "vgg16"}, {"--family"}},
+        Mistake{"ResumeAndRestart",
+                {"run", "--resume", "--restart", "-o", "@/run"},
+                {"--resume", "--restart"}},
         Mistake{"MissingConfig", {"run", "-c", "@/none.toml", "-o", "@/run"}, {"@/none.toml"}},
         Mistake{"UnknownKey", {"run", "-c", "@/key.toml", "-o", "@/run"}, {"key.toml:2", "lamda"}},
         Mistake{"UnknownSection",
@@ -77,6 +92,12 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"UnknownKeyOnTheCommandLine",
                 {"run", "--set", "train.lrr=1", "-o", "@/run"},
                 {"train.lrr", "lr"}},
+        Mistake{"ShortcutOfAnotherType",
+                {"run", "--seed", "x", "-o", "@/run"},
+                {"--seed x: run.seed: ", "whole number"}},
+        Mistake{"ShortcutOutOfRange",
+                {"train", "mobilenet_v2", "-b", "0", "-o", "@/run"},
+                {"--batch-size 0: train.batch_size: "}},
         Mistake{"BrokenSet", {"run", "--set", "nonsense", "-o", "@/run"}, {"nonsense"}},
         Mistake{"BadBudget",
                 {"search", "--budget", "fast", "--set", "data.format=synthetic", "-o", "@/run"},
@@ -122,6 +143,33 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"RunOptionOutsideARun",
                 {"benchmark", "resnet18", "-o", "@/run"},
                 {"--output", "NETWORK"}},
+        Mistake{"EpochsOfAnExport",
+                {"export", "resnet18", "--epochs", "3", "-o", "@/out"},
+                {"--epochs is of a run", "NETWORK"}},
+        Mistake{"RestartOfAnExport",
+                {"export", "resnet18", "--restart", "-o", "@/out"},
+                {"--restart is of a run", "NETWORK"}},
+        Mistake{"SetEpochsOfAnExport",
+                {"export", "resnet18", "--set", "train.epochs=3", "-o", "@/out"},
+                {"--set train.epochs is of a run", "NETWORK"}},
+        Mistake{"SizeOfARunsExport",
+                {"export", "--size", "64", "-o", "@/run"},
+                {"--size is of NETWORK", "space.deploy_size"}},
+        Mistake{"BudgetOfASpace",
+                {"profile", "--space", "quick", "--budget", "1ms", "-o", "@/out"},
+                {"--budget is of a run", "--space"}},
+        Mistake{"DataOfASpace",
+                {"profile", "--space", "quick", "--data", "@/empty", "-o", "@/out"},
+                {"--data is of a run", "--space"}},
+        Mistake{"SetSizeOfASpace",
+                {"profile", "--space", "quick", "--set", "space.deploy_size=64", "-o", "@/out"},
+                {"--set space.deploy_size is of a run", "--space"}},
+        Mistake{"MissingRunner",
+                {"profile", "--space", "quick", "-d", "CPU", "--runner", "nope", "-o", "@/out"},
+                {"--runner nope: cannot be run (exit code 127); check the command"}},
+        Mistake{"RunnerThatIsNoProgram",
+                {"benchmark", "resnet18", "--runner", "@/key.toml board"},
+                {"--runner @/key.toml board: cannot be run (exit code 126); check the command"}},
         Mistake{"OutputIsAFile",
                 {"profile", "--set", "data.format=synthetic", "-o", "@/file.bin/run"},
                 {"@/file.bin/run"}}),
@@ -129,10 +177,12 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Help, EveryVerbHasAnExample) {
   for (const char* verb : {"run", "profile", "search", "train", "export", "benchmark", "report",
-                           "evaluate", "classify", "devices", "space", "zoo", "explain"}) {
+                           "evaluate", "classify", "devices", "data", "space", "zoo", "explain"}) {
     const ProcessResult result = test::vpunas({verb, "--help"});
     EXPECT_EQ(result.exit_code, 0) << verb;
-    EXPECT_NE(result.output.find("Example"), std::string::npos) << verb;
+    const size_t example = result.output.find("Example");
+    ASSERT_NE(example, std::string::npos) << verb;
+    EXPECT_NE(result.output.find(cat("vpunas ", verb), example), std::string::npos) << verb;
   }
 }
 
@@ -145,8 +195,10 @@ TEST(Help, TellsTheVersion) {
 TEST(Verbs, ExplainAndZooPrintTables) {
   EXPECT_NE(test::vpunas({"zoo"}).output.find("mobilenet_v2"), std::string::npos);
   EXPECT_EQ(test::vpunas({"zoo", "list"}).output, test::vpunas({"zoo"}).output);
-  EXPECT_EQ(test::vpunas({"zoo", "list", "--family", "VGG"}).output.find("mobilenet_v2"),
-            std::string::npos);
+  const std::string of_a_family = test::vpunas({"zoo", "list", "--family", "VGG"}).output;
+  EXPECT_NE(of_a_family.find("vgg16"), std::string::npos);
+  EXPECT_EQ(of_a_family.find("mobilenet_v2"), std::string::npos);
+  EXPECT_EQ(test::vpunas({"zoo", "--family", "VGG"}).output, of_a_family);
   const Json listed =
       Json::parse(test::vpunas({"zoo", "list", "--family", "VGG", "--json", "-"}).output);
   EXPECT_EQ(listed.at("schema"), "vpunas.zoo_list/1");

@@ -48,6 +48,16 @@ TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
   const ProcessResult evaluated = test::vpunas(test::tiny_run(folder.path(), "evaluate"), 600);
   EXPECT_EQ(evaluated.exit_code, 0) << evaluated.errors;
   EXPECT_NE(evaluated.output.find("of 200 test images"), std::string::npos) << evaluated.output;
+
+  // Another file is exported, and reported, by the folder's own settings.
+  const ProcessResult exported_again =
+      test::vpunas({"export", "-o", run.string(), "--nn-archive"}, 600);
+  EXPECT_EQ(exported_again.exit_code, 0) << exported_again.errors;
+  EXPECT_TRUE(fs::exists(run / "export/found/model.tar.gz"));
+  const ProcessResult reported = test::vpunas({"report", "-o", run.string()}, 600);
+  EXPECT_EQ(reported.exit_code, 0) << reported.errors;
+  const ProcessResult judged = test::vpunas({"evaluate", "-o", run.string()}, 600);
+  EXPECT_EQ(judged.output, evaluated.output) << judged.errors;
 }
 
 TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {

@@ -59,6 +59,9 @@ TEST(Explain, OptionsOfTheChipReachTheMapping) {
   const Json few = explained({"mobilenet_v2-0.35", "--shaves", "5", "--cmx-slices", "8"});
   EXPECT_EQ(few.at("stages").front().at("shaves"), 5);
   EXPECT_EQ(few.at("cmx_slices"), 8);
+  // What is left out: a slice for each SHAVE, and the streams' own SHAVEs.
+  EXPECT_EQ(explained({"mobilenet_v2-0.35", "--shaves", "6"}).at("cmx_slices"), 6);
+  EXPECT_EQ(explained({"mobilenet_v2-0.35", "--cmx-slices", "8"}).at("shaves"), 7);
 }
 
 TEST(Explain, TablesEndWithTheTotal) {

@@ -98,6 +98,15 @@ TEST_F(Profile, FaultsAreOneLineAndKeepWhatIsThere) {
   EXPECT_NE(rubbish.errors.find("rubbish"), std::string::npos) << rubbish.errors;
   const ProcessResult missing = profile({"-d", "CPU", "--runner", "/no/such/runner"});
   EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_NE(missing.errors.find("--runner /no/such/runner: cannot be run"), std::string::npos)
+      << missing.errors;
+  // The shell of a board that lacks the program says so itself.
+  const ProcessResult elsewhere =
+      profile({"-d", "CPU", "--runner", "sh -c 'echo board: no vpunas-device >&2; exit 127'"});
+  EXPECT_EQ(elsewhere.exit_code, 1);
+  EXPECT_NE(elsewhere.errors.find("check the command; it said: board: no vpunas-device"),
+            std::string::npos)
+      << elsewhere.errors;
   const ProcessResult unknown = profile({"-d", "TPU"});
   EXPECT_EQ(unknown.exit_code, 1);
   EXPECT_NE(unknown.errors.find("TPU is not here"), std::string::npos) << unknown.errors;

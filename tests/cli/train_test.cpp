@@ -41,6 +41,25 @@ TEST(Train, NetworksOfTheZooAndFilesNeedNoSearch) {
   EXPECT_EQ(other.exit_code, 1);
 }
 
+TEST(Train, GoesOnByTheSettingsOfTheFolder) {
+  const TemporaryFolder folder;
+  const ProcessResult begun = train(folder.path(), {"mobilenet_v2-0.35"});
+  ASSERT_EQ(begun.exit_code, 0) << begun.errors;
+  const fs::path run = folder.path() / "run";
+  const std::string settings = read_file(run / "config.toml");
+  const auto go_on = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"train", "mobilenet_v2-0.35", "-o", run.string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return test::vpunas(arguments);
+  };
+  const ProcessResult same = go_on({});
+  EXPECT_EQ(same.exit_code, 0) << same.errors;
+  EXPECT_EQ(read_file(run / "config.toml"), settings);
+  const ProcessResult other = go_on({"--epochs", "3"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_NE(other.errors.find("other settings (train.epochs)"), std::string::npos) << other.errors;
+}
+
 TEST(Train, RefusesWhatIsNoNetworkBeforeAnyTraining) {
   const TemporaryFolder folder;
   const fs::path other = folder.path() / "mobilenet_v2-0.35.json";

@@ -4,6 +4,7 @@
 
 #include "arch/zoo.h"
 #include "base/files.h"
+#include "base/text.h"
 
 namespace vpunas {
 namespace {
@@ -50,12 +51,59 @@ TEST(Run, RefusesOtherSettingsAndNamesThem) {
 TEST(Run, TakesOtherSettingsWhereNothingIsMadeYet) {
   const TemporaryFolder folder;
   {
-    vpunas::Run run(configured({"data.path=/no/such/images"}), folder.path(), Existing::resume);
+    vpunas::Run run(configured({"search.lr=0.1"}), folder.path(), Existing::resume);
   }
-  EXPECT_EQ(refusal(configured({"data.path=/other/images"}), folder.path()), "");
+  EXPECT_EQ(refusal(configured({"search.lr=0.2"}), folder.path()), "");
   write_file(folder.path() / "timings_CPU.json", "{}");
-  const std::string message = refusal(configured({"data.path=/third"}), folder.path());
-  EXPECT_NE(message.find("data.path"), std::string::npos) << message;
+  const std::string message = refusal(configured({"search.lr=0.3"}), folder.path());
+  EXPECT_NE(message.find("search.lr"), std::string::npos) << message;
+}
+
+TEST(Run, TakesOtherSettingsOfTrainingUntilItHasBegun) {
+  const TemporaryFolder folder;
+  {
+    vpunas::Run run(configured({}), folder.path(), Existing::resume);
+    for (const Stage stage : {Stage::profile, Stage::search, Stage::train}) run.set_done(stage, 1);
+    write_file(folder.path() / "search.json", "{}");
+  }
+  {
+    const vpunas::Run again(configured({"train.lr=0.5"}), folder.path(), Existing::resume);
+    EXPECT_TRUE(again.is_done(Stage::search));
+    EXPECT_FALSE(again.is_done(Stage::train));
+  }
+  fs::create_directory(folder.path() / "train");
+  const std::string message = refusal(configured({"train.lr=0.6"}), folder.path());
+  EXPECT_NE(message.find("(train.lr)"), std::string::npos) << message;
+  EXPECT_NE(message.find("delete " + (folder.path() / "train").string()), std::string::npos)
+      << message;
+}
+
+// Each of these once showed after the search, or after an older run was gone.
+TEST(Run, SettingsAreCheckedBeforeAnythingIsBegunOrCleared) {
+  const TemporaryFolder folder;
+  vpunas::Run(configured({}), folder.path(), Existing::resume).set_done(Stage::profile, 1);
+  for (const auto& [setting, says] :
+       {std::pair{"latency.budget=12", "not in ms"},
+        {"latency.budget=0.9x:mobilenet_v9", "mobilenet_v9 is neither a file nor in the zoo"},
+        {"space.name=nope", "nope"},
+        {"data.path=/no/such/images", "/no/such/images"},
+        {"run.baselines=nope", "run.baselines"},
+        {"run.baselines=a=no/file.json", "no/file.json"},
+        {"train.init_from=no.safetensors", "train.init_from: there is no file no.safetensors"},
+        {"train.teacher=mobilenet_v2", "give train.teacher_weights"}}) {
+    std::string message;
+    try {
+      vpunas::Run(configured({setting}), folder.path(), Existing::restart);
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    EXPECT_NE(message.find(says), std::string::npos) << setting << ": " << message;
+    EXPECT_TRUE(
+        vpunas::Run(configured({}), folder.path(), Existing::resume).is_done(Stage::profile))
+        << setting;
+    const TemporaryFolder fresh;
+    EXPECT_NE(refusal(configured({setting}), fresh.path()), "") << setting;
+  }
 }
 
 TEST(Run, OtherMeasurementsOnlyMakeMeasuringDueAgain) {
@@ -97,8 +145,11 @@ TEST(Run, OneProcessAtATime) {
 
 TEST(Run, ABaselineMayBeAFileUnderANameOfItsOwn) {
   const TemporaryFolder folder;
-  const vpunas::Run run(configured({"run.baselines=mobilenet_v2,other=some/where.json,a/b.json"}),
-                        folder.path(), Existing::resume);
+  const fs::path file = folder.path() / "b.json";
+  write_architecture(file, find_network("mobilenet_v2", data_folder()));
+  const vpunas::Run run(
+      configured({cat("run.baselines=mobilenet_v2,other=", file.string(), ",", file.string())}),
+      folder.path() / "run", Existing::resume);
   EXPECT_EQ(run.networks(), (std::vector<std::string>{"found", "mobilenet_v2", "other", "b"}));
   const TemporaryFolder second;
   for (const char* wrong :
