@@ -46,10 +46,26 @@ class StopOnSignal {
   std::thread waiter_;
 };
 
-std::string command_line(int argc, char** argv) {
-  std::string text;
-  for (int i = 0; i < argc; ++i) text += (i > 0 ? " " : "") + std::string(argv[i]);
-  return text;
+// As a shell reads it.
+std::string quoted(const std::string& argument) {
+  constexpr const char* plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%";
+  if (!argument.empty() && argument.find_first_not_of(plain) == std::string::npos) return argument;
+  std::string text = "'";
+  for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+std::string command_line(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words;
+  for (const std::string& argument : arguments) words.push_back(quoted(argument));
+  return join(words, " ");
+}
+
+// What goes on with the work of a command: the same, which must not discard it.
+std::vector<std::string> resuming(std::vector<std::string> arguments) {
+  std::erase(arguments, "--restart");
+  return arguments;
 }
 
 // "vpunas zoo show" of the deepest verb that was parsed.
@@ -67,6 +83,7 @@ int exit_code(ExitCode code) { return static_cast<int>(code); }
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv, argv + argc);
   CLI::App app{
       "Finds, trains and delivers convolutional networks within a latency budget on an inference "
       "device.",
@@ -111,7 +128,7 @@ int run_program(int argc, char** argv) {
     action(work);
     return exit_code(ExitCode::done);
   } catch (const Interrupted& stopped) {
-    std::cerr << stopped.what() << "; to resume: " << command_line(argc, argv) << '\n';
+    std::cerr << stopped.what() << "; to resume: " << command_line(resuming(arguments)) << '\n';
     return exit_code(stopped.code());
   } catch (const Error& error) {
     std::cerr << "error: " << error.what() << '\n';
@@ -120,7 +137,7 @@ int run_program(int argc, char** argv) {
     const std::string what = bug.what();  // libtorch's go on with a stack trace
     std::cerr << "error: internal: " << what.substr(0, what.find('\n'))
               << "\nThis is a bug of vpunas; please report it with the command: "
-              << command_line(argc, argv) << '\n';
+              << command_line(arguments) << '\n';
     return exit_code(ExitCode::bug);
   }
 }

@@ -179,13 +179,18 @@ TEST(EndToEndSlow, KilledAtAnyMomentFinishesWithTheSameNetwork) {
 TEST(EndToEndSlow, InterruptSavesAndSaysHowToResume) {
   const TemporaryFolder folder;
   std::vector<std::string> words = test::tiny_run(folder.path(), "search");
-  words.insert(words.end(), {"--set", "search.epochs=50"});
+  words.insert(words.end(), {"--set", "search.epochs=50", "--restart"});
   // --foreground: to the program alone, once; else also to the group, and so to the program twice.
   words.insert(words.begin(), {"/usr/bin/timeout", "--foreground", "-s", "INT", "8",
                                (program_folder() / "vpunas").string()});
   const ProcessResult result =
       run_process(words, {.environment = {}, .folder = {}, .timeout = std::chrono::seconds(120)});
-  EXPECT_NE(result.errors.find("to resume: "), std::string::npos) << result.errors;
+  const size_t line = result.errors.find("to resume: ");
+  ASSERT_NE(line, std::string::npos) << result.errors;
+  EXPECT_NE(result.errors.find("--set 'search.front=[1.2]'", line), std::string::npos)
+      << "as a shell reads it: " << result.errors;
+  EXPECT_EQ(result.errors.find("--restart", line), std::string::npos)
+      << "what would discard the work: " << result.errors;
   EXPECT_TRUE(fs::exists(folder.path() / "run/search/supernet.safetensors"));
 }
 

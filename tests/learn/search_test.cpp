@@ -215,7 +215,7 @@ TEST(SearchSlow, FindsTheKnownBestNetworkWithEverySeed) {
   const Dataset data = test::small_data(1500);
   for (const char* algorithm : {"gates", "gumbel"}) {
     SearchConfig config = quick_search(algorithm);
-    config.weights.epochs = 16;
+    config.weights.epochs = 24;
     config.choosing.arch_steps = 200;
     config.front = {};
     config.choosing.budget_floor = 0;
