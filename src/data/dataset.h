@@ -49,8 +49,8 @@ struct ImageSet {
 
 // The images at `indices`; they share the pixels.
 ImageSet subset(const ImageSet& images, std::vector<int64_t> indices);
-// `most` of the images, the same at every call, each class in proportion (data sets are often sorted
-// by class); all where there are fewer.
+// `most` of the images, the same at every call, each class in proportion (data sets are often
+// sorted by class); all where there are fewer.
 ImageSet sample_images(const ImageSet& images, int64_t most);
 
 // images.load_window, or, where that is empty, the window of what images.load gives.

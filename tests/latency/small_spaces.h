@@ -21,7 +21,8 @@ inline BlockSpec random_block(Random& random, int stride) {
   return block;
 }
 
-// 2-5 slots of 1-4 candidates; widths vary inside of a slot or follow the input, skips stand in slots of stride 1.
+// 2-5 slots of 1-4 candidates; widths vary inside of a slot or follow the input, skips stand in
+// slots of stride 1.
 inline SearchSpace random_space(Random& random) {
   SearchSpace space;
   space.name = "small";
