@@ -19,8 +19,8 @@ Graph load_graph(const std::string& name_or_path, int size = 0);
 ImportedWeights read_weights(const Graph& graph, const std::filesystem::path& file,
                              Classifier classifier = Classifier::imported);
 
-// With the weights of `init_from`, a file for read_weights(), or the ONNX
-// file's own. Others have none, so theirs are random.
+// With the weights of `init_from`, a file for read_weights(), or the ONNX file's own. Others have
+// none, so theirs are random.
 struct LoadedNetwork {
   Graph graph;
   Weights weights;

@@ -114,6 +114,7 @@ Run::Run(Config config, fs::path folder, Existing existing)
              of_training ? cat("delete ", (folder_ / "train").string(), " to train anew, ") : "",
              "or --restart to discard it");
       }
+      if (again) check_settings(config_);
     }
     if (!state.is_null()) created_ = json_get<std::string>(state, "created", where);
     for (const Stage stage : all_stages) {

@@ -24,7 +24,7 @@ class Run {
   // Creates the folder or opens a run whose settings are the same; settings of export and
   // benchmark, and of training while there is no folder train/, may change and make these stages
   // due again. Throws Error with the keys that differ otherwise. Existing::restart clears what is
-  // there. Before anything is begun or cleared, check_settings().
+  // there. Before anything is begun, begun again or cleared, check_settings().
   Run(Config config, std::filesystem::path folder, Existing existing);
   ~Run();
   Run(const Run&) = delete;

@@ -71,6 +71,10 @@ TEST(Run, TakesOtherSettingsOfTrainingUntilItHasBegun) {
     EXPECT_TRUE(again.is_done(Stage::search));
     EXPECT_FALSE(again.is_done(Stage::train));
   }
+  EXPECT_NE(refusal(configured({"train.teacher=mobilenet_v2"}), folder.path())
+                .find("give train.teacher_weights"),
+            std::string::npos)
+      << "as before a run begins";
   fs::create_directory(folder.path() / "train");
   const std::string message = refusal(configured({"train.lr=0.6"}), folder.path());
   EXPECT_NE(message.find("(train.lr)"), std::string::npos) << message;
