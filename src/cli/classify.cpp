@@ -18,12 +18,8 @@ struct Options {
   int top = 5;
 };
 
-bool in_a_run(const Options& options) {
-  return options.weights.init_from.empty() && fs::path(options.network).extension() != ".onnx";
-}
-
 LoadedNetwork load(const Options& options) {
-  if (!in_a_run(options))
+  if (!options.weights.of_a_run(options.network))
     return load_trained_network(options.network, options.weights.size, options.weights.init_from);
   // What a run delivers knows its classes and preprocessing.
   const fs::path delivered = options.run.folder() / "export" / options.network / "model.onnx";
@@ -116,8 +112,8 @@ void add_classify(CLI::App& app, Action& action) {
       "              --init-from weights.safetensors --classes classes.tsv");
   verb->callback([&action, options] {
     action = [options](const Work&) {
-      const Config config =
-          in_a_run(*options) ? options->run.config() : options->run.config_outside_a_run();
+      const bool is_of_run = options->weights.of_a_run(options->network);
+      const Config config = is_of_run ? options->run.config() : options->run.config_outside_a_run();
       set_threads(config.run.workers);
       choose_device(config.run.device);
       classify(*options);

@@ -50,6 +50,8 @@ struct WeightsOptions {
   // Of --classes, else the graph's labels; maybe none. Throws Error where they are not as many as
   // the graph has outputs.
   ClassNames class_names(const Graph& graph) const;
+  // Whether `network` is one of a run, and not one that comes with weights of its own.
+  bool of_a_run(const std::string& network) const;
 };
 
 // Groups of options, as --help names them.

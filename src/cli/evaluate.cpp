@@ -110,13 +110,12 @@ void add_evaluate(CLI::App& app, Action& action) {
       "              --data imagenet/val --classes classes.tsv");
   verb->callback([&action, options] {
     action = [options](const Work& work) {
-      const bool in_a_run =
-          options->weights.init_from.empty() && fs::path(options->network).extension() != ".onnx";
-      const Config config = in_a_run ? options->run.config() : options->run.config_outside_a_run();
+      const bool is_of_run = options->weights.of_a_run(options->network);
+      const Config config = is_of_run ? options->run.config() : options->run.config_outside_a_run();
       set_threads(config.run.workers);
       choose_device(config.run.device);
       tell(*options,
-           in_a_run ? of_run(*options, config, work) : outside_a_run(*options, config, work));
+           is_of_run ? of_run(*options, config, work) : outside_a_run(*options, config, work));
     };
   });
 }

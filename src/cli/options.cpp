@@ -44,6 +44,10 @@ ClassNames WeightsOptions::class_names(const Graph& graph) const {
   return names;
 }
 
+bool WeightsOptions::of_a_run(const std::string& network) const {
+  return init_from.empty() && fs::path(network).extension() != ".onnx";
+}
+
 void group_of_a_run(CLI::App& verb, const std::vector<std::string>& others) {
   for (CLI::Option* option : verb.get_options()) {
     if (option != verb.get_help_ptr() && std::ranges::count(others, option->get_name()) == 0)
