@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "learn/choosing.h"
 #include "learn/delivery.h"
+#include "learn/finalists.h"
 #include "learn/shared_weights.h"
 #include "output/progress_view.h"
 #include "pipeline/pricing.h"
@@ -24,6 +25,7 @@ using namespace vpunas;
 
 constexpr const char* algorithms[] = {"effects", "gates", "gumbel", "random", "evolution"};
 constexpr double mmacs_budgets[] = {40, 50, 60, 70};
+const Augmentation augmentation{.crop_padding = 4, .flip = true};
 
 // So many that effects hardly depend on which networks were drawn: with 200, twenty draws of the
 // same supernet choose four to six different networks a budget, with 1,000 two or three.
@@ -37,6 +39,25 @@ SharedWeightsConfig weights_config(double epochs) {
   config.recipe.batch_size = 32;
   config.recipe.lr = 0.04;
   config.recipe.label_smoothing = 0;
+  config.recipe.amp = true;
+  return config;
+}
+
+// Effects corrected by four networks a budget, each trained for one epoch.
+SearchConfig finalists_config() {
+  SearchConfig config;
+  config.choosing.networks = evaluated_networks;
+  config.finalists = 4;
+  config.finalist_epochs = 1;
+  return config;
+}
+
+TrainConfig finalists_training() {
+  TrainConfig config;
+  config.ema_decay = 0.998;
+  config.recipe.batch_size = 64;
+  config.recipe.lr = 0.08;
+  config.recipe.weight_decay = 5e-4;
   config.recipe.amp = true;
   return config;
 }
@@ -93,15 +114,17 @@ Device make_device(const std::string& name, const SearchSpace& space, const Devi
                 .budgets = {std::begin(mmacs_budgets), std::end(mmacs_budgets)}};
   for (const Choice& network : all_networks(space))
     result.prices[digits(network)] = whole_latency(result.problem, network)->front().ms;
-  if (macs == nullptr) return result;
-  std::vector<double> sorted;
-  for (const auto& [network, price] : result.prices) sorted.push_back(price);
-  std::sort(sorted.begin(), sorted.end());
-  for (double& budget : result.budgets) {
-    const auto fitting = std::count_if(macs->prices.begin(), macs->prices.end(),
-                                       [&](const auto& p) { return p.second <= budget; });
-    budget = std::ceil(100 * sorted[static_cast<size_t>(fitting - 1)]) / 100;
+  if (macs != nullptr) {
+    std::vector<double> sorted;
+    for (const auto& [network, price] : result.prices) sorted.push_back(price);
+    std::sort(sorted.begin(), sorted.end());
+    for (double& budget : result.budgets) {
+      const auto fitting = std::count_if(macs->prices.begin(), macs->prices.end(),
+                                         [&](const auto& p) { return p.second <= budget; });
+      budget = std::ceil(100 * sorted[static_cast<size_t>(fitting - 1)]) / 100;
+    }
   }
+  result.problem.ladder = {{result.budgets.front()}};
   return result;
 }
 
@@ -119,6 +142,7 @@ class Yardstick {
     for (const Device& device : devices) {
       for (const char* algorithm : algorithms) choose(device, algorithm, shared);
     }
+    for (const Device& device : devices) choose_with_finalists(device, shared);
   }
 
  private:
@@ -192,17 +216,60 @@ class Yardstick {
         cost.seconds += share * evaluation_.seconds;
         cost.core_seconds += share * evaluation_.core_seconds;
       }
-      piece_["runs"].push_back({{"device", device.name},
-                                {"budget", budget},
-                                {"algorithm", algorithm},
-                                {"architecture", digits(delivery.delivered().scored.choice)},
-                                {"price", delivery.delivered().latency.front().ms},
-                                {"agreement", chosen.agreement},
-                                {"cost", to_json(cost)}});
-      write_json(file(), schema, piece_);
-      work_.note("search", cat("seed ", seed_, ", ", algorithm, ", ", budget, " ", device.unit,
-                               ": ", digits(delivery.delivered().scored.choice)));
+      keep(device, algorithm, chosen, delivery, cost);
     }
+  }
+
+  // Effects, corrected by networks trained alone: those of all budgets and of the devices before
+  // serve each budget, which is charged for its share of them.
+  void choose_with_finalists(const Device& device, const SharedWeights& shared) {
+    constexpr const char* algorithm = "finalists";
+    const SearchConfig config = finalists_config();
+    Choosing choosing(device.problem, shared.supernet, data_.validation, config.choosing, seed_, 1,
+                      folder_ / cat("seed_", seed_) / cat("effects_", device.name, ".json"),
+                      shared.key, work_);
+    choosing.borrow(inherited_);
+    Finalists finalists(device.problem, data_, augmentation, finalists_training(), config, seed_, 2,
+                        folder_ / cat("seed_", seed_), work_);
+    std::vector<Chosen> all;
+    for (const double budget : device.budgets) {
+      all.push_back(choosing.choose({budget}));
+      finalists.train_some(all.back(), {budget});
+    }
+    for (size_t i = 0; i < all.size(); ++i) finalists.correct(all[i], {device.budgets[i]});
+    Json& told = piece_["finalists"][device.name];
+    told = {{"agreement", finalists.result().agreement}};
+    for (const auto& [group, part] : finalists.result().shares) told["shares"][group] = part;
+    for (const Finalist& finalist : finalists.result().networks)
+      told["networks"].push_back({digits(finalist.choice), finalist.loss, finalist.accuracy});
+    for (size_t i = 0; i < all.size(); ++i) {
+      const double budget = device.budgets[i];
+      if (find(device.name, algorithm, budget) != nullptr) continue;
+      const Delivery delivery = deliver(device.problem, all[i], config.choosing, {budget});
+      Cost cost = cost_from_json(find(device.name, "effects", budget)->at("cost"));
+      const double share = 1 / static_cast<double>(all.size());
+      const Cost trained = finalists.cost();
+      cost.images += static_cast<int64_t>(share * static_cast<double>(trained.images));
+      cost.seconds += share * trained.seconds;
+      cost.core_seconds += share * trained.core_seconds;
+      keep(device, algorithm, all[i], delivery, cost);
+    }
+  }
+
+  void keep(const Device& device, const std::string& algorithm, const Chosen& chosen,
+            const Delivery& delivery, const Cost& cost) {
+    const std::string network = digits(delivery.delivered().scored.choice);
+    const double budget = delivery.budgets.front();
+    piece_["runs"].push_back({{"device", device.name},
+                              {"budget", budget},
+                              {"algorithm", algorithm},
+                              {"architecture", network},
+                              {"price", delivery.delivered().latency.front().ms},
+                              {"agreement", chosen.agreement},
+                              {"cost", to_json(cost)}});
+    write_json(file(), schema, piece_);
+    work_.note("search",
+               cat("seed ", seed_, ", ", algorithm, ", ", budget, " ", device.unit, ": ", network));
   }
 
   const Json* find(const std::string& device, const std::string& algorithm, double budget) const {
@@ -250,9 +317,9 @@ int run(int argc, char** argv) {
     prices[device.name] = {{"budgets", device.budgets}, {"networks", device.prices}};
   write_json(folder / "prices.json", "vpunas.nasbench_macro_prices/1", prices);
 
-  const SharedWeights shared = train_shared_weights(
-      space, {}, data.train, data.name, {.crop_padding = 4, .flip = true}, weights_config(epochs),
-      seed, 2, folder / cat("seed_", seed) / "supernet.safetensors", work);
+  const SharedWeights shared =
+      train_shared_weights(space, {}, data.train, data.name, augmentation, weights_config(epochs),
+                           seed, 2, folder / cat("seed_", seed) / "supernet.safetensors", work);
   Yardstick(folder, seed, data, work).choose_all(devices, shared);
   return 0;
 }

@@ -85,7 +85,9 @@ def main():
         piece = json.load(open(path))
         seed, cost = piece["supernet"]["seed"], piece["supernet"]["cost"]
         result["supernets"].append({"seed": seed, "images_seen": cost["images"],
-                                    "core_seconds": cost["core_seconds"]})
+                                    "core_seconds": cost["core_seconds"]}
+                                   | ({"finalists": piece["finalists"]}
+                                      if "finalists" in piece else {}))
         for run in piece["runs"]:
             accuracy = table[run["architecture"]]["mean_acc"]
             key = "budget_mmacs" if run["device"] == "MACS" else "budget_ms"

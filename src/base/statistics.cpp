@@ -37,6 +37,15 @@ double median(std::vector<double> values) {
   return quantile(values, 0.5);
 }
 
+double variance(const std::vector<double>& values) {
+  if (values.empty()) return 0;
+  const auto n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return squares / n;
+}
+
 double robust_deviation(const std::vector<double>& values) {
   const double middle = median(values);
   std::vector<double> distances;

@@ -14,6 +14,9 @@ double quantile(std::span<const double> sorted, double q);
 // Of values in any order; there is at least one.
 double median(std::vector<double> values);
 
+// Mean square of the distances from the mean; 0 without values.
+double variance(const std::vector<double>& values);
+
 // 1.4826 times the median of the distances from the median: the standard deviation where values are
 // normal, and little moved by outliers (Hampel 1974).
 double robust_deviation(const std::vector<double>& values);

@@ -114,11 +114,9 @@ Chosen Choosing::by_effects(const Budgets& budgets) {
   std::vector<double> losses;
   for (const Choice& network : networks) losses.push_back(held_out_[network].loss);
   const Effects effects = fit_effects(problem_.deploy_space, networks, losses);
-  Chosen chosen{.preference = effects.effect, .agreement = effects.agreement};
-  for (auto& slot : chosen.preference) {
-    for (double& u : slot) u /= -std::max(effects.deviation, 1e-12);
-  }
-  price(chosen, budgets);
+  Chosen chosen{.preference = scaled(effects.effect, -1 / std::max(effects.deviation, 1e-12)),
+                .agreement = effects.agreement};
+  price(problem_, budgets, chosen);
   return chosen;
 }
 
@@ -132,13 +130,13 @@ Chosen Choosing::by_gradients(const Budgets& budgets) {
                     problem_, budgets, supernet_, images_, recipe, seed_, workers_, state,
                     [this] { pause(); }, work_)};
   chosen.history = state.history;
-  price(chosen, budgets);
+  price(problem_, budgets, chosen);
   return chosen;
 }
 
-void Choosing::price(Chosen& chosen, const Budgets& budgets) const {
+void price(const SearchProblem& problem, const Budgets& budgets, Chosen& chosen) {
   PricedChoice priced =
-      price_choice(problem_.deploy_space, constraints(problem_, budgets), chosen.preference);
+      price_choice(problem.deploy_space, constraints(problem, budgets), chosen.preference);
   chosen.probability = std::move(priced.probability);
   chosen.mu = std::move(priced.mu);
   chosen.expected_ms = std::move(priced.expected_ms);

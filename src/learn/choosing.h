@@ -42,7 +42,6 @@ class Choosing {
   Chosen by_effects(const Budgets& budgets);
   Chosen by_gradients(const Budgets& budgets);
   Chosen by_evaluation(const Budgets& budgets);
-  void price(Chosen& chosen, const Budgets& budgets) const;
   // Called between evaluations: reports, and pauses.
   void evaluated(size_t already_known);
   // Saves when due, and before it throws where the work is to stop.
@@ -64,5 +63,9 @@ class Choosing {
   CostMeter meter_;
   CheckpointClock clock_;
 };
+
+// Completes `chosen` by what its preferences mean under the budgets: probabilities, mu and expected
+// latency.
+void price(const SearchProblem& problem, const Budgets& budgets, Chosen& chosen);
 
 }  // namespace vpunas

@@ -12,13 +12,6 @@
 namespace vpunas {
 namespace {
 
-double sum_of(const PerCandidate& preference, const Choice& choice) {
-  double sum = 0;
-  for (size_t slot = 0; slot < choice.size(); ++slot)
-    sum += preference[slot][static_cast<size_t>(choice[slot])];
-  return sum;
-}
-
 // The k best by the tables. A network with several names counts by its canonical one, which is the
 // one whose preferences were learned; so some more names are asked for.
 std::vector<ScoredChoice> best_by_table(const SearchProblem& problem, const Chosen& chosen,

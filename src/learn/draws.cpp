@@ -14,6 +14,20 @@ PerCandidate zeros_like(const SearchSpace& space) {
   return values;
 }
 
+double sum_of(const PerCandidate& values, const Choice& choice) {
+  double sum = 0;
+  for (size_t slot = 0; slot < choice.size(); ++slot)
+    sum += values[slot][static_cast<size_t>(choice[slot])];
+  return sum;
+}
+
+PerCandidate scaled(PerCandidate values, double factor) {
+  for (auto& slot : values) {
+    for (double& value : slot) value *= factor;
+  }
+  return values;
+}
+
 int draw_index(const std::vector<double>& weights, Random& random) {
   const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   if (total <= 0) return -1;

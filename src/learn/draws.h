@@ -13,6 +13,12 @@ namespace vpunas {
 
 PerCandidate zeros_like(const SearchSpace& space);
 
+// Sum over the slots of the chosen candidates' values.
+double sum_of(const PerCandidate& values, const Choice& choice);
+
+// Every value times `factor`.
+PerCandidate scaled(PerCandidate values, double factor);
+
 // An index drawn with `weights`, which need not sum to 1; -1 where all are 0.
 int draw_index(const std::vector<double>& weights, Random& random);
 

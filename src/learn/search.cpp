@@ -1,6 +1,7 @@
 #include "learn/search.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "latency/census.h"
@@ -95,7 +96,7 @@ void add_warnings(SearchResult& result, const SearchConfig& config) {
     warn(
         "every slot that can be skipped was: the search may have collapsed, or the budget leaves "
         "no room");
-  if (!result.preference.empty() && result.entropy > 0.97)
+  if (!result.preference.empty() && result.finalists.networks.empty() && result.entropy > 0.97)
     warn(
         "the preferences hardly tell candidates apart (entropy near uniform): more epochs, "
         "networks or arch_steps");
@@ -112,9 +113,9 @@ void add_warnings(SearchResult& result, const SearchConfig& config) {
 }  // namespace
 
 SearchResult search(const SearchProblem& problem, const Dataset& data,
-                    const Augmentation& augmentation, const SearchConfig& config, uint64_t seed,
-                    int workers, const fs::path& folder, const Work& work,
-                    const ProcessGroup& group) {
+                    const Augmentation& augmentation, const SearchConfig& config,
+                    const TrainConfig& training, uint64_t seed, int workers, const fs::path& folder,
+                    const Work& work, const ProcessGroup& group) {
   const auto train_weights = [&] {
     return train_shared_weights(problem.train_space, problem.preprocess, data.train, data.name,
                                 augmentation, config.weights, seed, workers,
@@ -124,6 +125,10 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
     train_weights();
     return {};
   }
+  const std::string& algorithm = config.choosing.algorithm;
+  if (config.finalists > 0 && (algorithm == "random" || algorithm == "evolution"))
+    fail("search.finalists correct preferences, of which search.algorithm ", algorithm,
+         " has none; take effects, gates or gumbel");
   for (const Budgets& rung : problem.ladder)
     check_feasible(problem.deploy_space, constraints(problem, rung));
   const std::vector<Budgets> ladder = rungs(problem, config, work);
@@ -132,8 +137,20 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
                     folder / "choosing.json", shared.key, work);
 
   SearchResult result;
-  for (const Budgets& rung : ladder) {
-    Chosen chosen = choosing.choose(rung);
+  std::vector<Chosen> choices;
+  for (const Budgets& rung : ladder) choices.push_back(choosing.choose(rung));
+  std::optional<Finalists> finalists;
+  if (config.finalists > 0) {
+    // Throws where nothing keeps the budget, before networks are trained for it.
+    const auto own = std::ranges::find(ladder, problem.ladder.front()) - ladder.begin();
+    deliver(problem, choices[static_cast<size_t>(own)], config.choosing, problem.ladder.front());
+    finalists.emplace(problem, data, augmentation, training, config, seed, workers, folder, work);
+    for (size_t i = 0; i < ladder.size(); ++i) finalists->train_some(choices[i], ladder[i]);
+    for (size_t i = 0; i < ladder.size(); ++i) finalists->correct(choices[i], ladder[i]);
+  }
+  for (size_t i = 0; i < ladder.size(); ++i) {
+    const Budgets& rung = ladder[i];
+    Chosen& chosen = choices[i];
     const bool own = rung == problem.ladder.front();
     try {
       Delivery delivery = deliver(problem, chosen, config.choosing, rung);
@@ -151,6 +168,10 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
   result.cost.ranking = rank(networks, shared.supernet, data.validation, config.choosing, seed);
   result.cost.weights = shared.cost;
   result.cost.choosing = choosing.cost();
+  if (finalists) {
+    result.cost.finalists = finalists->cost();
+    result.finalists = finalists->result();
+  }
   mark_dominated(result.front);
   result.entropy = mean_entropy(result.probability);
   result.skip_share = skip_share(problem.deploy_space, result.choice);

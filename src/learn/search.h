@@ -9,6 +9,7 @@
 #include "data/loader.h"
 #include "learn/cost.h"
 #include "learn/delivery.h"
+#include "learn/finalists.h"
 #include "learn/problem.h"
 #include "learn/search_config.h"
 
@@ -31,6 +32,7 @@ struct SearchResult {
   std::vector<CandidateNetwork> candidates;
   std::vector<FrontPoint> front;  // by rising budget; the delivered network is one of them
   std::vector<SearchStep> history;
+  FinalistsResult finalists;
 
   // Signs of a collapse, each with its warning.
   double entropy = 0;          // of the probabilities, mean over slots, 1: uniform
@@ -40,22 +42,23 @@ struct SearchResult {
   std::vector<std::string> warnings;
 
   struct {
-    Cost weights, choosing, ranking;
-    Cost total() const { return weights + choosing + ranking; }
+    Cost weights, choosing, finalists, ranking;
+    Cost total() const { return weights + choosing + finalists + ranking; }
   } cost;
 };
 
 // Trains the shared weights, chooses and delivers a network for every rung of the ladder (to which
 // the front's shares add where it has one), and ranks them with inherited weights on held-out
-// images that no choice has seen (as far as there are enough). Test images are not touched. Keeps
-// supernet.safetensors and choosing.json in `folder` and continues from them; a resumed search
-// equals an unbroken one. Throws Error with ExitCode::budget where nothing in the space fits,
-// before any training where the table tells. Processes of `group` share the training of the
-// weights, for which the others need of `problem` the training space and preprocessing alone; their
-// result is empty.
+// images that no choice on shared weights has seen (as far as there are enough). Test images are
+// not touched. Keeps supernet.safetensors, choosing.json and finalists.json in `folder` and
+// continues from them; a resumed search equals an unbroken one. Throws Error with ExitCode::budget
+// where nothing in the space fits, before any training where the table tells. Processes of `group`
+// share the training of the weights, for which the others need of `problem` the training space and
+// preprocessing alone; their result is empty.
 SearchResult search(const SearchProblem& problem, const Dataset& data,
-                    const Augmentation& augmentation, const SearchConfig& config, uint64_t seed,
-                    int workers, const std::filesystem::path& folder, const Work& work,
+                    const Augmentation& augmentation, const SearchConfig& config,
+                    const TrainConfig& training, uint64_t seed, int workers,
+                    const std::filesystem::path& folder, const Work& work,
                     const ProcessGroup& group = {});
 
 }  // namespace vpunas

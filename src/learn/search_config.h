@@ -63,6 +63,8 @@ struct SearchConfig {
   ChoosingConfig choosing;
   SharedWeightsConfig weights;
   std::vector<double> front = {0.7, 0.85, 1.2, 1.4};
+  int finalists = 0;
+  double finalist_epochs = 1;
 };
 template <class Fields>
 void fields(Fields& f, SearchConfig& c) {
@@ -70,6 +72,13 @@ void fields(Fields& f, SearchConfig& c) {
   fields(f, c.weights);
   f("front", c.front,
     "further budgets, as shares of the first, for each of which a network is chosen, too");
+  f("finalists", c.finalists,
+    "networks that are trained from scratch for each budget, to correct what effects, gates or "
+    "gumbel say (0: none)",
+    between(0, 10000));
+  f("finalist_epochs", c.finalist_epochs,
+    "passes over the training images for each of them, by the recipe of train",
+    between(0.001, 100000));
 }
 
 }  // namespace vpunas

@@ -224,8 +224,8 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
     return config.ema_decay > 0 ? now.average.weights() : now.network.weights();
   };
   const auto fail_diverged = [&](const char* what) {
-    fail("training of ", graph.name, ": ", what, " not finite at step ", now.step,
-         "; lower the learning rate (--lr, now ", config.recipe.lr, ")");
+    throw Diverged(cat("training of ", graph.name, ": ", what, " not finite at step ", now.step,
+                       "; lower the learning rate (--lr, now ", config.recipe.lr, ")"));
   };
   const auto add_point = [&](double lr) {
     const double loss = now.loss_sum / static_cast<double>(now.loss_steps);

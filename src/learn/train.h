@@ -91,6 +91,11 @@ struct TrainResult {
   double seconds = 0;  // over all sittings
 };
 
+// The loss or the weights of a training are not finite.
+class Diverged : public Error {
+  using Error::Error;
+};
+
 // Trains by the recipe, from random weights of the seed or from given ones. Saves a checkpoint
 // every config.checkpoint_seconds and when stopped, and continues from one that is there: a resumed
 // training gives the weights of an unbroken one bit for bit (same machine and threads).
@@ -103,8 +108,7 @@ struct TrainResult {
 // part, and the first process's running ones are kept. That one alone writes, evaluates and
 // reports, and only its result means something.
 //
-// Throws Interrupted when `work.stop` is requested, Error where the loss is not finite or weights
-// do not fit.
+// Throws Interrupted when `work.stop` is requested, Diverged, and Error where weights do not fit.
 TrainResult train(const TrainJob& job, const Dataset& data, const std::filesystem::path& checkpoint,
                   const Work& work, const ProcessGroup& group = {});
 

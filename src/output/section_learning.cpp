@@ -83,6 +83,17 @@ std::string search_curves(const Json& search, const std::string& unit) {
                      "What keeps the expected latency at the budget.");
 }
 
+// "8 networks trained from scratch; what explains their losses: 40 % capacity, ..."
+std::string finalists_fact(const Json& finalists) {
+  const Json& networks = at(finalists, "networks");
+  if (!networks.is_array() || networks.empty()) return "";
+  std::vector<std::string> parts;
+  for (const auto& [group, share] : at(finalists, "shares").items())
+    parts.push_back(cat(percent(number(share), 0), " ", group));
+  return cat(networks.size(), " networks trained from scratch",
+             parts.empty() ? "" : "; what explains their losses: " + join(parts, ", "));
+}
+
 std::string search_facts(const Json& search, const std::string& unit) {
   std::vector<std::string> facts;
   const auto fact = [&](const std::string& name, const std::string& value) {
@@ -108,6 +119,7 @@ std::string search_facts(const Json& search, const std::string& unit) {
              cost(number(at(budgets[d], "budget_ms")), unit_of(device))));
   }
   fact("By the table alone", cost(number(at(search, "predicted_table_ms")), unit));
+  fact("Finalists", finalists_fact(at(search, "finalists")));
   fact("Images seen", count_full(number(at(search, "images_seen"))));
   fact("Skips chosen", percent(number(at(search, "skip_share")), 0));
   return facts.empty() ? "" : cat("<dl class=\"facts\">", join(facts, "\n"), "</dl>\n");

@@ -43,6 +43,9 @@ Json to_json(const SearchResult& result) {
                        {"loss", s.loss},
                        {"probability", s.probability}});
   }
+  Json finalists = Json::array(), shares = Json::object();
+  for (const Finalist& finalist : result.finalists.networks) finalists.push_back(to_json(finalist));
+  for (const auto& [group, share] : result.finalists.shares) shares[group] = share;
   const Cost cost = result.cost.total();
   return {{"choice", result.choice},
           {"predicted_table_ms", result.table_ms.front()},
@@ -53,6 +56,7 @@ Json to_json(const SearchResult& result) {
           {"cost",
            {{"weights", to_json(result.cost.weights)},
             {"choosing", to_json(result.cost.choosing)},
+            {"finalists", to_json(result.cost.finalists)},
             {"ranking", to_json(result.cost.ranking)}}},
           {"preference", result.preference},
           {"probability", result.probability},
@@ -65,7 +69,11 @@ Json to_json(const SearchResult& result) {
           {"warnings", result.warnings},
           {"candidates", std::move(candidates)},
           {"front", std::move(front)},
-          {"history", std::move(history)}};
+          {"history", std::move(history)},
+          {"finalists",
+           {{"networks", std::move(finalists)},
+            {"shares", std::move(shares)},
+            {"agreement", result.finalists.agreement}}}};
 }
 
 Json to_json(const std::vector<CurvePoint>& curve) {

@@ -79,8 +79,8 @@ class Sitting {
         search({.train_space = spaces().train,
                 .deploy_space = spaces().deploy,
                 .preprocess = spaces().preprocess},
-               train_data(), config_.augment, config_.search, seed(), config_.run.workers, {},
-               work_, group_);
+               train_data(), config_.augment, config_.search, config_.train, seed(),
+               config_.run.workers, {}, work_, group_);
       } else {
         Graph graph = trained(architecture_from_json(told.at("network"), "the leading process"));
         graph.name = told.at("name");
@@ -274,8 +274,8 @@ void Sitting::search_network() {
   work_.note("search", to_string(feasible, bounds));
   tell({{"do", "search"}});
   const SearchResult found =
-      search(asked, train_data(), config_.augment, config_.search, seed(), config_.run.workers,
-             file("search"), recorded(work_, file("search")), group_);
+      search(asked, train_data(), config_.augment, config_.search, config_.train, seed(),
+             config_.run.workers, file("search"), recorded(work_, file("search")), group_);
   for (const std::string& warning : found.warnings) work_.warn("search", warning);
   const LatencyTable& table = asked.devices.front().table;
   const Budget& budget = ladder_.front().front();

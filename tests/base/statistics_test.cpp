@@ -8,6 +8,11 @@ namespace vpunas {
 namespace {
 
 // As numpy.percentile gives.
+TEST(Variance, IsTheMeanSquareDistanceFromTheMean) {
+  EXPECT_DOUBLE_EQ(variance({1, 2, 3, 6}), 3.5);
+  EXPECT_EQ(variance({}), 0);
+}
+
 TEST(Quantile, LiesBetweenTheNearestValues) {
   constexpr std::array values = {1.0, 2.0, 4.0, 8.0};
   EXPECT_DOUBLE_EQ(quantile(values, 0), 1);

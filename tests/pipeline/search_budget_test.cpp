@@ -20,6 +20,8 @@ SearchConfig short_search(int run) {
   config.weights.epochs = 0.02;
   config.weights.recipe.batch_size = 16;
   config.front = {0.8};
+  config.finalists = config.choosing.algorithm == "effects" ? 2 : 0;
+  config.finalist_epochs = 0.02;
   return config;
 }
 
@@ -45,7 +47,7 @@ TEST(SearchBudgetSlow, IsKeptInEverySpaceOnEveryDeviceWithEverySeed) {
         problem.ladder = {{range.least.ms + share * (range.greatest.ms - range.least.ms)}};
         const TemporaryFolder folder;
         const SearchResult result =
-            search(problem, data, {}, short_search(runs), seed, 1, folder.path(), {});
+            search(problem, data, {}, short_search(runs), {}, seed, 1, folder.path(), {});
         const std::string what = cat(deploy.name, " on ", name, ", seed ", seed);
         EXPECT_LE(used_share(*whole_latency(problem, result.choice), problem.ladder[0]), 1) << what;
         for (const FrontPoint& point : result.front) {

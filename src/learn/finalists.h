@@ -1,0 +1,96 @@
+// Networks that are trained from scratch for a while, and correct what shared weights say.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/loader.h"
+#include "learn/belief.h"
+#include "learn/cost.h"
+#include "learn/problem.h"
+#include "learn/search_config.h"
+#include "learn/train.h"
+
+namespace vpunas {
+
+struct Finalist {
+  Choice choice;
+  std::string budget;  // for which it was trained: "MYRIADX 12.500 ms"
+  // Of its own weights on the validation images, at worst those of guessing.
+  double loss = 0, accuracy = 0;
+  Cost cost = {};
+};
+Json to_json(const Finalist& finalist);
+
+struct FinalistsResult {
+  std::vector<Finalist> networks = {};  // in the order of their training
+  // Of the search's own budget: what explains their losses, as shares of the variance
+  // (Belief::shares()), and Kendall's tau of the preferences by shared weights with them.
+  std::vector<std::pair<std::string, double>> shares = {};
+  double agreement = 0;
+};
+
+// What an effect may come from: the preference by shared weights; multiply-accumulates, parameters
+// and layers; the kind of block wherever it stands; the candidate itself. `typical` networks tell
+// what candidates add to the costs.
+std::vector<EffectGroup> effect_groups(const SearchSpace& space, const PerCandidate& preference,
+                                       const std::vector<Choice>& typical);
+
+// Sharing weights has an order of networks of its own, which more training does not mend
+// (docs/search.md). So for each budget some networks are trained alone, by the recipe of the final
+// training over fewer epochs. The first is the best by shared weights, each other one the best
+// within the budget by one draw from what is believed so far (Thompson sampling; the program over
+// the tables finds it exactly). Finalists of all budgets teach one Belief about effects.
+class Finalists {
+ public:
+  // Networks that are done are kept in `folder`/finalists.json and count in every search of the
+  // same space, images and training, whatever its devices; the one that is being trained is named
+  // there and has its checkpoint beside it. A resumed search equals an unbroken one.
+  Finalists(const SearchProblem& problem, const Dataset& data, const Augmentation& augmentation,
+            const TrainConfig& training, const SearchConfig& config, uint64_t seed, int workers,
+            std::filesystem::path folder, const Work& work);
+
+  // Trains the finalists of one budget, for which `chosen` has preferences by shared weights; fewer
+  // where the space has no more. Throws Interrupted.
+  void train_some(const Chosen& chosen, const Budgets& budgets);
+
+  // Puts what the finalists of all budgets teach in place of the preferences of `chosen`, in units
+  // of their standard error.
+  void correct(Chosen& chosen, const Budgets& budgets);
+
+  const FinalistsResult& result() const { return result_; }
+  Cost cost() const;
+
+ private:
+  std::filesystem::path file() const;
+  std::filesystem::path checkpoint() const;
+  std::string name_of(const Budgets& budgets) const;
+  Belief belief(const Chosen& chosen, const Budgets& budgets) const;
+  void teach(Belief& belief) const;
+  // The best network within the budgets by these preferences that is not known.
+  std::optional<Choice> best_unknown(const PerCandidate& preference, const Budgets& budgets) const;
+  // The one to train next, by what is believed; that of an interrupted training first.
+  std::optional<Choice> next(const Chosen& chosen, const Budgets& budgets, const Belief& belief);
+  void train_one(const Choice& choice, const std::string& budget, int number);
+  void save() const;
+
+  const SearchProblem& problem_;
+  const Dataset& data_;
+  const Augmentation& augmentation_;
+  TrainConfig training_;
+  const SearchConfig& config_;
+  uint64_t seed_;
+  int workers_;
+  std::filesystem::path folder_;
+  const Work& work_;
+  std::string key_;
+  FinalistsResult result_;
+  std::map<std::string, int> asked_;  // finalists by budget, as far as all of them are trained
+  Choice begun_ = {};                 // the network whose training was interrupted
+};
+
+}  // namespace vpunas

@@ -1,0 +1,138 @@
+#include "learn/belief.h"
+
+#include <gtest/gtest.h>
+
+#include "learn/draws.h"
+#include "learn/effects.h"
+#include "learn/finalists.h"
+#include "tests/learn/support.h"
+
+namespace vpunas {
+namespace {
+
+std::vector<Choice> all_choices() {
+  std::vector<Choice> all;
+  for (int a = 0; a < 2; ++a) {
+    for (int b = 0; b < 3; ++b) {
+      for (int c = 0; c < 3; ++c) all.push_back({a, b, c});
+    }
+  }
+  return all;
+}
+
+const PerCandidate informed{{0.5, -0.5}, {0.2, 0.1, -0.3}, {0, -0.25, 0.25}};
+const PerCandidate misled{{0, 0}, {0.4, -0.5, 0.1}, {0.6, -0.3, -0.3}};  // orthogonal to them
+
+std::vector<double> losses(const std::vector<Choice>& networks, const PerCandidate& effects) {
+  std::vector<double> result;
+  for (const Choice& network : networks) result.push_back(2 + sum_of(effects, network));
+  return result;
+}
+
+Belief belief(const std::vector<EffectGroup>& groups) {
+  return {test::small_space(), groups, all_choices()};
+}
+
+double agreement(const Belief& belief, const PerCandidate& effects) {
+  return kendall_tau(losses(all_choices(), belief.mean()), losses(all_choices(), effects));
+}
+
+TEST(Belief, ExpectsWhatItIsToldUntilItLearns) {
+  const Belief believed = belief({{"informed", {informed}, 0.8}});
+  EXPECT_GT(agreement(believed, informed), 0.99);
+  int upright = 0;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    Random random({i});
+    const PerCandidate draw = believed.draw(random);
+    upright += draw[0][0] > draw[0][1];
+  }
+  EXPECT_NEAR(upright, 909, 40);  // P(0.8 + 0.6 z > 0)
+}
+
+TEST(Belief, ExpectsItStillAfterOneNetwork) {
+  Belief believed = belief({{"informed", {informed}, 0.8}});
+  believed.learn({{0, 0, 0}}, {1.5});
+  EXPECT_GT(agreement(believed, informed), 0.99);
+}
+
+TEST(Belief, SeesThatItWasToldTheReverse) {
+  Belief believed = belief({{"informed", {informed}, 0.8}});
+  const std::vector<Choice> some{{0, 0, 0}, {1, 2, 1}, {0, 1, 2}, {1, 0, 0}, {0, 2, 1}, {1, 1, 1}};
+  believed.learn(some, losses(some, scaled(informed, -1)));
+  EXPECT_LT(agreement(believed, informed), -0.99);
+}
+
+TEST(Belief, SaysNothingBeforeItLearns) {
+  const Belief believed = belief({{"informed", {informed}}});
+  EXPECT_EQ(believed.mean(), zeros_like(test::small_space()));
+}
+
+TEST(Belief, LearnsFromFewNetworksWhereADirectionExplainsThem) {
+  Belief believed = belief(effect_groups(test::small_space(), informed, all_choices()));
+  const std::vector<Choice> few{{0, 0, 0}, {1, 2, 1}, {0, 1, 2}, {1, 0, 0}};
+  believed.learn(few, losses(few, informed));
+  EXPECT_GT(agreement(believed, informed), 0.85);
+}
+
+TEST(Belief, LetsADirectionFadeThatExplainsNothing) {
+  Belief believed = belief(effect_groups(test::small_space(), misled, all_choices()));
+  believed.learn(all_choices(), losses(all_choices(), informed));
+  EXPECT_GT(agreement(believed, informed), 0.9);
+  ASSERT_EQ(believed.shares().front().first, "shared weights");
+  EXPECT_LT(believed.shares().front().second, 0.1);
+}
+
+TEST(Belief, TakesLossesThatAreNoiseForNoise) {
+  Belief believed = belief({{"informed", {informed}}});
+  Random random({3});
+  std::vector<double> noise;
+  for (size_t i = 0; i < all_choices().size(); ++i) noise.push_back(random.normal());
+  believed.learn(all_choices(), noise);
+  EXPECT_GT(believed.shares().back().second, 0.4);
+}
+
+// Draws vary where nothing is known, and follow the losses where these say all.
+TEST(Belief, DrawsWhatCouldBe) {
+  Belief believed = belief({{"informed", {informed}}});
+  int upright = 0;
+  for (uint64_t i = 0; i < 100; ++i) {
+    Random random({i});
+    upright += believed.draw(random)[0][0] > 0;
+  }
+  EXPECT_GT(upright, 30);
+  EXPECT_LT(upright, 70);
+  believed.learn(all_choices(), losses(all_choices(), informed));
+  for (uint64_t i = 0; i < 100; ++i) {
+    Random random({i});
+    EXPECT_GT(believed.draw(random)[0][0], 0);
+  }
+}
+
+// The mean of many draws is the mean.
+TEST(Belief, DrawsAgreeWithTheMean) {
+  Belief believed = belief(effect_groups(test::small_space(), misled, all_choices()));
+  const std::vector<Choice> some{{0, 0, 0}, {1, 2, 1}, {0, 1, 2}, {1, 0, 0}, {0, 2, 1}, {1, 1, 1}};
+  believed.learn(some, losses(some, informed));
+  PerCandidate sum = zeros_like(test::small_space());
+  constexpr int draws = 1000;
+  for (uint64_t i = 0; i < draws; ++i) {
+    Random random({i});
+    const PerCandidate draw = believed.draw(random);
+    for (size_t slot = 0; slot < sum.size(); ++slot) {
+      for (size_t j = 0; j < sum[slot].size(); ++j) sum[slot][j] += draw[slot][j] / draws;
+    }
+  }
+  const PerCandidate mean = believed.mean();
+  for (size_t slot = 0; slot < sum.size(); ++slot) {
+    for (size_t j = 0; j < sum[slot].size(); ++j) EXPECT_NEAR(sum[slot][j], mean[slot][j], 0.04);
+  }
+}
+
+TEST(Belief, LeavesOutWhatDoesNotVary) {
+  const Belief believed = belief({{"nothing", {zeros_like(test::small_space())}}});
+  Random random({1});
+  EXPECT_EQ(believed.draw(random), zeros_like(test::small_space()));
+}
+
+}  // namespace
+}  // namespace vpunas
