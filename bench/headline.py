@@ -3,16 +3,18 @@
 
     bench/headline.py IMAGES [--minutes N] [--jobs N]
 
-A list of jobs, each of minutes, by configs/headline.toml: search for either device by the same shared
-weights and finalists, draw random networks, train each from scratch at 64 px, price and measure them at
-224 px, and have Intel's compiler map them (`make blob-compiler`). IMAGES is CIFAR-10 as class folders or the
-canonical binaries. A job that is done is skipped and one that was interrupted continues, so call it
-again until it says that it is done; --minutes stops it. --jobs trains so many networks at once, each
-on its share of the cores: they wait less for each other than the threads of one.
+A list of jobs, each of minutes, by configs/headline.toml: search for either device by the same
+shared weights and finalists, draw random networks, train each from scratch at 64 px, price and
+measure them at 224 px, and have Intel's compiler map them (`make blob-compiler`). IMAGES is CIFAR-10
+as class folders or the canonical binaries. A job that is done is skipped and one that was
+interrupted continues, so call it again until it says that it is done; --minutes stops it. --jobs
+trains so many networks at once, each on its share of the cores: they wait less for each other than
+the threads of one.
 
 What is done is kept in docs/results, to be committed, so that another machine can go on:
 headline/NAME.json (the networks, once searched and drawn), headline/search.json and finalists.json
-(how they were found), headline_trainings.jsonl (a line a training) and headline.json (the table).
+(how they were found), headline_trainings.jsonl (a line a training), headline.json and the table in
+docs/results.md.
 """
 import argparse
 import concurrent.futures
@@ -25,14 +27,14 @@ import subprocess
 import sys
 import time
 
-from provenance import ROOT, provenance
+from provenance import ROOT, provenance, write_section
 
 PROGRAM = ROOT / "build/release/vpunas"
 CONFIG = "configs/headline.toml"
 RUNS = pathlib.Path("runs/headline")
 NETWORKS = ROOT / "docs/results/headline"
 TRAININGS = ROOT / "docs/results/headline_trainings.jsonl"
-TABLE = ROOT / "docs/results/headline.json"
+RESULT, TABLE = ROOT / "docs/results/headline.json", ROOT / "docs/results.md"
 SPACE = "vpu_small"
 BUDGET = "0.87x:mobilenet_v2"
 CPU_TABLE = RUNS / "cpu_profile/latency.json"
@@ -189,6 +191,42 @@ def measured(jobs, names):
     return {name: row["measured"]["median_ms"] for name, row in zip(names, rows)}
 
 
+def gain(accuracies, reference):
+    """Difference of the means with its 95 % interval (Student's t, a common variance); None of one
+    training each, which say nothing of their spread."""
+    freedom = len(accuracies) + len(reference) - 2
+    if min(len(accuracies), len(reference)) < 2:
+        return None
+    t = {2: 4.303, 3: 3.182, 4: 2.776}[freedom]
+    squares = sum((x - statistics.mean(of)) ** 2 for of in (accuracies, reference) for x in of)
+    spread = t * (squares / freedom * (1 / len(accuracies) + 1 / len(reference))) ** 0.5
+    difference = statistics.mean(accuracies) - statistics.mean(reference)
+    return {"difference": difference, "low": difference - spread, "high": difference + spread}
+
+
+def markdown(networks):
+    def points(fraction):
+        return f"{100 * fraction:+.2f}"
+
+    lines = ["| network | MyriadX, ms | by MobileNetV2's | CPU, ms | M MACs | M parameters | test "
+             "accuracy, % | seeds | to MobileNetV2, points (95 %) | stages as Intel's compiler |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
+    reference = next(n for n in networks if n["name"] == REFERENCE)
+    for n in networks:
+        deviation = f" +- {100 * n['accuracy_std']:.2f}" if n["accuracy_std"] is not None else ""
+        difference, compiler = n["to_mobilenet_v2"], n["compiler_stages"]
+        lines.append(" | ".join([
+            f"| {n['name']}", f"{n['myriadx_ms']:.2f} ({n['low_ms']:.2f} to {n['high_ms']:.2f})",
+            f"x{n['myriadx_ms'] / reference['myriadx_ms']:.2f}",
+            f"{n['cpu_ms']:.2f}" if n["cpu_ms"] else "", f"{n['macs'] / 1e6:.0f}",
+            f"{n['params'] / 1e6:.2f}", f"{100 * n['accuracy_mean']:.2f}{deviation}",
+            str(len(n["seeds"])),
+            f"{points(difference['difference'])} ({points(difference['low'])} to "
+            f"{points(difference['high'])})" if difference and n is not reference else "",
+            f"{compiler['equal']} of {compiler['all']} |" if compiler else "|"]))
+    return "\n".join(lines)
+
+
 def write_table(jobs):
     trainings = kept()
     names = [name for name in SEEDS if name in trainings]
@@ -205,6 +243,8 @@ def write_table(jobs):
             "name": name, "seeds": [line["seed"] for line in lines], "accuracies": accuracies,
             "accuracy_mean": statistics.mean(accuracies),
             "accuracy_std": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+            "to_mobilenet_v2": gain(accuracies, [line["test_accuracy"] for line in
+                                                 trainings[REFERENCE].values()]),
             "myriadx_ms": priced["total_ms"], "low_ms": priced["low_ms"],
             "high_ms": priced["high_ms"],
             "to_mobilenet_v2_ms": {"ms": against["difference_ms"], "low_ms": against["low_ms"],
@@ -214,7 +254,8 @@ def write_table(jobs):
             "cpu_ms": cpu.get(name), "macs": priced["macs"],
             "params": lines[0]["parameters"], "input": priced["input"],
             "train_input": [3, 64, 64], "images_seen": lines[0]["images_seen"]})
-    TABLE.write_text(json.dumps(table, indent=1) + "\n")
+    RESULT.write_text(json.dumps(table, indent=1) + "\n")
+    write_section(TABLE, "headline.py", markdown(table["networks"]))
 
 
 def deployed(name):

@@ -19,12 +19,11 @@ import math
 import statistics
 import subprocess
 
-from provenance import ROOT, provenance
+from provenance import ROOT, provenance, write_section
 
 PROGRAM = ROOT / "build/release/vpunas"
 RESULT, TABLE, PICTURE = (ROOT / path for path in (
     "docs/results/zoo.json", "docs/results.md", "docs/images/zoo.svg"))
-BEGIN, END = "<!-- bench/zoo.py -->", "<!-- end -->"
 DEVICES = ("MYRIADX", "CPU")
 FAMILY = 4  # networks that a family needs for a front
 
@@ -192,9 +191,7 @@ def main():
     result = compare(networks)
     RESULT.write_text(json.dumps({**made, **result, "list": networks}, indent=1) + "\n")
     picture(networks)
-    text = TABLE.read_text()
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    TABLE.write_text(f"{before}{BEGIN}\n{table(result)}\n{END}{after}")
+    write_section(TABLE, "zoo.py", table(result))
 
 
 if __name__ == "__main__":
