@@ -63,7 +63,7 @@ TEST(PlaceIn, RefusesWhatIsNoPlace) {
 // Calls use(group) in as many threads as there are places, each a process to the others.
 template <class Use>
 void as_group(int size, Use&& use) {
-  static int port = 30000 + static_cast<int>(getpid() % 10000);
+  static int port = 20000 + static_cast<int>(getpid() % 8000);  // below those of connections
   ++port;
   std::vector<std::thread> threads;
   for (int rank = 0; rank < size; ++rank) {
@@ -111,6 +111,11 @@ TEST(ProcessGroup, SharesBatchesEvenly) {
     EXPECT_EQ(group.part_of(8), 4);
     EXPECT_THROW(group.part_of(7), Error);
   });
+}
+
+// One that has nothing to do is gone while another still connects.
+TEST(ProcessGroup, MembersMayLeaveAtOnce) {
+  for (int i = 0; i < 5; ++i) as_group(2, [](const ProcessGroup&) {});
 }
 
 // Its key is of the leader's paths: another machine's images may lie elsewhere.

@@ -78,7 +78,8 @@ c10::intrusive_ptr<c10d::Store> join(const Place& place, const std::stop_token& 
   options.port = static_cast<uint16_t>(place.port);
   options.isServer = place.rank == 0;
   options.waitWorkers = false;
-  options.timeout = std::chrono::seconds(2);
+  // A vain attempt of the others' should end soon; the first only waits for itself.
+  options.timeout = options.isServer ? kJoin : std::chrono::seconds(2);
   c10::intrusive_ptr<c10d::Store> store;
   while (!store) {
     try {
@@ -116,6 +117,8 @@ ProcessGroup::ProcessGroup(const Place& place, const std::stop_token& stop) : Pr
     options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
     const auto gloo =
         c10::make_intrusive<c10d::ProcessGroupGloo>(store, place.rank, place.size, options);
+    // One that leaves again before the last has connected would look like a crash to it.
+    gloo->barrier()->wait();
     gloo->setTimeout(kWait);
     state_->group = c10::make_intrusive<c10d::ProcessGroup>(store, place.rank, place.size);
     for (const c10::DeviceType device : {c10::kCPU, c10::kCUDA})
