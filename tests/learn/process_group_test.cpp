@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/progress.h"
 #include "learn/checkpoint.h"
+#include "learn/gradients.h"
 #include "learn/train.h"
 #include "tests/learn/support.h"
 
@@ -116,6 +117,21 @@ TEST(ProcessGroup, SharesBatchesEvenly) {
 // One that has nothing to do is gone while another still connects.
 TEST(ProcessGroup, MembersMayLeaveAtOnce) {
   for (int i = 0; i < 5; ++i) as_group(2, [](const ProcessGroup&) {});
+}
+
+// As paths of a supernet: which parameters have gradients changes from step to step.
+TEST(ProcessGroup, AveragesGradientsOfChangingParameters) {
+  as_group(2, [](const ProcessGroup& group) {
+    const std::vector<torch::Tensor> parameters{torch::ones({3}, torch::requires_grad()),
+                                                torch::ones({5}, torch::requires_grad())};
+    GradientAverage gradients(parameters, group, /*some_unused=*/true);
+    for (const size_t used : {0, 1, 0, 0, 1}) {
+      for (const torch::Tensor& parameter : parameters)
+        if (parameter.grad().defined()) parameter.mutable_grad().zero_();
+      gradients.backward(parameters[used].sum() * (1.0 + group.rank()));
+      EXPECT_EQ(parameters[used].grad().mean().item<float>(), 1.5F);
+    }
+  });
 }
 
 // Its key is of the leader's paths: another machine's images may lie elsewhere.

@@ -9,6 +9,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/logger.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
 #include "base/progress.h"
@@ -155,7 +156,8 @@ std::string ProcessGroup::broadcast(const std::string& bytes) const {
 }
 
 struct GradientAverage::State {
-  std::unique_ptr<c10d::Reducer> reducer;  // none of a process alone
+  std::shared_ptr<c10d::Reducer> reducer;  // none of a process alone
+  std::shared_ptr<c10d::Logger> logger;    // the reducer calls it, there or not
 };
 
 GradientAverage::GradientAverage(const std::vector<torch::Tensor>& parameters,
@@ -164,12 +166,14 @@ GradientAverage::GradientAverage(const std::vector<torch::Tensor>& parameters,
   if (group.size() == 1) return;
   // Gradients come in about the reverse order of parameters, which is how buckets are filled.
   const auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(parameters, {kBucket});
-  state_->reducer = std::make_unique<c10d::Reducer>(
+  state_->reducer = std::make_shared<c10d::Reducer>(
       parameters, std::vector(buckets.rbegin(), buckets.rend()), group.state()->group,
       std::vector<bool>(parameters.size(), false), kBucket, some_unused,
       /*gradient_as_bucket_view=*/true, std::unordered_map<size_t, std::string>(), kBucket,
       /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
       std::vector<int64_t>());
+  state_->logger = std::make_shared<c10d::Logger>(state_->reducer);
+  state_->reducer->set_logger(state_->logger);
 }
 
 GradientAverage::~GradientAverage() = default;
