@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -86,6 +87,29 @@ TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
   EXPECT_EQ(reported.exit_code, 0) << reported.errors;
   EXPECT_NE(read_file(folder.path() / "run/report.html").find("2 networks trained from scratch"),
             std::string::npos);
+}
+
+TEST(EndToEndSlow, TwoProcessesSearchTogether) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments = test::tiny_run(folder.path(), "search");
+  arguments.insert(arguments.begin(), (program_folder() / "vpunas").string());
+  arguments.insert(arguments.end(),
+                   {"--set", "search.finalists=1", "--set", "search.finalist_epochs=0.05"});
+  const std::string port = std::to_string(28000 + getpid() % 2000);
+  const auto process = [&](const char* rank) {
+    return run_process(arguments,
+                       {.environment = {{"RANK", rank}, {"WORLD_SIZE", "2"}, {"MASTER_PORT", port}},
+                        .folder = {},
+                        .timeout = std::chrono::seconds(300)});
+  };
+  ProcessResult second;
+  std::thread other([&] { second = process("1"); });
+  const ProcessResult first = process("0");
+  other.join();
+  ASSERT_EQ(first.exit_code, 0) << first.errors;
+  EXPECT_EQ(second.exit_code, 0) << second.errors;
+  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
+  EXPECT_EQ(search.at("finalists").at("networks").size(), 2U);
 }
 
 TEST(EndToEndSlow, AMeasuredDeviceKeepsItsBudgetAsMeasured) {
