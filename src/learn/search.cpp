@@ -139,6 +139,7 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
   SearchResult result;
   std::vector<Chosen> choices;
   for (const Budgets& rung : ladder) choices.push_back(choosing.choose(rung));
+  result.cost.choosing = choosing.cost();
   std::optional<Finalists> finalists;
   if (config.finalists > 0) {
     // Throws where nothing keeps the budget, before networks are trained for it.
@@ -148,6 +149,7 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
     for (size_t i = 0; i < ladder.size(); ++i) finalists->train_some(choices[i], ladder[i]);
     for (size_t i = 0; i < ladder.size(); ++i) finalists->correct(choices[i], ladder[i]);
   }
+  const CostMeter delivering;
   for (size_t i = 0; i < ladder.size(); ++i) {
     const Budgets& rung = ladder[i];
     Chosen& chosen = choices[i];
@@ -162,12 +164,13 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
     }
   }
 
+  result.cost.choosing = result.cost.choosing + delivering.cost(0);
+
   std::vector<CandidateNetwork*> networks;
   for (FrontPoint& point : result.front) networks.push_back(&point.network);
   for (CandidateNetwork& candidate : result.candidates) networks.push_back(&candidate);
   result.cost.ranking = rank(networks, shared.supernet, data.validation, config.choosing, seed);
   result.cost.weights = shared.cost;
-  result.cost.choosing = choosing.cost();
   if (finalists) {
     result.cost.finalists = finalists->cost();
     result.finalists = finalists->result();

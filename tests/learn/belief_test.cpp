@@ -10,16 +10,6 @@
 namespace vpunas {
 namespace {
 
-std::vector<Choice> all_choices() {
-  std::vector<Choice> all;
-  for (int a = 0; a < 2; ++a) {
-    for (int b = 0; b < 3; ++b) {
-      for (int c = 0; c < 3; ++c) all.push_back({a, b, c});
-    }
-  }
-  return all;
-}
-
 const PerCandidate informed{{0.5, -0.5}, {0.2, 0.1, -0.3}, {0, -0.25, 0.25}};
 const PerCandidate misled{{0, 0}, {0.4, -0.5, 0.1}, {0.6, -0.3, -0.3}};  // orthogonal to them
 
@@ -30,11 +20,12 @@ std::vector<double> losses(const std::vector<Choice>& networks, const PerCandida
 }
 
 Belief belief(const std::vector<EffectGroup>& groups) {
-  return {test::small_space(), groups, all_choices()};
+  return {test::small_space(), groups, test::all_choices()};
 }
 
 double agreement(const Belief& belief, const PerCandidate& effects) {
-  return kendall_tau(losses(all_choices(), belief.mean()), losses(all_choices(), effects));
+  return kendall_tau(losses(test::all_choices(), belief.mean()),
+                     losses(test::all_choices(), effects));
 }
 
 TEST(Belief, ExpectsWhatItIsToldUntilItLearns) {
@@ -68,15 +59,15 @@ TEST(Belief, SaysNothingBeforeItLearns) {
 }
 
 TEST(Belief, LearnsFromFewNetworksWhereADirectionExplainsThem) {
-  Belief believed = belief(effect_groups(test::small_space(), informed, all_choices()));
+  Belief believed = belief(effect_groups(test::small_space(), informed, test::all_choices()));
   const std::vector<Choice> few{{0, 0, 0}, {1, 2, 1}, {0, 1, 2}, {1, 0, 0}};
   believed.learn(few, losses(few, informed));
   EXPECT_GT(agreement(believed, informed), 0.85);
 }
 
 TEST(Belief, LetsADirectionFadeThatExplainsNothing) {
-  Belief believed = belief(effect_groups(test::small_space(), misled, all_choices()));
-  believed.learn(all_choices(), losses(all_choices(), informed));
+  Belief believed = belief(effect_groups(test::small_space(), misled, test::all_choices()));
+  believed.learn(test::all_choices(), losses(test::all_choices(), informed));
   EXPECT_GT(agreement(believed, informed), 0.9);
   ASSERT_EQ(believed.shares().front().first, "shared weights");
   EXPECT_LT(believed.shares().front().second, 0.1);
@@ -86,8 +77,8 @@ TEST(Belief, TakesLossesThatAreNoiseForNoise) {
   Belief believed = belief({{"informed", {informed}}});
   Random random({3});
   std::vector<double> noise;
-  for (size_t i = 0; i < all_choices().size(); ++i) noise.push_back(random.normal());
-  believed.learn(all_choices(), noise);
+  for (size_t i = 0; i < test::all_choices().size(); ++i) noise.push_back(random.normal());
+  believed.learn(test::all_choices(), noise);
   EXPECT_GT(believed.shares().back().second, 0.4);
 }
 
@@ -101,7 +92,7 @@ TEST(Belief, DrawsWhatCouldBe) {
   }
   EXPECT_GT(upright, 30);
   EXPECT_LT(upright, 70);
-  believed.learn(all_choices(), losses(all_choices(), informed));
+  believed.learn(test::all_choices(), losses(test::all_choices(), informed));
   for (uint64_t i = 0; i < 100; ++i) {
     Random random({i});
     EXPECT_GT(believed.draw(random)[0][0], 0);
@@ -110,7 +101,7 @@ TEST(Belief, DrawsWhatCouldBe) {
 
 // The mean of many draws is the mean.
 TEST(Belief, DrawsAgreeWithTheMean) {
-  Belief believed = belief(effect_groups(test::small_space(), misled, all_choices()));
+  Belief believed = belief(effect_groups(test::small_space(), misled, test::all_choices()));
   const std::vector<Choice> some{{0, 0, 0}, {1, 2, 1}, {0, 1, 2}, {1, 0, 0}, {0, 2, 1}, {1, 1, 1}};
   believed.learn(some, losses(some, informed));
   PerCandidate sum = zeros_like(test::small_space());

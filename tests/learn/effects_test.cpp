@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "learn/draws.h"
 #include "tests/learn/support.h"
 
 namespace vpunas {
@@ -10,25 +11,10 @@ namespace {
 
 const PerCandidate known_effects{{0.5, -0.5}, {0.2, 0.1, -0.3}, {0, -0.25, 0.25}};
 
-double known_loss(const Choice& choice) {
-  double loss = 2;
-  for (size_t slot = 0; slot < choice.size(); ++slot)
-    loss += known_effects[slot][static_cast<size_t>(choice[slot])];
-  return loss;
-}
-
-std::vector<Choice> all_choices() {
-  std::vector<Choice> all;
-  for (int a = 0; a < 2; ++a) {
-    for (int b = 0; b < 3; ++b) {
-      for (int c = 0; c < 3; ++c) all.push_back({a, b, c});
-    }
-  }
-  return all;
-}
+double known_loss(const Choice& choice) { return 2 + sum_of(known_effects, choice); }
 
 TEST(FitEffects, RecoversAnAdditiveLoss) {
-  const std::vector<Choice> networks = all_choices();
+  const std::vector<Choice> networks = test::all_choices();
   std::vector<double> losses;
   for (const Choice& network : networks) losses.push_back(known_loss(network));
   const Effects effects = fit_effects(test::small_space(), networks, losses);
@@ -40,7 +26,7 @@ TEST(FitEffects, RecoversAnAdditiveLoss) {
 }
 
 TEST(FitEffects, ShrinksWhatIsNoise) {
-  const std::vector<Choice> networks = all_choices();
+  const std::vector<Choice> networks = test::all_choices();
   std::vector<double> losses;
   Random random({1});
   for (size_t i = 0; i < networks.size(); ++i) losses.push_back(random.normal());
@@ -54,7 +40,7 @@ TEST(FitEffects, ShrinksWhatIsNoise) {
 TEST(FitEffects, TakesTheWorstForWhatNoNetworkHas) {
   std::vector<Choice> networks;
   std::vector<double> losses;
-  for (const Choice& network : all_choices()) {
+  for (const Choice& network : test::all_choices()) {
     if (network[1] == 2) continue;
     networks.push_back(network);
     losses.push_back(known_loss(network));

@@ -33,6 +33,14 @@ SearchResult run(const SearchProblem& problem, const SearchConfig& config, const
   return search(problem, test::small_data(), {}, config, training, 5, 1, folder, work);
 }
 
+// The same, stopped after so many steps and begun again.
+SearchResult resume_after(int steps, const SearchProblem& problem, const SearchConfig& config,
+                          const fs::path& folder) {
+  test::StopAfter stop(steps);
+  EXPECT_THROW(run(problem, config, folder, stop.work), Interrupted);
+  return run(problem, config, folder);
+}
+
 class SearchByAlgorithm : public testing::TestWithParam<const char*> {};
 
 TEST_P(SearchByAlgorithm, DeliversANetworkWithinItsBudget) {
@@ -58,10 +66,8 @@ TEST_P(SearchByAlgorithm, ResumedEqualsUnbroken) {
   const bool steps_to_choose = !unbroken.history.empty();
   for (const int steps : {3, 64, 80, 100}) {  // 64 steps of weights, then 3 x 30 of preferences
     if (steps > 64 && !steps_to_choose) continue;
-    const fs::path broken = folder.path() / cat("broken", steps);
-    test::StopAfter stop(steps);
-    EXPECT_THROW(run(problem, config, broken, stop.work), Interrupted);
-    const SearchResult resumed = run(problem, config, broken);
+    const SearchResult resumed =
+        resume_after(steps, problem, config, folder.path() / cat("broken", steps));
     EXPECT_EQ(resumed.choice, unbroken.choice);
     EXPECT_EQ(resumed.preference, unbroken.preference) << "stopped after step " << steps;
     ASSERT_EQ(resumed.front.size(), unbroken.front.size());
@@ -181,16 +187,22 @@ TEST(SearchWithFinalists, TrainsSomeForEachBudgetWithinIt) {
   EXPECT_LE(result.predicted[0].ms, 8);
 }
 
+TEST(SearchWithFinalists, CountsTheirCostOnce) {
+  const TemporaryFolder folder;
+  const Stopwatch watch;
+  const SearchResult result = run(test::small_problem(8), with_finalists(), folder.path());
+  EXPECT_GT(result.cost.finalists.seconds, 0);
+  EXPECT_LE(result.cost.total().seconds, watch.seconds());
+}
+
 TEST(SearchWithFinalists, ResumedEqualsUnbroken) {
   const SearchProblem problem = test::small_problem(8);
   const SearchConfig config = with_finalists();
   const TemporaryFolder folder;
   const SearchResult unbroken = run(problem, config, folder.path() / "unbroken");
   for (const int steps : {18, 26, 35}) {  // 16 of the weights, then 4 of each finalist
-    const fs::path broken = folder.path() / cat("broken", steps);
-    test::StopAfter stop(steps);
-    EXPECT_THROW(run(problem, config, broken, stop.work), Interrupted);
-    const SearchResult resumed = run(problem, config, broken);
+    const SearchResult resumed =
+        resume_after(steps, problem, config, folder.path() / cat("broken", steps));
     EXPECT_EQ(resumed.choice, unbroken.choice);
     EXPECT_EQ(resumed.preference, unbroken.preference) << "stopped after step " << steps;
     ASSERT_EQ(resumed.finalists.networks.size(), unbroken.finalists.networks.size());

@@ -42,6 +42,17 @@ inline SearchSpace small_space() {
   return space;
 }
 
+// Every choice in it.
+inline std::vector<Choice> all_choices() {
+  std::vector<Choice> all;
+  for (int a = 0; a < 2; ++a) {
+    for (int b = 0; b < 3; ++b) {
+      for (int c = 0; c < 3; ++c) all.push_back({a, b, c});
+    }
+  }
+  return all;
+}
+
 // The same with a second stage of 24 or 16 channels, which its first slot chooses.
 inline SearchSpace space_of_widths() {
   SearchSpace space = small_space();
