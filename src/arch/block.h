@@ -23,7 +23,8 @@ enum class BlockKind {
                  // figure 5 left)
   bottleneck,    // 1x1 reduce, kxk (carries the stride), 1x1 expand (the same, right; "v1.5")
   conv,          // kxk, batch norm, activation
-  skip           // nothing: the slot is left out
+  skip,          // nothing: the slot is left out
+  input          // no block but a size of the network's input, in the first slot of a search space
 };
 
 // What the squeeze-excite's reduced width is a share of.
@@ -48,8 +49,12 @@ struct BlockSpec {
   int stride = 1;
   std::optional<Se> se = {};
   Act act = Act::relu6;
+  int side = 0;  // of input: of its square images
   auto operator<=>(const BlockSpec&) const = default;
 };
+
+// Whether it adds anything to a network: not a skip, and no size of the input.
+bool has_layers(const BlockSpec& block);
 
 // Adds the block's nodes behind node `input`, named PREFIX.conv.0.0 and so on (torchvision's names
 // for MobileNetV2's blocks; PREFIX.conv1, .bn1, .downsample.0 for residual and bottleneck, as its
@@ -65,10 +70,12 @@ BlockSpec placed(BlockSpec block, const Shape& input);
 // The shape behind the block.
 Shape output_shape(const BlockSpec& block, const Shape& input);
 
-// "mbconv k3 e6 c32 s2 se relu6": for people, and unique. Without c the width follows the input's.
+// "mbconv k3 e6 c32 s2 se relu6", "skip", "input 192": for people, and unique. Without c the width
+// follows the input's.
 std::string describe(const BlockSpec& block);
 
-// Whether a block that is read must name its width, or may leave it out to follow its input's.
+// Whether a block that is read must name its width, or may leave it out to follow its input's, as
+// in a search space, where it may also be a size of the input.
 enum class Width { named, may_follow };
 
 // What describe() wrote; the order of the options is free, and what is left out takes its default
@@ -76,7 +83,7 @@ enum class Width { named, may_follow };
 BlockSpec parse_block(Words words, Width width = Width::named);
 
 // timm's block string, as "ir_r1_k5_s2_e3_c32" (timm/models/_efficientnet_builder.py documents the
-// fields); empty for the kinds that timm has no string for (residual, bottleneck, skip).
+// fields); empty for the kinds that timm has no string for (residual, bottleneck, skip, input).
 std::string timm_string(const BlockSpec& block);
 
 const char* kind_name(BlockKind kind);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
+#include <map>
 #include <set>
 #include <system_error>
 
@@ -31,7 +33,7 @@ std::vector<Shape> walk(const SearchSpace& space, const Visit& visit) {
     for (const Shape& shape : shapes) {
       for (size_t c = 0; c < space.slots[s].candidates.size(); ++c) {
         visit(s, c, shape);
-        const Shape out = output_shape(space.slots[s].candidates[c], shape);
+        const Shape out = shape_behind(space, space.slots[s].candidates[c], shape);
         if (std::find(behind.begin(), behind.end(), out) == behind.end()) behind.push_back(out);
       }
     }
@@ -40,7 +42,24 @@ std::vector<Shape> walk(const SearchSpace& space, const Visit& visit) {
   return shapes;
 }
 
-// Rules that a slot keeps whatever its input.
+// Sizes of the input are in the first slot, are all that it offers, and none is greater than the
+// space's own.
+void validate_inputs(const SearchSpace& space, size_t slot) {
+  const auto& candidates = space.slots[slot].candidates;
+  const auto is_input = [](const BlockSpec& block) { return block.kind == BlockKind::input; };
+  if (std::none_of(candidates.begin(), candidates.end(), is_input)) return;
+  if (slot > 0) fail("sizes of the input stand in the first slot alone");
+  if (space.slots.size() == 1) fail("has no slot of blocks behind the sizes of the input");
+  if (!std::all_of(candidates.begin(), candidates.end(), is_input))
+    fail("offers blocks beside sizes of the input");
+  const auto greatest =
+      std::max_element(candidates.begin(), candidates.end(),
+                       [](const BlockSpec& a, const BlockSpec& b) { return a.side < b.side; });
+  if (space.input.h != greatest->side || space.input.w != greatest->side)
+    fail("the greatest size must be that of the space's input, which is ", space.input);
+}
+
+// Rules that a slot of blocks keeps whatever its input.
 void validate_slot(const Slot& slot) {
   const auto& candidates = slot.candidates;
   if (candidates.empty()) fail("has no candidates");
@@ -52,6 +71,7 @@ void validate_slot(const Slot& slot) {
     const BlockSpec& block = candidates[i];
     if (!seen.insert(describe(block)).second)
       fail("candidate ", i, " (", describe(block), ") is there twice");
+    if (block.kind == BlockKind::input) continue;
     if (is_skip(block) && stride != 1)
       fail("candidate ", i, ": a skip cannot stand beside blocks of stride ", stride);
     if (!is_skip(block) && block.stride != stride)
@@ -168,7 +188,7 @@ std::vector<BlockSpec> read_candidates(StrictObject& slot) {
   const std::vector<int> widths = slot.integers("widths", 1, max_channels);
   if (widths.empty()) return blocks;
   const auto open = [](const BlockSpec& block) {
-    return block.kind != BlockKind::skip && block.out_channels == 0;
+    return has_layers(block) && block.out_channels == 0;
   };
   if (std::none_of(blocks.begin(), blocks.end(), open))
     fail(slot.path("widths"), ": every candidate has a width of its own (c); leave it out there");
@@ -190,23 +210,51 @@ std::vector<BlockSpec> read_candidates(StrictObject& slot) {
 
 }  // namespace
 
+bool offers_inputs(const SearchSpace& space) {
+  return !space.slots.empty() && !space.slots.front().candidates.empty() &&
+         space.slots.front().candidates.front().kind == BlockKind::input;
+}
+
+SearchSpace with_inputs(SearchSpace space, const std::vector<int>& sides) {
+  if (offers_inputs(space)) fail("space ", space.name, ": offers sizes of the input already");
+  const int greatest = *std::max_element(sides.begin(), sides.end());
+  space.input = {space.input.c, greatest, greatest};
+  Slot inputs;
+  for (const int side : sides)
+    inputs.candidates.push_back({.kind = BlockKind::input, .side = side});
+  space.slots.insert(space.slots.begin(), std::move(inputs));
+  return space;
+}
+
+Shape input_of(const SearchSpace& space, const Choice& choice) {
+  if (!offers_inputs(space)) return space.input;
+  const int side = space.slots.front().candidates.at(static_cast<size_t>(choice.front())).side;
+  return {space.input.c, side, side};
+}
+
+Shape shape_behind(const SearchSpace& space, const BlockSpec& candidate, const Shape& input) {
+  if (candidate.kind != BlockKind::input) return output_shape(candidate, input);
+  return stem_shape(space.stem, {space.input.c, candidate.side, candidate.side});
+}
+
 Architecture choose(const SearchSpace& space, const Choice& choice, std::string name) {
   if (choice.size() != space.slots.size())
     fail("space ", space.name, " has ", space.slots.size(), " slots, the choice ", choice.size());
+  for (size_t i = 0; i < choice.size(); ++i) {
+    if (choice[i] < 0 || choice[i] >= static_cast<int>(space.slots[i].candidates.size()))
+      fail("space ", space.name, ": slot ", i, " has no candidate ", choice[i]);
+  }
   Architecture chosen = {.name = std::move(name),
-                         .input = space.input,
+                         .input = input_of(space, choice),
                          .classes = space.classes,
                          .rules = space.rules,
                          .stem = space.stem,
                          .blocks = {},
                          .head = space.head,
                          .preprocess = {}};
-  Shape shape = stem_shape(space.stem, space.input);
-  for (size_t i = 0; i < choice.size(); ++i) {
-    const auto& candidates = space.slots[i].candidates;
-    if (choice[i] < 0 || choice[i] >= static_cast<int>(candidates.size()))
-      fail("space ", space.name, ": slot ", i, " has no candidate ", choice[i]);
-    chosen.blocks.push_back(placed(candidates[choice[i]], shape));
+  Shape shape = stem_shape(space.stem, chosen.input);
+  for (size_t i = offers_inputs(space) ? 1 : 0; i < choice.size(); ++i) {
+    chosen.blocks.push_back(placed(space.slots[i].candidates[choice[i]], shape));
     shape = output_shape(chosen.blocks.back(), shape);
   }
   return chosen;
@@ -222,6 +270,15 @@ Architecture with_input(Architecture architecture, const Shape& input, int class
 }
 
 SearchSpace with_input(SearchSpace space, const Shape& input, int classes) {
+  if (offers_inputs(space)) {
+    const int whole = space.input.h;
+    for (BlockSpec& offered : space.slots.front().candidates) {
+      const double share = static_cast<double>(offered.side) / whole;
+      offered.side = offered.side == whole
+                         ? input.h
+                         : std::max(2, 2 * static_cast<int>(std::lround(share * input.h / 2)));
+    }
+  }
   space.input = input;
   space.classes = classes;
   return space;
@@ -297,7 +354,7 @@ std::vector<PlacedBlock> placed_blocks(const SearchSpace& space) {
   std::set<PlacedBlock> seen;
   walk(space, [&](size_t slot, size_t candidate, const Shape& input) {
     const PlacedBlock here = {placed(space.slots[slot].candidates[candidate], input), input};
-    if (here.block.kind != BlockKind::skip && seen.insert(here).second) places.push_back(here);
+    if (has_layers(here.block) && seen.insert(here).second) places.push_back(here);
   });
   return places;
 }
@@ -350,12 +407,14 @@ void validate(const SearchSpace& space) {
     const auto at_slot = [&](size_t slot) { return cat("space ", space.name, ": slot ", slot); };
     for (size_t i = 0; i < space.slots.size(); ++i) {
       where = at_slot(i);
+      validate_inputs(space, i);
       validate_slot(space.slots[i]);
     }
     const std::vector<Shape> ends =
         walk(space, [&](size_t slot, size_t candidate, const Shape& in) {
           where = cat(at_slot(slot), ", candidate ", candidate, " on ", in);
           const BlockSpec& block = space.slots[slot].candidates[candidate];
+          if (block.kind == BlockKind::input) return;
           if (block.kind == BlockKind::skip) validate_skip(space.slots[slot], in);
           Graph graph = input_graph(in);
           lower(placed(block, in), "block", 0, space.rules, graph);
@@ -367,6 +426,24 @@ void validate(const SearchSpace& space) {
     }
   } catch (const Error& error) {
     fail(where, ": ", error.what());
+  }
+}
+
+void check_inputs_apart(const SearchSpace& space) {
+  if (!offers_inputs(space)) return;
+  std::map<std::pair<int, int>, int> sides;  // by height and width at the end
+  for (size_t i = 0; i < space.slots.front().candidates.size(); ++i) {
+    // All candidates of a slot have one stride, so any choice tells.
+    Choice choice(space.slots.size());
+    choice.front() = static_cast<int>(i);
+    const Architecture network = choose(space, choice, "any");
+    Shape shape = stem_shape(network.stem, network.input);
+    for (const BlockSpec& block : network.blocks) shape = output_shape(block, shape);
+    const auto [other, added] = sides.try_emplace({shape.h, shape.w}, network.input.h);
+    if (!added)
+      fail("space ", space.name, ": the inputs ", other->second, " and ", network.input.h,
+           " end in one size, ", shape.h, "x", shape.w,
+           "; take others, as multiples of the product of all strides");
   }
 }
 

@@ -52,7 +52,8 @@ struct Architecture {
 
 // One place in the chain. Its input width follows from the slot before, and where a candidate has
 // none of its own its output width does, too: so the slot that begins a stage chooses for all of
-// it.
+// it. The first slot may offer sizes of the input instead of blocks, the greatest of them the
+// space's own.
 struct Slot {
   std::vector<BlockSpec> candidates;
   bool operator==(const Slot&) const = default;
@@ -72,11 +73,25 @@ struct SearchSpace {
 // The chosen candidate of every slot.
 using Choice = std::vector<int>;
 
+// Whether the first slot offers sizes of the input. A network has no block of that slot.
+bool offers_inputs(const SearchSpace& space);
+
+// The same space with a first slot that offers these sides. Throws Error where it offers some.
+SearchSpace with_inputs(SearchSpace space, const std::vector<int>& sides);
+
+// The input of a network of the space.
+Shape input_of(const SearchSpace& space, const Choice& choice);
+
+// The shape behind a candidate on `input`; behind a size of the space's input, that behind the
+// stem.
+Shape shape_behind(const SearchSpace& space, const BlockSpec& candidate, const Shape& input);
+
 Architecture choose(const SearchSpace& space, const Choice& choice, std::string name);
 
 // The same network or space for another input size, channels or number of classes (deployment and
 // training size apart). The central crop keeps its share of the image; preprocessing for other
-// channels is left out.
+// channels is left out. The sizes that a space offers keep their share of its own, to an even
+// number.
 Architecture with_input(Architecture architecture, const Shape& input, int classes);
 SearchSpace with_input(SearchSpace space, const Shape& input, int classes);
 
@@ -101,7 +116,8 @@ int lower_head(const Head& head, const std::string& prefix, int classes, int inp
 // Shape behind the stem: the input of the first block.
 Shape stem_shape(const Stem& stem, const Shape& input);
 
-// Every distinct (block, input shape) that can occur, in order of first occurrence; skips left out.
+// Every distinct (block, input shape) that can occur, in order of first occurrence; only what has
+// layers.
 struct PlacedBlock {
   BlockSpec block;
   Shape input;
@@ -120,9 +136,13 @@ double count_networks(const SearchSpace& space);
 // tables.
 std::string space_hash(const SearchSpace& space);
 
-// Throws Error (slot, candidate, reason) where no chain of candidates fits or a skip stands where
-// it cannot.
+// Throws Error (slot, candidate, reason) where no chain of candidates fits or a skip or an input
+// stands where it cannot.
 void validate(const SearchSpace& space);
+
+// Throws Error where two of the inputs that the space offers end in one shape, by which latency
+// tables tell networks of different inputs apart.
+void check_inputs_apart(const SearchSpace& space);
 
 Json to_json(const Architecture& architecture);
 Architecture architecture_from_json(const Json& json, const std::string& where);

@@ -37,10 +37,15 @@ Subject of_run(const Options& options, const Config& config, const Work& work) {
          "--init-from FILE");
   const int side = input_sides(config).train;
   const int channels = dataset_channels(config.data);
-  Dataset data = read_dataset(config.data, {.channels = channels, .height = side, .width = side},
-                              static_cast<uint64_t>(config.run.seed), work);
+  const auto read = [&](int at) {
+    return read_dataset(config.data, {.channels = channels, .height = at, .width = at},
+                        static_cast<uint64_t>(config.run.seed), work);
+  };
+  Dataset data = read(side);
   const Spaces spaces = spaces_of(config, channels, data.classes);
-  return {.graph = lower(network_of(folder, options.network, spaces.train), spaces.preprocess),
+  const Architecture network = spaces.trained(network_of(folder, options.network, spaces.deploy));
+  if (network.input.h != side) data = read(network.input.h);
+  return {.graph = lower(network, spaces.preprocess),
           .weights = read_safetensors(weights),
           .images = std::move(data.test),
           .data = std::move(data.name)};

@@ -8,6 +8,7 @@
 #include "learn/draws.h"
 #include "output/table.h"
 #include "pipeline/pricing.h"
+#include "pipeline/run.h"
 
 namespace vpunas::cli {
 namespace {
@@ -52,8 +53,7 @@ void draw(const Options& options, const SearchSpace& space, const Pricing& devic
     fail("--budget \"", options.budget, "\": give one, on ", options.device);
   double limit = budget.value;
   if (!budget.reference.empty()) {
-    const Architecture reference =
-        with_input(find_network(budget.reference, data_folder()), space.input, space.classes);
+    const Architecture reference = fitted(find_network(budget.reference, data_folder()), space);
     limit *= price(device, lower(reference, {})).ms;
   }
   const SearchProblem problem{

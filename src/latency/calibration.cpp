@@ -87,12 +87,12 @@ std::vector<int> parts(const SearchSpace& space, const Choice& choice, Unknowns&
   for (size_t slot = 0; slot < choice.size(); ++slot) {
     const BlockSpec block =
         placed(space.slots[slot].candidates[static_cast<size_t>(choice[slot])], shape);
-    if (block.kind != BlockKind::skip) {
+    if (has_layers(block)) {
       const auto found = u.block_at.find({block, shape});
       if (found == u.block_at.end()) return {};
       result.push_back(found->second);
     }
-    shape = output_shape(block, shape);
+    shape = shape_behind(space, block, shape);
   }
   const auto [end, added] = u.end_at.emplace(shape, u.size());
   if (added) u.prior.push_back(0);

@@ -22,7 +22,7 @@ int find_or_add(std::vector<State>& states, const Shape& shape) {
 }
 
 const Latency* find_cost(const LatencyTable& table, const BlockSpec& block, const Shape& input) {
-  if (block.kind == BlockKind::skip) return &kFree;
+  if (!has_layers(block)) return &kFree;
   const auto found = table.blocks.find({block, input});
   return found == table.blocks.end() ? nullptr : &found->second;
 }
@@ -70,6 +70,7 @@ Lattice make_lattice(const SearchSpace& space, const std::vector<const LatencyTa
     return costs;
   };
 
+  check_inputs_apart(space);
   Lattice lattice;
   lattice.layers.push_back({{stem_shape(space.stem, space.input), {}}});
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
@@ -80,7 +81,7 @@ Lattice make_lattice(const SearchSpace& space, const std::vector<const LatencyTa
         Arc& arc = state.arcs.emplace_back();
         arc.costs =
             collect([&](const LatencyTable& t) { return find_cost(t, block, state.shape); });
-        if (arc.open()) arc.to = find_or_add(next, output_shape(block, state.shape));
+        if (arc.open()) arc.to = find_or_add(next, shape_behind(space, block, state.shape));
       }
     }
     if (next.empty()) fail_at_slot(space, tables, slot, lattice.layers.back().front().shape);

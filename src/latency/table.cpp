@@ -181,7 +181,7 @@ TableCheck check_from(const Json& json, const std::string& where) {
 
 const Latency& LatencyTable::cost(const BlockSpec& block, const Shape& input) const {
   static const Latency free;
-  if (block.kind == BlockKind::skip) return free;
+  if (!has_layers(block)) return free;
   const auto found = blocks.find({block, input});
   if (found != blocks.end()) return found->second;
   fail("latency table of space ", space, " on ", provenance.device, ": has no ", describe(block),
@@ -191,7 +191,7 @@ const Latency& LatencyTable::cost(const BlockSpec& block, const Shape& input) co
 std::optional<Latency> LatencyTable::find(const Architecture& architecture) const {
   Shape shape = stem_shape(architecture.stem, architecture.input);
   for (const BlockSpec& block : architecture.blocks) {
-    if (block.kind != BlockKind::skip && !blocks.contains({block, shape})) return std::nullopt;
+    if (has_layers(block) && !blocks.contains({block, shape})) return std::nullopt;
     shape = output_shape(block, shape);
   }
   if (!ends.contains(shape)) return std::nullopt;

@@ -18,10 +18,8 @@ void run_folded(const Graph& graph, const Weights& weights, const ImageSet& imag
   torch::NoGradGuard no_grad;
   SequentialLoader loader(images, batch_size, 1);
   while (const auto batch = loader.next()) {
-    use(network.forward(to_tensor(*batch, images.shape), Statistics::running)
-            .flatten(1)
-            .contiguous(),
-        labels_tensor(*batch));
+    const auto input = resized(to_tensor(*batch, images.shape), network.graph().input_shape());
+    use(network.forward(input, Statistics::running).flatten(1).contiguous(), labels_tensor(*batch));
   }
 }
 

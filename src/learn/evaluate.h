@@ -21,7 +21,7 @@ struct Evaluation {
 Graph without_softmax(Graph graph);
 
 // Of the folded network (faster, and what is delivered), without_softmax(). Images keep their
-// order.
+// order, and are scaled to the graph's input where they are of another size.
 Evaluation evaluate(const Graph& graph, const Weights& weights, const ImageSet& images,
                     int batch_size = 256);
 

@@ -457,6 +457,14 @@ torch::Tensor to_tensor(const Batch& batch, const ImageShape& shape) {
   return to_device(raw).to(torch::kFloat32).contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
+torch::Tensor resized(const torch::Tensor& images, const Shape& shape) {
+  if (images.size(2) == shape.h && images.size(3) == shape.w) return images;
+  const int64_t size[] = {shape.h, shape.w};
+  return at::_upsample_bilinear2d_aa(images.to(torch::kFloat32), size, /*align_corners=*/false)
+      .to(images.scalar_type(), /*non_blocking=*/false, /*copy=*/false,
+          torch::MemoryFormat::ChannelsLast);
+}
+
 torch::Tensor labels_tensor(const Batch& batch) {
   return to_device(torch::tensor(at::ArrayRef<int64_t>(batch.labels.data(), batch.labels.size()),
                                  torch::kInt64));

@@ -130,6 +130,9 @@ class Network {
 // On the device that networks compute on: U8 pixels as a float tensor in channels_last, and labels.
 torch::Tensor to_tensor(const Batch& batch, const ImageShape& shape);
 torch::Tensor labels_tensor(const Batch& batch);
+// Images or activations at the height and width of `shape`: themselves where they have them, else
+// by bilinear interpolation that does not alias.
+torch::Tensor resized(const torch::Tensor& images, const Shape& shape);
 
 Tensor to_tensor(const torch::Tensor& tensor);
 void copy_to(const Tensor& from, torch::Tensor& to);

@@ -20,19 +20,17 @@ Shape shape_of(const torch::Tensor& x) {
   return {static_cast<int>(x.size(1)), static_cast<int>(x.size(2)), static_cast<int>(x.size(3))};
 }
 
-bool is_skip(const SearchSpace& space, size_t slot, int candidate) {
-  return space.slots[slot].candidates[candidate].kind == BlockKind::skip;
-}
-
-// x as `channels` channels: those it lacks are 0, as shared tensors have it for narrower
-// candidates.
-torch::Tensor with_channels(const torch::Tensor& x, int64_t channels) {
-  if (x.size(1) >= channels) return x.narrow(1, 0, channels);
-  return torch::constant_pad_nd(x, {0, 0, 0, 0, 0, channels - x.size(1)});
+// x with the channels and the size of `like`: channels that it lacks are 0, as shared tensors have
+// it for narrower candidates.
+torch::Tensor as_wide_as(const torch::Tensor& like, const torch::Tensor& x) {
+  const auto sized = resized(x, shape_of(like));
+  const int64_t channels = like.size(1);
+  if (x.size(1) >= channels) return sized.narrow(1, 0, channels);
+  return torch::constant_pad_nd(sized, {0, 0, 0, 0, 0, channels - x.size(1)});
 }
 
 // gates[0] * active + gates[1] * other, which is `active` itself for gates of 1 and 0; `other` gets
-// no gradient. Of candidates of different widths the sum has the active one's channels.
+// no gradient. Of candidates of different outputs the sum has the active one's shape.
 class Gated : public torch::autograd::Function<Gated> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context,
@@ -41,14 +39,14 @@ class Gated : public torch::autograd::Function<Gated> {
     context->save_for_backward({active, other, gates});
     const float* gate = gates.data_ptr<float>();
     if (gate[0] == 1 && gate[1] == 0) return active.view_as(active);
-    return gate[0] * active + gate[1] * with_channels(other, active.size(1));
+    return gate[0] * active + gate[1] * as_wide_as(active, other);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& outputs) {
     const auto saved = context->get_saved_variables();
     const auto& g = outputs[0];
     const auto product_with = [&](const torch::Tensor& path) {
-      return (g * with_channels(path, g.size(1))).sum(torch::kFloat32).cpu();
+      return (g * as_wide_as(g, path)).sum(torch::kFloat32).cpu();
     };
     const float gate = saved[2].data_ptr<float>()[0];
     return {gate == 1 ? g : gate * g, torch::Tensor(),
@@ -77,14 +75,16 @@ int first_of_family(const std::vector<BlockSpec>& candidates, int candidate) {
   return first;
 }
 
-std::string feature(size_t slot) { return cat("features.", slot + 1); }
+// The slot's name in networks, which have no block of one that offers inputs.
+std::string feature(const SearchSpace& space, size_t slot) {
+  return cat("features.", slot + (offers_inputs(space) ? 0 : 1));
+}
 
 }  // namespace
 
 Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint64_t seed,
                    Computing computing, SupernetAids aids)
-    : space_(space),
-      stem_(lower_stem(space.stem, space.input, space.rules, preprocess), seed, computing) {
+    : space_(space) {
   validate(space);
   // All parts first, so that the tensors of a family are as large as its largest part needs.
   struct Plan {
@@ -92,25 +92,28 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
     std::string family;
     uint64_t seed;
   };
+  std::map<Shape, Plan> stems;
   std::map<Key, Plan> blocks;
   std::map<Change, Plan> projections;
   std::map<Shape, Plan> heads;
 
-  std::set<Shape> shapes{stem_.graph().output_shape()};
+  const auto plan_stem = [&](const Shape& images) {
+    stems.insert({images, {lower_stem(space.stem, images, space.rules, preprocess), "stem", seed}});
+  };
+  if (!offers_inputs(space)) plan_stem(space.input);
+  std::set<Shape> shapes{stem_shape(space.stem, space.input)};
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
     std::set<Shape> behind;
     for (const Shape& shape : shapes) {
       const auto& candidates = space.slots[slot].candidates;
       for (int candidate = 0; candidate < static_cast<int>(candidates.size()); ++candidate) {
-        if (is_skip(space, slot, candidate)) {
-          behind.insert(shape);
-          continue;
-        }
+        behind.insert(shape_behind(space, candidates[candidate], shape));
+        if (candidates[candidate].kind == BlockKind::input) plan_stem(input_of(space, {candidate}));
+        if (!has_layers(candidates[candidate])) continue;
         const BlockSpec block = placed(candidates[candidate], shape);
         const Graph graph =
-            part(shape, [&](Graph& g) { lower(block, feature(slot), 0, space.rules, g); });
+            part(shape, [&](Graph& g) { lower(block, feature(space, slot), 0, space.rules, g); });
         const Shape out = graph.output_shape();
-        behind.insert(out);
         const int first = first_of_family(candidates, candidate);
         blocks.insert(
             {{slot, candidate, shape},
@@ -133,8 +136,8 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
     heads.insert({shape,
                   {part(shape,
                         [&](Graph& g) {
-                          lower_head(space.head, feature(space.slots.size()), space.classes, 0,
-                                     space.rules, g);
+                          lower_head(space.head, feature(space, space.slots.size()), space.classes,
+                                     0, space.rules, g);
                         }),
                    "head", seed}});
   }
@@ -146,18 +149,26 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
     for (const auto& [key, plan] : plans)
       networks.try_emplace(key, plan.graph, plan.seed, computing, &families_[plan.family]);
   };
-  reserve(blocks), reserve(projections), reserve(heads);
-  make(blocks, blocks_), make(projections, projections_), make(heads, heads_);
+  reserve(stems), reserve(blocks), reserve(projections), reserve(heads);
+  make(stems, stems_), make(blocks, blocks_);
+  make(projections, projections_), make(heads, heads_);
   for (const auto& [name, family] : families_) start_residual_branches(family, aids.residual_scale);
 }
 
+torch::Tensor Supernet::stem_of(const torch::Tensor& images, Statistics statistics) const {
+  return stems_.at(shape_of(images)).forward(images, statistics);
+}
+
 torch::Tensor Supernet::stem(const torch::Tensor& images, Statistics statistics) const {
-  return stem_.forward(images, statistics);
+  return offers_inputs(space_) ? images : stem_of(images, statistics);
 }
 
 torch::Tensor Supernet::slot(size_t slot, int candidate, const torch::Tensor& x,
                              Statistics statistics) const {
-  if (is_skip(space_, slot, candidate)) return x;
+  const BlockKind kind = space_.slots[slot].candidates[candidate].kind;
+  if (kind == BlockKind::skip) return x;
+  if (kind == BlockKind::input)
+    return stem_of(resized(x, input_of(space_, {candidate})), statistics);
   const Network& block = blocks_.at({slot, candidate, shape_of(x)});
   const auto y = block.forward(x, statistics);
   const Network* shared = projection(slot, block);
@@ -207,10 +218,11 @@ torch::Tensor Supernet::forward(const torch::Tensor& images,
 
 template <class Visit>
 void Supernet::visit(const Choice& choice, Visit&& visit) const {
-  visit(stem_, false);
-  Shape shape = stem_.graph().output_shape();
+  const Network& stem = stems_.at(input_of(space_, choice));
+  visit(stem, false);
+  Shape shape = stem.graph().output_shape();
   for (size_t slot = 0; slot < choice.size(); ++slot) {
-    if (is_skip(space_, slot, choice[slot])) continue;
+    if (!has_layers(space_.slots[slot].candidates[choice[slot]])) continue;
     const Network& block = blocks_.at({slot, choice[slot], shape});
     visit(block, false);
     if (const Network* shared = projection(slot, block)) visit(*shared, true);
@@ -234,7 +246,7 @@ std::vector<torch::Tensor> Supernet::trained_values() const {
     for (const auto& parameter : part.parameters())
       if (seen.insert(parameter.value.data_ptr()).second) values.push_back(parameter.value);
   };
-  add(stem_);
+  for (const auto& [images, stem] : stems_) add(stem);
   for (const auto& [key, block] : blocks_) add(block);
   for (const auto& [change, projection] : projections_) add(projection);
   for (const auto& [shape, head] : heads_) add(head);
@@ -255,7 +267,6 @@ Weights Supernet::weights(const Choice& choice) const {
 
 std::vector<std::pair<std::string, torch::Tensor>> Supernet::tensors() const {
   std::vector<std::pair<std::string, torch::Tensor>> result;
-  for (auto& [name, value] : stem_.tensors()) result.emplace_back("stem/" + name, value);
   for (const auto& [family, shared] : families_) {
     for (const auto& [name, value] : shared.values())
       result.emplace_back(cat(family, "/", name), value.detach());

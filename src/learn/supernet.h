@@ -45,7 +45,9 @@ class Supernet {
   torch::Tensor forward(const torch::Tensor& images, const Choice& choice,
                         Statistics statistics) const;
 
-  // The same in parts, for paths that share their beginning: stem, a slot after the other, head.
+  // The same in parts, for paths that share their beginning: stem, a slot after the other, head. In
+  // a space that offers sizes of the input the stem comes with the first slot, which scales the
+  // images to the size chosen, and stem() hands them on.
   torch::Tensor stem(const torch::Tensor& images, Statistics statistics) const;
   torch::Tensor slot(size_t slot, int candidate, const torch::Tensor& x,
                      Statistics statistics) const;
@@ -54,7 +56,8 @@ class Supernet {
   // Logits where every slot's output is gates[0] * active(x) + gates[1] * other(x): the value of
   // the active path, and for each gate the gradient <dL/dy, candidate(x)> of binarised paths
   // (ProxylessNAS, section 3.2 and equation 4). `other` runs outside of autograd, because its own
-  // gradient would be multiplied by 0.
+  // gradient would be multiplied by 0. Candidates of different outputs are compared at the active
+  // one's channels and size (FBNetV2, arXiv:2004.05565, sections 3.2 and 3.3).
   torch::Tensor forward(const torch::Tensor& images, const std::vector<TwoPaths>& paths) const;
 
   // The trained tensors that a choice uses.
@@ -74,6 +77,7 @@ class Supernet {
 
  private:
   using Key = std::tuple<size_t, int, Shape>;  // slot, candidate, input shape
+  torch::Tensor stem_of(const torch::Tensor& images, Statistics statistics) const;
   // Calls visit(part, whether it is a projection) for every part that a choice uses, in order.
   template <class Visit>
   void visit(const Choice& choice, Visit&& visit) const;
@@ -81,7 +85,7 @@ class Supernet {
 
   SearchSpace space_;
   std::map<std::string, SharedTensors> families_;
-  Network stem_;
+  std::map<Shape, Network> stems_;  // by the images' shape
   std::map<Key, Network> blocks_;
   using Change = std::tuple<size_t, Shape, Shape>;  // slot, input and output shape
   std::map<Change, Network> projections_;

@@ -170,8 +170,8 @@ class Objective {
     if (noise.dropout > 0 || noise.drop_path > 0)
       torch::manual_seed(Random{job_.seed, kNoiseStream, part}.next());
     const MixedBatch mixed =
-        mix(to_tensor(batch, shape_), labels_tensor(batch), {config.mixup, config.cutmix},
-            Random{job_.seed, kMixStream, draw});
+        mix(resized(to_tensor(batch, shape_), job_.graph.input_shape()), labels_tensor(batch),
+            {config.mixup, config.cutmix}, Random{job_.seed, kMixStream, draw});
     const auto logits =
         network.forward(mixed.images, Statistics::train, noise).flatten(1).to(torch::kFloat32);
     const auto loss = cross_entropy(logits, mixed, config.recipe.label_smoothing);

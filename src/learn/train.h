@@ -108,6 +108,8 @@ class Diverged : public Error {
 // part, and the first process's running ones are kept. That one alone writes, evaluates and
 // reports, and only its result means something.
 //
+// Images of another size than the graph's input are scaled to it.
+//
 // Throws Interrupted when `work.stop` is requested, Diverged, and Error where weights do not fit.
 TrainResult train(const TrainJob& job, const Dataset& data, const std::filesystem::path& checkpoint,
                   const Work& work, const ProcessGroup& group = {});

@@ -337,26 +337,6 @@ Json headline(const Json& data) {
   return out;
 }
 
-// The search's space, where a preset or file of that name is (still) the one that was searched.
-Json candidate_names(const Json& search) {
-  const Json& probability = at(search, "probability");
-  try {
-    const SearchSpace space = find_space(text(at(search, "space")), data_folder());
-    if (!probability.is_array() || probability.size() != space.slots.size()) return nullptr;
-    Json out = Json::array();
-    for (size_t i = 0; i < space.slots.size(); ++i) {
-      if (!probability[i].is_array() || probability[i].size() != space.slots[i].candidates.size())
-        return nullptr;
-      Json names = Json::array();
-      for (const BlockSpec& block : space.slots[i].candidates) names.push_back(describe(block));
-      out.push_back(names);
-    }
-    return out;
-  } catch (const Error&) {
-    return nullptr;  // names are a courtesy; the chosen blocks are known from found.json
-  }
-}
-
 Json search_json(Gatherer& gather) {
   Json search =
       gather.read("search.json", "vpunas.search/1", "search curves, probabilities and candidates",
@@ -375,7 +355,6 @@ Json search_json(Gatherer& gather) {
     }
   }
   search.erase("preference");
-  search["candidate_names"] = candidate_names(search);
   return search;
 }
 

@@ -47,7 +47,7 @@ std::vector<std::string> common_names(const Json& names) {
   return out;
 }
 
-std::string heat_map(const Json& search, const Json& found, double width) {
+std::string heat_map(const Json& search, double width) {
   const Json& probability = at(search, "probability");
   const std::vector<double> choice = numbers(at(search, "choice"));
   size_t columns = 0;
@@ -88,11 +88,9 @@ std::string heat_map(const Json& search, const Json& found, double width) {
       }
       if (chosen) svg.rect({box.x - 0.5, box.y - 0.5, box.w + 1, box.h + 1}, "chosen");
     }
-    const Json& blocks = at(found, "blocks");
-    if (wide && blocks.is_array() && i + 1 < blocks.size()) {
-      svg.text(left + cell * static_cast<double>(columns) + 16, y + 14.5,
-               text(at(blocks[i + 1], "what")), "tick");
-    }
+    const Json& chosen = at(search, "chosen");
+    if (wide && chosen.is_array() && i < chosen.size())
+      svg.text(left + cell * static_cast<double>(columns) + 16, y + 14.5, text(chosen[i]), "tick");
   }
   return svg.str();
 }
@@ -117,15 +115,14 @@ std::string probabilities_html(const Json& data) {
   const Json& search = at(data, "search");
   const Json& probability = at(search, "probability");
   if (!probability.is_array() || probability.empty()) return "";
-  const Json& found = found_network(data);
-  return cat("<h3>Probabilities at the end</h3>\n",
-             figure(
-                 {"probabilities"}, [&](double width) { return heat_map(search, found, width); },
-                 kWide, kNarrow,
-                 "A row a slot, a column a candidate, in percent; framed: the candidate of the "
-                 "delivered network. It is the best choice under the budget, so a slot may take "
-                 "another than its most probable one."),
-             numbers_html(probability_table(search)));
+  return cat(
+      "<h3>Probabilities at the end</h3>\n",
+      figure(
+          {"probabilities"}, [&](double width) { return heat_map(search, width); }, kWide, kNarrow,
+          "A row a slot, a column a candidate, in percent; framed: the candidate of the "
+          "delivered network. It is the best choice under the budget, so a slot may take "
+          "another than its most probable one."),
+      numbers_html(probability_table(search)));
 }
 
 // --- Over time: a small plot a slot ---

@@ -40,7 +40,7 @@ void check_settings(const Config& config) {
         check_network(budget.reference, "latency.budget");
     }
   }
-  find_space(config.space.name, data_folder());
+  input_sides(config);
   find_format(config.data);
   for (const std::string& baseline : config.run.baselines) {
     if (name_in_run(baseline, "run.baselines") == "found")

@@ -36,6 +36,7 @@ void fields(Fields& f, RunConfig& c) {
 struct SpaceConfig {
   std::string name = "quick";
   int deploy_size = 0;
+  std::vector<double> sizes;
   int train_size = 0;
 };
 template <class Fields>
@@ -43,7 +44,10 @@ void fields(Fields& f, SpaceConfig& c) {
   f("name", c.name, "a space of data/spaces, or a file");
   f("deploy_size", c.deploy_size,
     "input side at which networks are priced and exported (0: the space's)", between(0, 4096));
-  f("train_size", c.train_size, "input side of search and training (0: deploy_size)",
+  f("sizes", c.sizes,
+    "input sides among which the search chooses, the greatest deploy_size (empty: that alone)");
+  f("train_size", c.train_size,
+    "input side of search and training (0: deploy_size); smaller inputs keep their share",
     between(0, 4096));
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 
@@ -56,6 +57,32 @@ bool holds_no_work(const fs::path& folder) {
 }
 
 std::string section_of(const std::string& key) { return key.substr(0, key.find('.')); }
+
+// As the settings name it, at its own or the settings' size of deployment.
+SearchSpace space_of(const SpaceConfig& wanted) {
+  SearchSpace space = find_space(wanted.name, data_folder());
+  std::vector<int> sides;
+  for (const double side : wanted.sizes) {
+    if (!(side >= 2 && side <= 4096 && side == std::floor(side)))
+      fail("space.sizes: ", side, " is no input side; give whole numbers from 2 to 4096");
+    sides.push_back(static_cast<int>(side));
+  }
+  if (!sides.empty()) {
+    if (offers_inputs(space))
+      fail("space.sizes: space ", space.name, " offers sizes of its own; leave these out");
+    const int greatest = *std::ranges::max_element(sides);
+    if (wanted.deploy_size > 0 && wanted.deploy_size != greatest)
+      fail("space.sizes: the greatest is ", greatest, " and space.deploy_size ", wanted.deploy_size,
+           "; leave that out or give it as ", greatest);
+    space = with_inputs(std::move(space), sides);
+  } else if (wanted.deploy_size > 0) {
+    const Shape input = {space.input.c, wanted.deploy_size, wanted.deploy_size};
+    const int classes = space.classes;
+    space = with_input(std::move(space), input, classes);
+  }
+  check_inputs_apart(space);
+  return space;
+}
 
 }  // namespace
 
@@ -178,14 +205,13 @@ std::string name_in_run(const std::string& network, const char* where) {
 }
 
 InputSides input_sides(const Config& config) {
-  const SpaceConfig& wanted = config.space;
-  const int deploy =
-      wanted.deploy_size > 0 ? wanted.deploy_size : find_space(wanted.name, data_folder()).input.h;
-  return {.deploy = deploy, .train = wanted.train_size > 0 ? wanted.train_size : deploy};
+  const int deploy = space_of(config.space).input.h;
+  const int train = config.space.train_size;
+  return {.deploy = deploy, .train = train > 0 ? train : deploy};
 }
 
 Spaces spaces_of(const Config& config, int channels, const std::vector<std::string>& classes) {
-  const SearchSpace space = find_space(config.space.name, data_folder());
+  const SearchSpace space = space_of(config.space);
   const auto [deploy, train] = input_sides(config);
   const int count = static_cast<int>(classes.size());
   Spaces spaces{.deploy = with_input(space, {channels, deploy, deploy}, count),
@@ -199,15 +225,34 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
   return spaces;
 }
 
+Architecture Spaces::trained(Architecture network) const {
+  Shape input = train.input;
+  if (offers_inputs(deploy)) {
+    const auto& sides = deploy.slots.front().candidates;
+    for (size_t i = 0; i < sides.size(); ++i) {
+      if (sides[i].side == network.input.h) input = input_of(train, {static_cast<int>(i)});
+    }
+  }
+  return with_input(std::move(network), input, train.classes);
+}
+
+Architecture fitted(Architecture network, const SearchSpace& space) {
+  const auto& offered = space.slots.front().candidates;
+  const bool keeps_size = offers_inputs(space) && network.input.h == network.input.w &&
+                          std::ranges::count(offered, network.input.h, &BlockSpec::side) > 0;
+  const Shape own = {space.input.c, network.input.h, network.input.w};
+  return with_input(std::move(network), keeps_size ? own : space.input, space.classes);
+}
+
 Architecture network_of(const fs::path& run_folder, const std::string& name,
                         const SearchSpace& space) {
   const bool of_front = name.starts_with("front_");
   const fs::path path = run_folder / (of_front ? "front" : "architectures") / (name + ".json");
   if (name != "found" && !of_front && !fs::exists(path))
-    return with_input(find_network(name, data_folder()), space.input, space.classes);
+    return fitted(find_network(name, data_folder()), space);
   if (!fs::exists(path))
     fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
-  return with_input(read_architecture(path), space.input, space.classes);
+  return fitted(read_architecture(path), space);
 }
 
 }  // namespace vpunas

@@ -60,6 +60,9 @@ InputSides input_sides(const Config& config);
 struct Spaces {
   SearchSpace deploy, train;
   Preprocess preprocess;
+
+  // A network of deployment at its training size.
+  Architecture trained(Architecture network) const;
 };
 Spaces spaces_of(const Config& config, int channels, const std::vector<std::string>& classes);
 
@@ -67,8 +70,11 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
 // the text itself. Throws Error, beginning with `where`, for one that names no folder.
 std::string name_in_run(const std::string& network, const char* where);
 
-// "found" or "front_1", ... from the run's folder, or a network of the zoo or a file, with the
-// input and classes of `space`.
+// A network with the classes of `space`, and with its input, but for one that is among several that
+// the space offers.
+Architecture fitted(Architecture network, const SearchSpace& space);
+
+// "found" or "front_1", ... from the run's folder, or a network of the zoo, fitted() to `space`.
 Architecture network_of(const std::filesystem::path& run_folder, const std::string& name,
                         const SearchSpace& space);
 

@@ -84,7 +84,7 @@ class Sitting {
       } else {
         Graph graph = trained(architecture_from_json(told.at("network"), "the leading process"));
         graph.name = told.at("name");
-        vpunas::train(job(graph), train_data(), {}, work_, group_);
+        vpunas::train(job(graph), data_for(graph), {}, work_, group_);
       }
     }
   }
@@ -122,8 +122,8 @@ class Sitting {
   Architecture network(const std::string& name) {
     for (const std::string& text : asked_) {
       if (text == name || name_in_run(text, "NETWORK") != name) continue;
-      Architecture architecture = with_input(read_architecture(text.substr(text.find('=') + 1)),
-                                             spaces().deploy.input, spaces().deploy.classes);
+      Architecture architecture =
+          fitted(read_architecture(text.substr(text.find('=') + 1)), spaces().deploy);
       architecture.name = name;
       return architecture;
     }
@@ -142,9 +142,10 @@ class Sitting {
     return lower(architecture, spaces().preprocess);
   }
   Graph trained(const Architecture& architecture) {
-    return lower(with_input(architecture, spaces().train.input, spaces().train.classes),
-                 spaces().preprocess);
+    return lower(spaces().trained(architecture), spaces().preprocess);
   }
+  // Images at the size of a network's input.
+  const Dataset& data_for(const Graph& graph) { return data(graph.input_shape().h); }
 
   // OpenVINO on this machine.
   DeviceClient& device() {
@@ -266,6 +267,19 @@ SearchProblem Sitting::problem() {
   return problem;
 }
 
+// For people: every slot's candidates, and what was chosen.
+void name_choices(const SearchSpace& space, const Choice& choice, Json& json) {
+  const Architecture found = choose(space, choice, "found");
+  auto block = found.blocks.begin();
+  for (size_t i = 0; i < choice.size(); ++i) {
+    const auto& candidates = space.slots[i].candidates;
+    Json& names = json["candidate_names"].emplace_back(Json::array());
+    for (const BlockSpec& candidate : candidates) names.push_back(describe(candidate));
+    const BlockSpec& chosen = candidates[static_cast<size_t>(choice[i])];
+    json["chosen"].push_back(describe(chosen.kind == BlockKind::input ? chosen : *block++));
+  }
+}
+
 void Sitting::search_network() {
   const SearchProblem asked = problem();
   const Budgets& budgets = asked.ladder.front();
@@ -295,6 +309,7 @@ void Sitting::search_network() {
                {"networks_that_fit", feasible.fitting},
                {"fits_high", found.predicted.front().high_ms <= budgets.front()}};
   json.update(to_json(found));
+  name_choices(asked.deploy_space, found.choice, json);
   for (size_t d = 0; d < budgets.size(); ++d) {
     const Latency& whole = found.predicted[d];
     const std::string& device = asked.devices[d].table.provenance.device;
@@ -345,7 +360,9 @@ TrainJob Sitting::job(const Graph& graph) {
     job.initial = from.weights;
   }
   if (!config.teacher.empty()) {
-    Graph teacher = trained(find_network(config.teacher, data_folder()));
+    Graph teacher = lower(with_input(find_network(config.teacher, data_folder()),
+                                     graph.input_shape(), spaces().train.classes),
+                          spaces().preprocess);
     Weights weights = read_weights(teacher, config.teacher_weights).weights;
     job.teacher = {std::move(teacher), std::move(weights)};
   }
@@ -363,12 +380,13 @@ void Sitting::train(const std::vector<std::string>& names) {
     graph.name = name;
     if (trains) {
       tell({{"do", "train"}, {"name", name}, {"network", to_json(architecture)}});
-      train_into(folder, job(graph), train_data(), work_, group_);
+      train_into(folder, job(graph), data_for(graph), work_, group_);
     }
     if (shows) {
+      const Dataset& images = data_for(graph);
       write_json(folder / "samples.json", "vpunas.samples/1",
-                 samples(graph, read_safetensors(folder / "weights.safetensors"), train_data().test,
-                         train_data().classes));
+                 samples(graph, read_safetensors(folder / "weights.safetensors"), images.test,
+                         images.classes));
     }
   }
 }
@@ -381,8 +399,8 @@ void Sitting::export_networks() {
     const fs::path weights = file("train/" + name + "/weights.safetensors");
     if (!fs::exists(weights))
       fail(weights.string(), ": ", name, " is not trained yet; run `vpunas train` first");
-    deliver(architecture, graph, read_safetensors(weights), data(input_sides(config_).deploy).test,
-            config_.exporting, device(), file("export/" + name), work_);
+    deliver(architecture, graph, read_safetensors(weights), data_for(graph).test, config_.exporting,
+            device(), file("export/" + name), work_);
   }
 }
 

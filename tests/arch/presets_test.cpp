@@ -78,6 +78,7 @@ TEST(Presets, HaveTheSizesOfTheirTables) {
   EXPECT_EQ(size("fbnet"), 7 * std::pow(stage(6, 3), 5) * 6);
   EXPECT_EQ(size("vpu"), 3 * std::pow(stage(8, 3), 5) * 8);
   EXPECT_EQ(size("vpu_small"), 3 * std::pow(stage(4, 3), 5) * 3);
+  EXPECT_EQ(size("vpu_sizes"), 4 * size("vpu_small"));
   EXPECT_EQ(size("vpu_widths"), 3 * std::pow(3 * stage(4, 3), 5) * 4) << "three widths a stage";
 }
 

@@ -84,6 +84,49 @@ TEST(Widths, SayWhatIsWrong) {
   EXPECT_MENTIONS(error("[16, 16]", "mbconv k3 e2 relu6"), "is there twice");
 }
 
+TEST(Inputs, AreTheFirstChoiceAndNoBlock) {
+  const SearchSpace plain = small_space(), space = with_inputs(plain, {16, 24, 32});
+  EXPECT_TRUE(offers_inputs(space));
+  EXPECT_FALSE(offers_inputs(plain));
+  EXPECT_EQ(count_networks(space), 3 * count_networks(plain));
+  const Architecture small = choose(space, {1, 1, 2, 0}, "small");
+  EXPECT_EQ(small.input, (Shape{3, 24, 24}));
+  EXPECT_EQ(small.blocks, choose(plain, {1, 2, 0}, "plain").blocks);
+  EXPECT_EQ(lower(small, {}).input_shape(), small.input);
+  EXPECT_EQ(placed_blocks(space).size(), 3 * placed_blocks(plain).size());
+  EXPECT_EQ(space_from_json(to_json(space), "f"), space);
+  EXPECT_NE(space_hash(space), space_hash(plain));
+  EXPECT_MENTIONS(error_of([&] { with_inputs(space, {32}); }), "offers sizes of the input already");
+}
+
+TEST(Inputs, KeepTheirShareAtAnotherSize) {
+  const SearchSpace space = with_input(with_inputs(small_space(), {17, 24, 32}), {3, 56, 56}, 10);
+  EXPECT_EQ(input_of(space, {0}).h, 30) << "17 / 32 of 56 is 29.75";
+  EXPECT_EQ(input_of(space, {1}).h, 42);
+  EXPECT_EQ(input_of(space, {2}).h, 56);
+  validate(space);
+}
+
+TEST(Inputs, SayWhatIsWrong) {
+  const auto error = [](auto change) {
+    SearchSpace space = with_inputs(small_space(), {24, 32});
+    change(space);
+    return error_of([&] { validate(space); });
+  };
+  EXPECT_EQ(error([](SearchSpace&) {}), "");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots.insert(s.slots.begin() + 1, s.slots[0]); }),
+                  "slot 1: sizes of the input stand in the first slot alone");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[0].candidates.push_back({.kind = K::skip}); }),
+                  "slot 0: offers blocks beside sizes of the input");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[0].candidates[1].side = 48; }),
+                  "slot 0: the greatest size must be that of the space's input, which is 3x32x32");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots.resize(1); }), "slot 0: has no slot of blocks");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[0].candidates[0].side = 32; }), "there twice");
+  EXPECT_MENTIONS(error_of([] { check_inputs_apart(with_inputs(small_space(), {32, 30})); }),
+                  "the inputs 32 and 30 end in one size, 8x8");
+  EXPECT_EQ(error_of([] { check_inputs_apart(with_inputs(small_space(), {32, 28})); }), "");
+}
+
 TEST(LowerArchitecture, BuildsEveryChoice) {
   const SearchSpace space = small_space();
   EXPECT_EQ(count_networks(space), 2 * (1 + 2 + 4));

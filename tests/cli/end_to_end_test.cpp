@@ -89,6 +89,44 @@ TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
             std::string::npos);
 }
 
+TEST(EndToEndSlow, ChoosesTheSizeOfTheInput) {
+  const TemporaryFolder folder;
+  const auto with_sizes = [&](const std::string& verb) {
+    std::vector<std::string> arguments = test::tiny_run(folder.path(), verb);
+    // At 28 pixels the least network of the space has 8.2 million multiply-accumulates.
+    for (const char* setting : {"space.sizes=[20,28]", "latency.budget=MACS=8MMACs",
+                                "search.finalists=1", "search.finalist_epochs=0.05"})
+      arguments.insert(arguments.end(), {"--set", setting});
+    return arguments;
+  };
+  const ProcessResult result = test::vpunas(with_sizes("run"), 600);
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const fs::path run = folder.path() / "run";
+  const Json search = read_json(run / "search.json", "vpunas.search/1");
+  EXPECT_EQ(search.at("candidate_names")[0], (Json{"input 20", "input 28"}));
+  EXPECT_EQ(search.at("chosen")[0], "input 20");
+  const auto side = [&](const char* name) {
+    const fs::path file = run / "architectures" / (std::string(name) + ".json");
+    return read_json(file, "vpunas.architecture/1").at("input")[1].get<int>();
+  };
+  EXPECT_EQ(side("found"), 20);
+  EXPECT_EQ(side("mobilenet_v2-0.35"), 28);
+  EXPECT_NE(read_file(run / "report.html").find("input 20"), std::string::npos);
+
+  // Judged on images of the size that it was trained on, as the exported network takes them.
+  const auto accuracy = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--json", "-"});
+    const ProcessResult judged = test::vpunas(arguments, 600);
+    EXPECT_EQ(judged.exit_code, 0) << judged.errors;
+    return Json::parse(judged.output).at("top1").at("value").get<double>();
+  };
+  const Json figures = read_json(run / "result.json", "vpunas.result/1");
+  EXPECT_EQ(accuracy(with_sizes("evaluate")), figures.at("test_accuracy").get<double>());
+  EXPECT_NEAR(accuracy({"evaluate", (run / "export/found/model.onnx").string(), "--set",
+                        "data.format=synthetic", "--set", "data.test_limit=200"}),
+              figures.at("test_accuracy").get<double>(), 0.011);
+}
+
 TEST(EndToEndSlow, TwoProcessesSearchTogether) {
   const TemporaryFolder folder;
   std::vector<std::string> arguments = test::tiny_run(folder.path(), "search");

@@ -14,14 +14,14 @@ namespace {
 
 using testing::all_choices;
 using testing::costs;
-using testing::random_space;
+using testing::random_space_of_inputs;
 using testing::random_table;
 
 double total(const std::vector<double>& ms) { return std::accumulate(ms.begin(), ms.end(), 0.0); }
 
 // Random spaces have few equal slots by chance.
 SearchSpace space_with_runs(Random& random) {
-  SearchSpace space = random_space(random);
+  SearchSpace space = random_space_of_inputs(random);
   for (size_t i = 1; i < space.slots.size(); ++i) {
     if (space.slots[i - 1].candidates.front().stride == 1 && random.below(2))
       space.slots[i] = space.slots[i - 1];

@@ -18,6 +18,7 @@ using testing::all_choices;
 using testing::costs;
 using testing::drop_some_blocks;
 using testing::random_space;
+using testing::random_space_of_inputs;
 using testing::random_table;
 
 PerCandidate random_values(const SearchSpace& space, Random& random, double scale) {
@@ -107,7 +108,7 @@ void set_budgets(Constraints& constraints, const Priced& around, Random& random)
 
 void compare_with_brute_force(uint64_t seed, size_t devices, bool drop_blocks) {
   Random random{seed};
-  const SearchSpace space = random_space(random);
+  const SearchSpace space = random_space_of_inputs(random);
   Constraints constraints = random_constraints(space, random, devices);
   if (drop_blocks) {
     for (Constraint& c : constraints) drop_some_blocks(c.table, random);
@@ -253,7 +254,7 @@ TEST(BestChoices, AreFoundInALargeSpaceUnderTwoBudgets) {
 TEST(ExpectedLatency, IsTheMeanOverAllChoices) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     Random random{seed};
-    const SearchSpace space = random_space(random);
+    const SearchSpace space = random_space_of_inputs(random);
     const LatencyTable table = random_table(space, random);
     const PerCandidate p = random_probability(space, random);
     double mean = 0;
@@ -266,7 +267,7 @@ TEST(ExpectedLatency, IsTheMeanOverAllChoices) {
 TEST(ExpectedLatency, GradientIsThatOfFiniteDifferences) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     Random random{seed};
-    const SearchSpace space = random_space(random);
+    const SearchSpace space = random_space_of_inputs(random);
     const LatencyTable table = random_table(space, random);
     const PerCandidate p = random_probability(space, random);
     const PerCandidate gradient = expected_latency(space, table, p).gradient;

@@ -43,6 +43,12 @@ inline SearchSpace random_space(Random& random) {
   return space;
 }
 
+// Some of these offer two inputs, apart also behind six strides of 2.
+inline SearchSpace random_space_of_inputs(Random& random) {
+  const SearchSpace space = random_space(random);
+  return random.below(3) == 0 ? with_inputs(space, {64, 128}) : space;
+}
+
 inline std::vector<Choice> all_choices(const SearchSpace& space) {
   std::vector<Choice> choices = {{}};
   for (const Slot& slot : space.slots) {
@@ -61,7 +67,7 @@ inline std::vector<Choice> all_choices(const SearchSpace& space) {
 inline Shape last_shape(const SearchSpace& space, const Choice& choice) {
   Shape shape = stem_shape(space.stem, space.input);
   for (size_t i = 0; i < choice.size(); ++i)
-    shape = output_shape(space.slots[i].candidates[choice[i]], shape);
+    shape = shape_behind(space, space.slots[i].candidates[choice[i]], shape);
   return shape;
 }
 
@@ -97,12 +103,12 @@ inline std::vector<double> costs(const SearchSpace& space, const LatencyTable& t
   Shape shape = stem_shape(space.stem, space.input);
   for (size_t i = 0; i < choice.size(); ++i) {
     const BlockSpec block = placed(space.slots[i].candidates[choice[i]], shape);
-    if (block.kind != BlockKind::skip) {
+    if (has_layers(block)) {
       const auto found = table.blocks.find({block, shape});
       if (found == table.blocks.end()) return {};
       ms.push_back(found->second.ms);
     }
-    shape = output_shape(block, shape);
+    shape = shape_behind(space, block, shape);
   }
   ms.push_back(table.ends.at(shape).ms);
   return ms;

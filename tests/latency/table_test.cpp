@@ -17,7 +17,7 @@ namespace {
 using testing::all_choices;
 using testing::costs;
 using testing::error_of;
-using testing::random_space;
+using testing::random_space_of_inputs;
 using testing::random_table;
 
 // A device on which every node costs something of its own: additive, so that a table can be exact.
@@ -60,7 +60,7 @@ SearchSpace two_slots() {
 TEST(BuildTable, IsExactForEveryNetworkOfAnAdditiveDevice) {
   for (uint64_t seed = 0; seed < 10; ++seed) {
     Random random{seed};
-    const SearchSpace space = random_space(random);
+    const SearchSpace space = random_space_of_inputs(random);
     const LatencyTable table = build_table(space, {}, additive, kTest);
     for (const Choice& choice : all_choices(space)) {
       const Architecture network = choose(space, choice, "any");

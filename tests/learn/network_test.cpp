@@ -155,6 +155,26 @@ TEST(Supernet, OnePathEqualsTheNetworkItStandsFor) {
   }
 }
 
+TEST(Supernet, OnePathEqualsTheNetworkOfItsInputOnScaledImages) {
+  const SearchSpace space = test::space_of_inputs();
+  const Supernet supernet(space, {}, 1), plain(test::small_space(), {}, 1);
+  for (const Choice& choice : {Choice{0, 1, 2, 1}, Choice{1, 1, 2, 1}}) {
+    const Graph graph = lower(choose(space, choice, "path"), {});
+    EXPECT_EQ(supernet.weights(choice), plain.weights({1, 2, 1}));
+    Network network(graph, 9);
+    network.load(supernet.weights(choice));
+    torch::NoGradGuard no_grad;
+    const auto image = random_image(space.input);
+    const auto scaled = resized(image, graph.input_shape());
+    EXPECT_EQ(scaled.size(2), choice[0] == 0 ? 12 : 16);
+    EXPECT_NEAR(scaled.mean().item<float>(), image.mean().item<float>(),
+                0.05 * image.std().item<float>());
+    EXPECT_LT(largest_difference(network.forward(scaled, Statistics::batch).flatten(1),
+                                 supernet.forward(image, choice, Statistics::batch)),
+              1e-5);
+  }
+}
+
 // `narrow` is the corner of `wide` at the start of every dimension.
 void expect_first_channels(const Tensor& narrow, const Tensor& wide, const std::string& name) {
   auto part = torch::tensor(wide.data).view(wide.dims);
@@ -195,6 +215,23 @@ TEST(Supernet, TrainsTheChannelsThatAPathHas) {
     EXPECT_EQ(gradient.narrow(0, 16, 8).abs().sum().item<double>(), 0);
   }
   EXPECT_EQ(shared, 1);
+}
+
+TEST(Supernet, ComparesInputsAtTheSizeOfTheActiveOne) {
+  for (const Computing computing : {Computing{}, Computing{Engine::libtorch}}) {
+    const Supernet supernet(test::space_of_inputs(), {}, 1, computing);
+    const auto image = random_image({3, 16, 16});
+    for (const auto& [active, other] : {std::pair{0, 1}, std::pair{1, 0}}) {
+      const auto gates = torch::tensor({1.F, 0.F}).set_requires_grad(true);
+      const auto logits =
+          supernet.forward(image, {{active, other, gates}, {0, 0, {}}, {0, 0, {}}, {1, 1, {}}});
+      EXPECT_LT(
+          largest_difference(logits, supernet.forward(image, {active, 0, 0, 1}, Statistics::batch)),
+          1e-5);
+      logits.square().sum().backward();
+      EXPECT_NE(gates.grad()[1].item<float>(), 0);
+    }
+  }
 }
 
 TEST(Supernet, ComparesCandidatesOfDifferentWidthsByTheChannelsThatBothHave) {

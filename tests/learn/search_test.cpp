@@ -288,6 +288,30 @@ TEST(Search, ChoosesTheWidthsOfStages) {
   }
 }
 
+TEST(Search, ChoosesTheSizeOfTheInput) {
+  const SearchSpace space = test::space_of_inputs();
+  const auto price = [&](const Choice& choice) {
+    return test::macs_price(lower(choose(space, choice, ""), {}))->ms;
+  };
+  double least_of_whole = std::numeric_limits<double>::infinity();
+  for (const Choice& rest : test::all_choices())
+    least_of_whole = std::min(least_of_whole, price({1, rest[0], rest[1], rest[2]}));
+  for (const char* algorithm : {"effects", "gates", "gumbel", "evolution"}) {
+    SearchConfig config = quick_search(algorithm);
+    config.finalists = std::string(algorithm) == "effects" ? 2 : 0;
+    config.finalist_epochs = 0.05;
+    for (const double budget : {0.99 * least_of_whole, 1.5 * least_of_whole}) {
+      const SearchProblem problem = test::small_problem(budget, space);
+      const TemporaryFolder folder;
+      const SearchResult result = run(problem, config, folder.path());
+      EXPECT_LE(price(result.choice), budget) << algorithm;
+      if (budget < least_of_whole) {
+        EXPECT_EQ(choose(space, result.choice, "found").input.h, 12) << algorithm;
+      }
+    }
+  }
+}
+
 TEST(Search, EndsWithTheBudgetCodeWhereOnlyTheTableFits) {
   const TemporaryFolder folder;
   SearchProblem problem = test::small_problem(8);

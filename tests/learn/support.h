@@ -63,6 +63,9 @@ inline SearchSpace space_of_widths() {
   return space;
 }
 
+// The first one with two sizes of the input.
+inline SearchSpace space_of_inputs() { return with_inputs(small_space(), {12, 16}); }
+
 // Synthetic images, few enough for tests.
 inline Dataset small_data(int64_t train_images = 512) {
   DataConfig config;

@@ -11,7 +11,8 @@ namespace {
 TEST(Spaces, ReachWellUnderAndOverMobileNetV2) {
   const LatencyFn price = latency_fn(read_time_model(data_folder() / "myriadx.json"));
   const double mobilenet_v2 = price(lower(find_network("mobilenet_v2", data_folder()), {}))->ms;
-  for (const char* name : {"vpu", "vpu_widths", "mobilenet_v2", "proxylessnas", "fbnet"}) {
+  for (const char* name :
+       {"vpu", "vpu_sizes", "vpu_widths", "mobilenet_v2", "proxylessnas", "fbnet"}) {
     SCOPED_TRACE(name);
     const SearchSpace space = find_space(name, data_folder());
     const LatencyTable table = build_table(space, {}, price, {});

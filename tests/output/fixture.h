@@ -127,9 +127,10 @@ inline Json probability_at(double t, const Json& last) {
 
 inline Json fixture_search(const Architecture& found, double ms, double budget) {
   const size_t candidates = 7;
-  Json choice = Json::array(), probability = Json::array(), history = Json::array(),
-       compared = Json::array();
+  Json choice = Json::array(), chosen = Json::array(), probability = Json::array(),
+       history = Json::array(), compared = Json::array();
   for (size_t i = 0; i < found.blocks.size(); ++i) {
+    chosen.push_back(describe(found.blocks[i]));
     const size_t taken = found.blocks[i].kind == BlockKind::skip ? 6 : (i * 5 + 1) % 6;
     choice.push_back(taken);
     Json row = Json::array();
@@ -187,6 +188,7 @@ inline Json fixture_search(const Architecture& found, double ms, double budget) 
   out.update({{"budget_ms", budget},
               {"reference_ms", budget / 0.87},
               {"choice", choice},
+              {"chosen", chosen},
               {"predicted_table_ms", 1.02 * ms},
               {"predicted", {{"ms", ms}, {"low_ms", 0.93 * ms}, {"high_ms", 1.07 * ms}}},
               {"probability", probability},

@@ -164,6 +164,42 @@ TEST(Run, ABaselineMayBeAFileUnderANameOfItsOwn) {
   }
 }
 
+TEST(Spaces, NetworksKeepASizeThatIsOffered) {
+  const Config config =
+      configured({"space.name=vpu", "space.sizes=[160,192,224]", "space.train_size=64"});
+  EXPECT_EQ(input_sides(config).deploy, 224);
+  EXPECT_EQ(input_sides(config).train, 64);
+  const Spaces spaces = spaces_of(config, 3, {"a", "b"});
+  const auto sides = [&](int side) {
+    const Architecture asked =
+        with_input(find_network("mobilenet_v2", data_folder()), {3, side, side}, 1000);
+    const Architecture deployed = fitted(asked, spaces.deploy);
+    EXPECT_EQ(deployed.classes, 2);
+    return std::pair{deployed.input.h, spaces.trained(deployed).input.h};
+  };
+  EXPECT_EQ(sides(160), std::pair(160, 46)) << "160 / 224 of 64 is 45.7";
+  EXPECT_EQ(sides(192), std::pair(192, 54));
+  EXPECT_EQ(sides(224), std::pair(224, 64));
+  EXPECT_EQ(sides(96), std::pair(224, 64));
+  const Spaces one = spaces_of(configured({"space.name=vpu", "space.deploy_size=96"}), 3, {"a"});
+  EXPECT_EQ(fitted(find_network("mobilenet_v2", data_folder()), one.deploy).input.h, 96);
+}
+
+TEST(Spaces, SizesSayWhatIsWrong) {
+  const auto refused = [](std::vector<std::string> settings) {
+    const TemporaryFolder folder;
+    return refusal(configured(settings), folder.path());
+  };
+  const auto expect = [](const std::string& message, const std::string& part) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  };
+  expect(refused({"space.sizes=[28,14.5]"}), "space.sizes: 14.5 is no input side");
+  expect(refused({"space.sizes=[28,20]", "space.deploy_size=32"}),
+         "space.sizes: the greatest is 28 and space.deploy_size 32");
+  expect(refused({"space.name=vpu", "space.sizes=[208,224]"}), "end in one size, 7x7");
+  expect(refused({"space.name=vpu_sizes", "space.sizes=[192,224]"}), "offers sizes of its own");
+}
+
 TEST(Run, RefusesADamagedState) {
   const TemporaryFolder folder;
   {

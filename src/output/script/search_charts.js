@@ -11,10 +11,8 @@ vpunas.drawProbabilities = (data, place) => {
     rows = vpunas.list(search.probability);
   const columns = Math.max(0, ...rows.map(row => vpunas.list(row).length));
   if (columns === 0) return null;
-  const blocks = vpunas.list(
-    vpunas.networks(data).find(network => network.name === 'found')?.blocks,
-  );
-  const wide = !vpunas.isNarrow(place) && blocks.length > rows.length;
+  const chosen = vpunas.list(search.chosen);
+  const wide = !vpunas.isNarrow(place) && chosen.length === rows.length;
   const items = rows.flatMap((row, i) =>
     vpunas.list(row).map((share, j) => ({
       value: [j, i, vpunas.number(share) ?? 0],
@@ -70,7 +68,7 @@ vpunas.drawProbabilities = (data, place) => {
                 type: 'category',
                 inverse: true,
                 position: 'right',
-                data: rows.map((_, i) => vpunas.text(blocks[i + 1]?.what)),
+                data: chosen.map(vpunas.text),
                 ...plain,
               },
             ]
