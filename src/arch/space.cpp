@@ -216,7 +216,7 @@ bool offers_inputs(const SearchSpace& space) {
 }
 
 SearchSpace with_inputs(SearchSpace space, const std::vector<int>& sides) {
-  if (offers_inputs(space)) fail("space ", space.name, ": offers sizes of the input already");
+  if (offers_inputs(space)) space.slots.erase(space.slots.begin());
   const int greatest = *std::max_element(sides.begin(), sides.end());
   space.input = {space.input.c, greatest, greatest};
   Slot inputs;
@@ -443,7 +443,8 @@ void check_inputs_apart(const SearchSpace& space) {
     if (!added)
       fail("space ", space.name, ": the inputs ", other->second, " and ", network.input.h,
            " end in one size, ", shape.h, "x", shape.w,
-           "; take others, as multiples of the product of all strides");
+           "; choose multiples of the product of all strides (space.sizes, or the space's first "
+           "slot)");
   }
 }
 

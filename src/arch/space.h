@@ -36,7 +36,7 @@ struct Head {
   bool operator==(const Head&) const = default;
 };
 
-// A network: one block a slot. Every zoo network of this family is one, too.
+// A network: a chain of blocks. Every zoo network of this family is one, too.
 struct Architecture {
   std::string name;
   Shape input = {3, 224, 224};
@@ -76,7 +76,7 @@ using Choice = std::vector<int>;
 // Whether the first slot offers sizes of the input. A network has no block of that slot.
 bool offers_inputs(const SearchSpace& space);
 
-// The same space with a first slot that offers these sides. Throws Error where it offers some.
+// The same space with these sides as its first slot, in the place of those that it offers.
 SearchSpace with_inputs(SearchSpace space, const std::vector<int>& sides);
 
 // The input of a network of the space.

@@ -37,14 +37,10 @@ Subject of_run(const Options& options, const Config& config, const Work& work) {
          "--init-from FILE");
   const int side = input_sides(config).train;
   const int channels = dataset_channels(config.data);
-  const auto read = [&](int at) {
-    return read_dataset(config.data, {.channels = channels, .height = at, .width = at},
-                        static_cast<uint64_t>(config.run.seed), work);
-  };
-  Dataset data = read(side);
+  Dataset data = read_dataset(config.data, {.channels = channels, .height = side, .width = side},
+                              static_cast<uint64_t>(config.run.seed), work);
   const Spaces spaces = spaces_of(config, channels, data.classes);
   const Architecture network = spaces.trained(network_of(folder, options.network, spaces.deploy));
-  if (network.input.h != side) data = read(network.input.h);
   return {.graph = lower(network, spaces.preprocess),
           .weights = read_safetensors(weights),
           .images = std::move(data.test),

@@ -56,16 +56,50 @@ std::optional<std::vector<double>> table_ms(const SearchSpace& space,
   return ms;
 }
 
+namespace {
+
+// What the slots of networks are drawn from, in turns: the distribution of greatest entropy whose
+// mean times keep the budgets; one for each input that the space offers and the budgets allow,
+// because the input scales every cost, so that most networks that fit are of the smallest.
+std::vector<PerCandidate> distributions(const SearchSpace& space,
+                                        const std::vector<Constraint>& constraints) {
+  const auto of = [&](const SearchSpace& s) { return price_choice(s, constraints, zeros_like(s)); };
+  std::vector<PerCandidate> all;
+  const size_t inputs = offers_inputs(space) ? space.slots.front().candidates.size() : 0;
+  for (size_t i = 0; i < inputs; ++i) {
+    SearchSpace one = space;
+    one.slots.front().candidates = {space.slots.front().candidates[i]};
+    PricedChoice priced;
+    try {
+      priced = of(one);
+    } catch (const Error&) {
+      continue;  // the device cannot run it
+    }
+    bool fits = true;
+    for (size_t d = 0; d < constraints.size(); ++d)
+      fits = fits && priced.expected_ms[d] <= constraints[d].budget_ms;
+    if (!fits) continue;
+    priced.probability.front().assign(inputs, 0);
+    priced.probability.front()[i] = 1;
+    all.push_back(std::move(priced.probability));
+  }
+  if (all.empty()) all.push_back(of(space).probability);
+  return all;
+}
+
+}  // namespace
+
 std::vector<Choice> draw_networks(const SearchSpace& space,
                                   const std::vector<Constraint>& constraints, double low,
                                   double high, int n, uint64_t seed) {
-  const PerCandidate probability = price_choice(space, constraints, zeros_like(space)).probability;
+  const std::vector<PerCandidate> probabilities = distributions(space, constraints);
   std::vector<Choice> networks;
   std::set<Choice> seen;
   for (uint64_t attempt = 0; attempt < 1000 * static_cast<uint64_t>(n); ++attempt) {
     Random random({seed, 0xD7A3, attempt});
     Choice choice;
-    for (const auto& p : probability) choice.push_back(draw_index(p, random));
+    for (const auto& p : probabilities[attempt % probabilities.size()])
+      choice.push_back(draw_index(p, random));
     choice = canonical(space, choice);
     if (!seen.insert(choice).second) continue;
     const auto ms = table_ms(space, constraints, choice);

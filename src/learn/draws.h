@@ -29,7 +29,7 @@ std::optional<std::vector<double>> table_ms(const SearchSpace& space,
 
 // At most n distinct canonical networks whose greatest share of a budget is from low to high by the
 // tables, slots drawn independently from the distribution of greatest entropy whose mean times keep
-// the budgets.
+// the budgets; where the space offers inputs, about as many of each that the budgets allow.
 std::vector<Choice> draw_networks(const SearchSpace& space,
                                   const std::vector<Constraint>& constraints, double low,
                                   double high, int n, uint64_t seed);

@@ -1,7 +1,8 @@
 // All networks of a search space with shared weights, one path in memory at a time (ProxylessNAS's
 // reason, arXiv:1812.00332: time and memory of an ordinary network). A family is a slot's
-// candidates that differ in their width alone, at every input width: it has one set of tensors, of
-// which each member uses the first channels, and so have all projections of a slot and all heads.
+// candidates that differ in their width alone, at every input width and size: it has one set of
+// tensors, of which each member uses the first channels, and so have all stems, all projections of
+// a slot and all heads.
 // That is what masking channels computes (FBNetV2, arXiv:2004.05565, section 3.2), at the cost of
 // the channels that are left.
 #pragma once

@@ -14,17 +14,36 @@ namespace {
 
 std::string candidate_name(const Json& search, size_t slot, size_t candidate) {
   const Json& names = at(search, "candidate_names");
-  const bool known = names.is_array() && slot < names.size() && candidate < names[slot].size();
+  const bool known = names.is_array() && slot < names.size() && names[slot].is_array() &&
+                     candidate < names[slot].size();
   return known ? text(names[slot][candidate]) : cat("candidate ", candidate);
+}
+
+// 1 where the first slot offers sizes of the input, which are no block, else 0.
+size_t slots_before_blocks(const Json& search) {
+  return candidate_name(search, 0, 0).starts_with("input ") ? 1 : 0;
+}
+
+// As networks number their blocks, "input" for the slot before them.
+std::string slot_name(const Json& search, size_t slot) {
+  const size_t before = slots_before_blocks(search);
+  return slot < before ? "input" : cat(slot + 1 - before);
+}
+
+std::string slot_title(const Json& search, size_t slot) {
+  const std::string name = slot_name(search, slot);
+  return name == "input" ? name : "slot " + name;
 }
 
 // --- At the end: a row a slot ---
 
 // Candidate names without what differs from slot to slot, where all slots then agree.
-std::vector<std::string> common_names(const Json& names) {
+std::vector<std::string> common_names(const Json& search) {
+  const Json& names = at(search, "candidate_names");
   std::vector<std::string> out;
   if (!names.is_array()) return out;
-  for (const Json& slot : names) {
+  for (size_t i = slots_before_blocks(search); i < names.size(); ++i) {
+    const Json& slot = names[i];
     std::vector<std::string> stripped;
     for (const Json& name : slot) {
       std::vector<std::string> kept;
@@ -53,8 +72,8 @@ std::string heat_map(const Json& search, double width) {
   size_t columns = 0;
   for (const Json& row : probability) columns = std::max(columns, row.is_array() ? row.size() : 0);
   const bool wide = width >= 420;
-  const std::vector<std::string> names = common_names(at(search, "candidate_names"));
-  const double left = 26, right = wide ? 250 : 4;
+  const std::vector<std::string> names = common_names(search);
+  const double left = 38, right = wide ? 250 : 4;
   const double cell =
       std::min(72.0, (width - left - right) / static_cast<double>(std::max<size_t>(1, columns)));
   double widest = 0;
@@ -72,7 +91,7 @@ std::string heat_map(const Json& search, double width) {
   if (wide) svg.text(left + cell * static_cast<double>(columns) + 16, 14, "chosen", "tick");
   for (size_t i = 0; i < probability.size(); ++i) {
     const double y = kTop + kRow * static_cast<double>(i);
-    svg.text(left - 8, y + 14, cat(i + 1), "tick", Anchor::end);
+    svg.text(left - 8, y + 14, slot_name(search, i), "tick", Anchor::end);
     const std::vector<double> row = numbers(probability[i]);
     for (size_t j = 0; j < row.size(); ++j) {
       const double p = std::clamp(row[j], 0.0, 1.0);
@@ -81,7 +100,8 @@ std::string heat_map(const Json& search, double width) {
       const Box box{left + cell * static_cast<double>(j) + 1, y + 1, cell - 2, kRow - 2};
       svg.rect(box, "empty");
       svg.rect(box, "heat",
-               cat("slot ", i + 1, ", ", name, ": ", percent(p), chosen ? ", chosen" : ""), p);
+               cat(slot_title(search, i), ", ", name, ": ", percent(p), chosen ? ", chosen" : ""),
+               p);
       if (cell >= 24 && p >= 0.095) {
         svg.text(box.x + box.w / 2, y + 14.5, fixed(100 * p, 0),
                  p > 0.55 ? "inheat dark" : "inheat", Anchor::middle);
@@ -103,7 +123,7 @@ HtmlTable probability_table(const Json& search) {
     const std::vector<double> row = numbers(probability[i]);
     for (size_t j = 0; j < row.size(); ++j) {
       const bool chosen = i < choice.size() && choice[i] == static_cast<double>(j);
-      table.rows.push_back({figure_cell(j == 0 ? cat(i + 1) : " "),
+      table.rows.push_back({figure_cell(j == 0 ? slot_name(search, i) : " "),
                             words(candidate_name(search, i, j)), figure_cell(percent(row[j], 2)),
                             words(chosen ? "chosen" : "")});
     }
@@ -150,7 +170,8 @@ std::vector<Step> steps_of(const Json& history) {
 }
 
 // Candidates' shares of one slot, stacked from the bottom.
-void draw_slot(Svg& svg, const std::vector<Step>& steps, size_t slot, const Box& box) {
+void draw_slot(Svg& svg, const std::vector<Step>& steps, size_t slot, const std::string& title,
+               const Box& box) {
   const double first = steps.front().step, last = std::max(first + 1e-9, steps.back().step);
   const size_t candidates = steps.front().shares[slot].size();
   std::vector<double> below(steps.size(), 0.0);
@@ -168,12 +189,12 @@ void draw_slot(Svg& svg, const std::vector<Step>& steps, size_t slot, const Box&
     outline.insert(outline.end(), back.rbegin(), back.rend());
     svg.polygon(outline, "area " + candidate_css(j));
   }
-  svg.text(box.x, box.y - 6, cat("slot ", slot + 1), "tick");
+  svg.text(box.x, box.y - 6, title, "tick");
   svg.text(box.x, box.y + box.h + 13, plain(first), "tick");
   svg.text(box.x + box.w, box.y + box.h + 13, plain(last), "tick", Anchor::end);
 }
 
-std::string choices_svg(const std::vector<Step>& steps, double width) {
+std::string choices_svg(const Json& search, const std::vector<Step>& steps, double width) {
   constexpr double kGap = 22, kHeight = 84, kRow = kHeight + 40;
   const size_t slots = steps.front().shares.size(), columns = width >= 420 ? 4 : 2;
   const size_t rows = (slots + columns - 1) / columns;
@@ -183,7 +204,7 @@ std::string choices_svg(const std::vector<Step>& steps, double width) {
           "Probabilities of every slot’s candidates over the search");
   for (size_t slot = 0; slot < slots; ++slot) {
     const double x = (plot + kGap) * static_cast<double>(slot % columns);
-    draw_slot(svg, steps, slot,
+    draw_slot(svg, steps, slot, slot_title(search, slot),
               {x, kRow * static_cast<double>(slot / columns) + 20, plot, kHeight});
   }
   return svg.str();
@@ -202,13 +223,14 @@ std::string over_time_html(const Json& search) {
         cat("<li><i class=\"swatch solid ", candidate_css(j), "\"></i>candidate ", j, "</li>");
   }
   legend += "</ul>\n";
-  return cat("<h3>Choices over time</h3>\n",
-             figure(
-                 {"choices"}, [&](double width) { return legend + choices_svg(steps, width); },
-                 kWide, kNarrow,
-                 "A plot a slot: how the probability of its candidates moved over the steps of "
-                 "the search, each as high as its share. A slot that ends in one colour has "
-                 "decided."));
+  return cat(
+      "<h3>Choices over time</h3>\n",
+      figure(
+          {"choices"}, [&](double width) { return legend + choices_svg(search, steps, width); },
+          kWide, kNarrow,
+          "A plot a slot: how the probability of its candidates moved over the steps of "
+          "the search, each as high as its share. A slot that ends in one colour has "
+          "decided."));
 }
 
 }  // namespace

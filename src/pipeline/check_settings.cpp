@@ -40,7 +40,7 @@ void check_settings(const Config& config) {
         check_network(budget.reference, "latency.budget");
     }
   }
-  input_sides(config);
+  input_sides(config);  // throws where there is no such space or size
   find_format(config.data);
   for (const std::string& baseline : config.run.baselines) {
     if (name_in_run(baseline, "run.baselines") == "found")

@@ -45,7 +45,8 @@ void fields(Fields& f, SpaceConfig& c) {
   f("deploy_size", c.deploy_size,
     "input side at which networks are priced and exported (0: the space's)", between(0, 4096));
   f("sizes", c.sizes,
-    "input sides among which the search chooses, the greatest deploy_size (empty: that alone)");
+    "input sides among which the search chooses, the greatest deploy_size (empty: that alone)",
+    between(2, 4096));
   f("train_size", c.train_size,
     "input side of search and training (0: deploy_size); smaller inputs keep their share",
     between(0, 4096));

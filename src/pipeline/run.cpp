@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <optional>
 
 #include "arch/zoo.h"
@@ -58,6 +59,21 @@ bool holds_no_work(const fs::path& folder) {
 
 std::string section_of(const std::string& key) { return key.substr(0, key.find('.')); }
 
+// Sizes that are apart in deployment must be so in training.
+void check_training(const SearchSpace& space, int train_size) {
+  if (train_size == 0 || !offers_inputs(space)) return;
+  const SearchSpace training =
+      with_input(space, {space.input.c, train_size, train_size}, space.classes);
+  std::map<int, int> sides;  // in training -> in deployment
+  for (int i = 0; i < static_cast<int>(space.slots.front().candidates.size()); ++i) {
+    const int side = input_of(space, {i}).h, trained = input_of(training, {i}).h;
+    const auto [other, added] = sides.emplace(trained, side);
+    if (!added)
+      fail("space.train_size: at ", train_size, " the inputs ", other->second, " and ", side,
+           " are both trained at ", trained, "; raise it");
+  }
+}
+
 // As the settings name it, at its own or the settings' size of deployment.
 SearchSpace space_of(const SpaceConfig& wanted) {
   SearchSpace space = find_space(wanted.name, data_folder());
@@ -65,11 +81,11 @@ SearchSpace space_of(const SpaceConfig& wanted) {
   for (const double side : wanted.sizes) {
     if (!(side >= 2 && side <= 4096 && side == std::floor(side)))
       fail("space.sizes: ", side, " is no input side; give whole numbers from 2 to 4096");
+    if (std::ranges::count(sides, static_cast<int>(side)) > 0)
+      fail("space.sizes: ", side, " is there twice");
     sides.push_back(static_cast<int>(side));
   }
   if (!sides.empty()) {
-    if (offers_inputs(space))
-      fail("space.sizes: space ", space.name, " offers sizes of its own; leave these out");
     const int greatest = *std::ranges::max_element(sides);
     if (wanted.deploy_size > 0 && wanted.deploy_size != greatest)
       fail("space.sizes: the greatest is ", greatest, " and space.deploy_size ", wanted.deploy_size,
@@ -81,6 +97,7 @@ SearchSpace space_of(const SpaceConfig& wanted) {
     space = with_input(std::move(space), input, classes);
   }
   check_inputs_apart(space);
+  check_training(space, wanted.train_size);
   return space;
 }
 
@@ -121,7 +138,9 @@ Run::Run(Config config, fs::path folder, Existing existing)
     const auto repeat_from = [&](Stage stage) { again = again ? std::min(*again, stage) : stage; };
     if (fs::exists(config_path) && !(stages.empty() && holds_no_work(folder_))) {
       std::vector<std::string> refused;
-      for (const std::string& key : differing_keys(read_file(config_path), text)) {
+      // A key that the run's version had not yet has its default.
+      const std::string saved = config_text(read_config({config_path}, {}));
+      for (const std::string& key : differing_keys(saved, text)) {
         // How it is computed and kept, not what.
         if (key == "run.workers" || key == "run.device" || key == "train.checkpoint_seconds")
           continue;

@@ -70,8 +70,8 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
 // the text itself. Throws Error, beginning with `where`, for one that names no folder.
 std::string name_in_run(const std::string& network, const char* where);
 
-// A network with the classes of `space`, and with its input, but for one that is among several that
-// the space offers.
+// A network with the classes of `space`. It keeps its own input where the space offers several and
+// that is one of them, else it gets the space's.
 Architecture fitted(Architecture network, const SearchSpace& space);
 
 // "found" or "front_1", ... from the run's folder, or a network of the zoo, fitted() to `space`.

@@ -84,7 +84,7 @@ class Sitting {
       } else {
         Graph graph = trained(architecture_from_json(told.at("network"), "the leading process"));
         graph.name = told.at("name");
-        vpunas::train(job(graph), data_for(graph), {}, work_, group_);
+        vpunas::train(job(graph), train_data(), {}, work_, group_);
       }
     }
   }
@@ -96,7 +96,8 @@ class Sitting {
   uint64_t seed() const { return static_cast<uint64_t>(config_.run.seed); }
   Mode mode_of(const std::string& on) const { return mode_for(config_.latency.mode, on); }
 
-  // Images at training size, and at deployment size where that differs.
+  // Images at training size, which networks of smaller inputs scale, and those that exported
+  // networks are compared on at deployment size.
   const Dataset& data(int side) {
     auto& dataset = datasets_[side];
     if (!dataset) {
@@ -144,8 +145,6 @@ class Sitting {
   Graph trained(const Architecture& architecture) {
     return lower(spaces().trained(architecture), spaces().preprocess);
   }
-  // Images at the size of a network's input.
-  const Dataset& data_for(const Graph& graph) { return data(graph.input_shape().h); }
 
   // OpenVINO on this machine.
   DeviceClient& device() {
@@ -380,13 +379,12 @@ void Sitting::train(const std::vector<std::string>& names) {
     graph.name = name;
     if (trains) {
       tell({{"do", "train"}, {"name", name}, {"network", to_json(architecture)}});
-      train_into(folder, job(graph), data_for(graph), work_, group_);
+      train_into(folder, job(graph), train_data(), work_, group_);
     }
     if (shows) {
-      const Dataset& images = data_for(graph);
       write_json(folder / "samples.json", "vpunas.samples/1",
-                 samples(graph, read_safetensors(folder / "weights.safetensors"), images.test,
-                         images.classes));
+                 samples(graph, read_safetensors(folder / "weights.safetensors"), train_data().test,
+                         train_data().classes));
     }
   }
 }
@@ -399,8 +397,8 @@ void Sitting::export_networks() {
     const fs::path weights = file("train/" + name + "/weights.safetensors");
     if (!fs::exists(weights))
       fail(weights.string(), ": ", name, " is not trained yet; run `vpunas train` first");
-    deliver(architecture, graph, read_safetensors(weights), data_for(graph).test, config_.exporting,
-            device(), file("export/" + name), work_);
+    deliver(architecture, graph, read_safetensors(weights), data(graph.input_shape().h).test,
+            config_.exporting, device(), file("export/" + name), work_);
   }
 }
 

@@ -96,7 +96,7 @@ TEST(Inputs, AreTheFirstChoiceAndNoBlock) {
   EXPECT_EQ(placed_blocks(space).size(), 3 * placed_blocks(plain).size());
   EXPECT_EQ(space_from_json(to_json(space), "f"), space);
   EXPECT_NE(space_hash(space), space_hash(plain));
-  EXPECT_MENTIONS(error_of([&] { with_inputs(space, {32}); }), "offers sizes of the input already");
+  EXPECT_EQ(with_inputs(space, {32, 28}), with_inputs(plain, {32, 28}));
 }
 
 TEST(Inputs, KeepTheirShareAtAnotherSize) {

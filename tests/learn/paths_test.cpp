@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 
+#include "latency/census.h"
 #include "tests/learn/support.h"
 
 namespace vpunas {
@@ -54,6 +56,23 @@ TEST(DrawNetworks, AreDistinctCanonicalAndInTheirWindow) {
     EXPECT_GE(table_ms(space, constraints, network)->front(), 0.8 * budget);
     EXPECT_LE(table_ms(space, constraints, network)->front(), 1.2 * budget);
   }
+}
+
+TEST(DrawNetworks, AreAsManyOfEveryInputThatFits) {
+  const SearchSpace space = test::space_of_inputs();
+  const SearchProblem problem = test::small_problem(1, space);
+  const LatencyRange range = latency_range(space, problem.devices[0].table);
+  const auto of_each = [&](double budget) {
+    std::array<int, 2> count{};
+    for (const Choice& choice : draw_networks(space, constraints(problem, {budget}), 0, 1.3, 12, 1))
+      ++count[static_cast<size_t>(choice[0])];
+    return count;
+  };
+  // A network drawn twice counts once, so the shares are not exactly even.
+  const auto [smaller, larger] = of_each(range.greatest.ms);
+  EXPECT_EQ(smaller + larger, 12);
+  EXPECT_GE(std::min(smaller, larger), 4);
+  EXPECT_EQ(of_each(1.05 * range.least.ms)[1], 0) << "too small a budget for the larger input";
 }
 
 TEST(DrawNetworks, EndsWhereTheWindowIsEmpty) {

@@ -59,6 +59,22 @@ TEST(Run, TakesOtherSettingsWhereNothingIsMadeYet) {
   EXPECT_NE(message.find("search.lr"), std::string::npos) << message;
 }
 
+TEST(Run, AKeyThatWasNotThereYetHasItsDefault) {
+  const TemporaryFolder folder;
+  {
+    vpunas::Run(configured({}), folder.path(), Existing::resume).set_done(Stage::profile, 1);
+  }
+  const fs::path file = folder.path() / "config.toml";
+  std::string text = read_file(file);
+  const size_t at = text.find("\nsizes = ");
+  ASSERT_NE(at, std::string::npos);
+  text.erase(at, text.find('\n', at + 1) - at);
+  write_file(file, text);
+  EXPECT_EQ(refusal(configured({}), folder.path()), "");
+  EXPECT_NE(refusal(configured({"space.sizes=[20,28]"}), folder.path()).find("space.sizes"),
+            std::string::npos);
+}
+
 TEST(Run, TakesOtherSettingsOfTrainingUntilItHasBegun) {
   const TemporaryFolder folder;
   {
@@ -197,7 +213,11 @@ TEST(Spaces, SizesSayWhatIsWrong) {
   expect(refused({"space.sizes=[28,20]", "space.deploy_size=32"}),
          "space.sizes: the greatest is 28 and space.deploy_size 32");
   expect(refused({"space.name=vpu", "space.sizes=[208,224]"}), "end in one size, 7x7");
-  expect(refused({"space.name=vpu_sizes", "space.sizes=[192,224]"}), "offers sizes of its own");
+  expect(refused({"space.sizes=[28,20,28]"}), "space.sizes: 28 is there twice");
+  expect(refused({"space.name=vpu_sizes", "space.deploy_size=224"}), "end in one size, 7x7");
+  expect(refused({"space.name=vpu", "space.sizes=[160,192,224]", "space.train_size=8"}),
+         "space.train_size: at 8 the inputs 160 and 192 are both trained at 6");
+  EXPECT_EQ(refused({"space.name=vpu_sizes", "space.sizes=[192,224]"}), "");
 }
 
 TEST(Run, RefusesADamagedState) {

@@ -6,6 +6,16 @@
 vpunas.candidateName = (search, slot, candidate) =>
   vpunas.text(search.candidate_names?.[slot]?.[candidate]) || `candidate ${candidate}`;
 
+// As networks number their blocks, "input" for a first slot of sizes of the input.
+vpunas.slotName = (search, slot) => {
+  const before = vpunas.candidateName(search, 0, 0).startsWith('input ') ? 1 : 0;
+  return slot < before ? 'input' : String(slot + 1 - before);
+};
+vpunas.slotTitle = (search, slot) => {
+  const name = vpunas.slotName(search, slot);
+  return name === 'input' ? name : `slot ${name}`;
+};
+
 vpunas.drawProbabilities = (data, place) => {
   const search = data.search ?? {},
     rows = vpunas.list(search.probability);
@@ -33,10 +43,10 @@ vpunas.drawProbabilities = (data, place) => {
   return {
     height: 50 + 22 * rows.length,
     option: vpunas.option(place, {
-      grid: {left: 30, right: wide ? 260 : 4, top: 40, bottom: 8},
+      grid: {left: 38, right: wide ? 260 : 4, top: 40, bottom: 8},
       tooltip: {
         formatter: ({data: item}) =>
-          vpunas.tip(`Slot ${item.value[1] + 1}`, [
+          vpunas.tip(vpunas.slotTitle(search, item.value[1]), [
             [
               null,
               vpunas.candidateName(search, item.value[1], item.value[0]),
@@ -61,7 +71,7 @@ vpunas.drawProbabilities = (data, place) => {
         ...plain,
       },
       yAxis: [
-        {type: 'category', inverse: true, data: rows.map((_, i) => String(i + 1)), ...plain},
+        {type: 'category', inverse: true, data: rows.map((_, i) => vpunas.slotName(search, i)), ...plain},
         ...(wide
           ? [
               {
@@ -150,7 +160,7 @@ vpunas.drawChoices = (data, place) => {
     const x = left + (slot % columns) * (width + gap),
       y = top + Math.floor(slot / columns) * row;
     options.title.push({
-      text: `slot ${slot + 1}`,
+      text: vpunas.slotTitle(search, slot),
       left: x - 5,
       top: y - 22,
       textStyle: {fontSize: 12, fontWeight: 400, color: soft},
@@ -207,7 +217,7 @@ vpunas.drawChoices = (data, place) => {
         formatter: params => {
           const slot = seriesSlot[params[0].seriesIndex];
           return vpunas.tip(
-            `Slot ${slot + 1}, step ${params[0].name}`,
+            `${vpunas.slotTitle(search, slot)}, step ${params[0].name}`,
             params.map(one => {
               const j = Number(one.seriesName.split(' ')[1]);
               return [
