@@ -22,7 +22,7 @@ double total(const std::vector<double>& ms) { return std::accumulate(ms.begin(),
 // Random spaces have few equal slots by chance.
 SearchSpace space_with_runs(Random& random) {
   SearchSpace space = random_space_of_inputs(random);
-  for (size_t i = 1; i < space.slots.size(); ++i) {
+  for (size_t i = offers_inputs(space) ? 2 : 1; i < space.slots.size(); ++i) {
     if (space.slots[i - 1].candidates.front().stride == 1 && random.below(2))
       space.slots[i] = space.slots[i - 1];
   }
