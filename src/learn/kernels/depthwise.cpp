@@ -41,19 +41,23 @@ Row<T> row_of(T* images, const DepthwiseShape& s, int h, int w, int64_t image, i
           c - channel};
 }
 
+// Here arguments come by value and sums are kept apart, so that the compiler knows that no store
+// changes them and leaves them in registers.
 template <class T>
-void read_row(const Row<const T>& row, const NormaliseVector& before, float* to) {
+void read_row(Row<const T> row, NormaliseVector before, float* to) {
   for (size_t i = 0; i < row.w; ++i)
     hn::Store(before(load(row.pixels + i * row.c, row.count)), floats, to + i * lanes);
 }
 
 template <class T>
-void write_row(const float* from, const Row<T>& row, SumPair& sums) {
+void write_row(const float* from, Row<T> row, SumPair& sums) {
+  SumPair sum = sums;
   for (size_t i = 0; i < row.w; ++i) {
     const V v = hn::Load(floats, from + i * lanes);
-    sums.add(v, v);
+    sum.add(v, v);
     store(v, row.pixels + i * row.c, row.count);
   }
+  sums = sum;
 }
 
 template <int K, int S, class T>
@@ -98,8 +102,8 @@ void forward(const ForwardWork<T>& work, int64_t first, int64_t last, double* su
 
 // dL/dy of one row.
 template <class T>
-void read_gradient(const OutputGradient<T>& dy, const Row<const T>& g, const Row<const T>& y,
-                   size_t channel, float* to) {
+void read_gradient(const OutputGradient<T>& dy, Row<const T> g, Row<const T> y, size_t channel,
+                   float* to) {
   if (dy.y == nullptr) return read_row(g, NormaliseVector({}, channel, g.count), to);
   const NormaliseVector after(dy.after, channel, g.count);
   const NormGradientVector norm(dy.norm, channel, g.count);
@@ -112,14 +116,16 @@ void read_gradient(const OutputGradient<T>& dy, const Row<const T>& g, const Row
 
 // The gradient `from` behind the activations `act`, masked, and its sums with the raw input x.
 template <class T>
-void write_gradient(const float* from, const float* act, const NormaliseVector& before,
-                    const Row<const T>& x, const Row<T>& dz, SumPair& sums) {
+void write_gradient(const float* from, const float* act, NormaliseVector before, Row<const T> x,
+                    Row<T> dz, SumPair& sums) {
+  SumPair sum = sums;
   for (size_t i = 0; i < dz.w; ++i) {
     const auto open = is_inside(hn::Load(floats, act + i * lanes), before.low, before.high);
     const V v = hn::IfThenElseZero(open, hn::Load(floats, from + i * lanes));
-    sums.add(v, load(x.pixels + i * x.c, x.count));
+    sum.add(v, load(x.pixels + i * x.c, x.count));
     store(v, dz.pixels + i * dz.c, dz.count);
   }
+  sums = sum;
 }
 
 template <int K, int S, class T>
