@@ -10,12 +10,3 @@ target_include_directories(vpunas_torch SYSTEM INTERFACE ${torch_root}/include
                                                          ${torch_root}/include/torch/csrc/api/include)
 target_link_libraries(vpunas_torch INTERFACE ${torch_root}/lib/libtorch_cpu.so ${torch_root}/lib/libc10.so)
 list(APPEND CMAKE_INSTALL_RPATH ${torch_root}/lib)  # it stays where it is
-# at::parallel_for, a template in libtorch's headers, is serial where OpenMP is off. Its runtime must be the one that libtorch
-# brings, or two pools of threads would fight for the cores; so no -fopenmp for the linker, which would add the system's.
-file(GLOB torch_openmp ${torch_root}/lib/libgomp*.so* ${torch_root}.libs/libgomp*.so* ${torch_root}/lib/libiomp5.so)
-if(NOT torch_openmp)
-  message(FATAL_ERROR "no OpenMP runtime in ${torch_root}/lib: remove .venv and run scripts/setup.sh")
-endif()
-list(GET torch_openmp 0 torch_openmp)
-target_compile_options(vpunas_torch INTERFACE -fopenmp)
-target_link_libraries(vpunas_torch INTERFACE ${torch_openmp})

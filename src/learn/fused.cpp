@@ -147,7 +147,7 @@ kernels::Normalise view_of(const std::optional<Norm>& norm) {
 template <class T>
 torch::Tensor convolve(const torch::Tensor& x, const std::optional<Norm>& before,
                        const torch::Tensor& weight, int stride, torch::Tensor& sums) {
-  const auto parallel = torch_threads();
+  const auto parallel = kernel_threads();
   if (is_pointwise(weight)) {
     const auto y = images_like(x, {x.size(0), weight.size(0), x.size(2), x.size(3)});
     sums = new_sums(y);
@@ -171,7 +171,7 @@ torch::Tensor convolve_back(const torch::Tensor& x, const std::optional<Norm>& b
                             const torch::Tensor& weight, int stride,
                             const kernels::OutputGradient<T>& dy, const torch::Tensor& residual,
                             const torch::Tensor& sums, const torch::Tensor& dweight) {
-  const auto parallel = torch_threads();
+  const auto parallel = kernel_threads();
   const auto dz = images_like(x, x.sizes());
   float* into = dweight.defined() ? dweight.data_ptr<float>() : nullptr;
   if (is_pointwise(weight)) {
@@ -243,7 +243,7 @@ torch::Tensor run_forward(const Plan& plan, const std::vector<const NormTensors*
   if (plan.before) {
     torch::Tensor& sums = saved[at.sums(0)] = new_sums(x);
     kernels::norm_sums<T>(size_of(x).pixels, size_of(x).c, data<T>(x), sums.data_ptr<double>(),
-                          torch_threads());
+                          kernel_threads());
   }
   auto norm = norm_at(plan, at, 0, saved);
   if (norm) norm->move_running(*running[0]);
@@ -259,7 +259,7 @@ torch::Tensor run_forward(const Plan& plan, const std::vector<const NormTensors*
                                                                : data<T>(saved[at.residual()]);
   const auto z = images_like(last, last.sizes());
   kernels::norm_apply<T>(size_of(last).pixels, size_of(last).c, data<T>(last), norm->view(),
-                         residual, data<T>(z), torch_threads());
+                         residual, data<T>(z), kernel_threads());
   return z;
 }
 
@@ -267,7 +267,7 @@ template <class T>
 variable_list run_backward(const Plan& plan, const variable_list& saved, const torch::Tensor& gz,
                            const AutogradContext& context) {
   const Places at(plan);
-  const auto parallel = torch_threads();
+  const auto parallel = kernel_threads();
   variable_list gradients(at.inputs() + 2);  // two arguments are no tensors
   if (plan.residual == Plan::Residual::other) gradients[at.residual()] = gz;
   const auto set_norm = [&](size_t weight, const kernels::NormGradients& of_norm) {

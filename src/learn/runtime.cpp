@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <thread>
 
 #include "base/text.h"
 #include "learn/compute_device.h"
+#include "learn/kernels/threads.h"
 
 namespace vpunas {
 
@@ -22,7 +23,8 @@ void tune_process(char** argv) {
     const char *variable, *value;
   };
   constexpr Setting settings[] = {{"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"},
-                                  {"OMP_WAIT_POLICY", "passive"}};
+                                  {"OMP_WAIT_POLICY", "passive"},
+                                  {"GOMP_SPINCOUNT", "5000"}};
   constexpr const char* done = "VPUNAS_TUNED";
   if (std::getenv(done) == nullptr) {
     setenv(done, "1", 1);
@@ -46,13 +48,12 @@ void set_threads(int threads) {
                                      : static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-kernels::Parallel torch_threads() {
-  return {at::get_num_threads(), [](int tasks, const std::function<void(int)>& task) {
-            std::atomic<int> next = 0;
-            at::parallel_for(0, std::min(tasks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
-              for (int i = next++; i < tasks; i = next++) task(i);
-            });
-          }};
+kernels::Parallel kernel_threads() {
+  static std::unique_ptr<kernels::Threads> threads;
+  if (!threads || threads->size() != at::get_num_threads())
+    threads = std::make_unique<kernels::Threads>(at::get_num_threads());
+  return {threads->size(),
+          [](int tasks, const std::function<void(int)>& task) { threads->run(tasks, task); }};
 }
 
 namespace {

@@ -12,18 +12,17 @@ namespace vpunas {
 
 // Call first in main(). Makes malloc keep freed memory and use huge pages, without which large
 // tensors are returned to the system and faulted in again at every step; and lets OpenMP's threads
-// sleep while they wait, because spinning ones hold up the others wherever a core is shared. The
-// libraries read these settings only at start-up, so the program starts itself once more with them
-// set, where the user has not set them; they are removed again so that child processes do not
+// sleep soon while they wait, because spinning ones hold up the others wherever a core is shared.
+// The libraries read these settings only at start-up, so the program starts itself once more with
+// them set, where the user has not set them; they are removed again so that child processes do not
 // inherit them.
 void tune_process(char** argv);
 
 // Threads of libtorch; 0: one a core.
 void set_threads(int threads);
 
-// The same threads for the kernels. Each takes the next task when it is done with one: where a core
-// is slower or disturbed, the others do more.
-kernels::Parallel torch_threads();
+// As many for the kernels, of their own: OpenMP's all wait for each other, late ones, too.
+kernels::Parallel kernel_threads();
 
 // Where networks of this process compute from now on: "cpu"; "gpu", number `index` of those that
 // CUDA sees (CUDA_VISIBLE_DEVICES); "auto": on that if there is one. libtorch's CUDA part, which

@@ -29,8 +29,7 @@ inline Bfloat16 to_bfloat16(float x) {
 inline const bool rounds_to_bfloat16 = __builtin_cpu_supports("avx512bf16") != 0;
 #endif
 
-// The caller's threads. The kernels start none of their own: a second OpenMP runtime beside
-// libtorch's would spin on the same cores. Work is cut by `threads` and shape alone, into a few
+// The caller's threads (threads.h). Work is cut by their number and by shape alone, into a few
 // times as many tasks, and partial sums are added in a fixed order, so a result depends on neither
 // timing nor scheduling.
 struct Parallel {
