@@ -10,3 +10,14 @@ target_include_directories(vpunas_torch SYSTEM INTERFACE ${torch_root}/include
                                                          ${torch_root}/include/torch/csrc/api/include)
 target_link_libraries(vpunas_torch INTERFACE ${torch_root}/lib/libtorch_cpu.so ${torch_root}/lib/libc10.so)
 list(APPEND CMAKE_INSTALL_RPATH ${torch_root}/lib)  # it stays where it is
+
+# vpunas_torch_cuda: its CUDA part as well, where there is one and CUDA's headers are (a toolkit's, or the wheels' of pip).
+file(GLOB torch_cuda ${torch_root}/lib/libtorch_cuda.so)
+file(GLOB cuda_wheels ${torch_root}/../nvidia/*/include)
+find_path(cuda_headers cuda_runtime_api.h HINTS ${cuda_wheels} $ENV{CUDA_HOME}/include /usr/local/cuda/include)
+find_path(cuda_crt_headers crt/host_defines.h HINTS ${cuda_headers} ${cuda_wheels})
+if(torch_cuda AND cuda_headers AND cuda_crt_headers)
+  add_library(vpunas_torch_cuda INTERFACE)
+  target_include_directories(vpunas_torch_cuda SYSTEM INTERFACE ${cuda_headers} ${cuda_crt_headers})
+  target_link_libraries(vpunas_torch_cuda INTERFACE vpunas_torch ${torch_cuda} ${torch_root}/lib/libc10_cuda.so)
+endif()

@@ -93,7 +93,9 @@ for text in importlib.metadata.requires("torch") or []:
     wanted = Requirement(text)
     if (wanted.marker and not wanted.marker.evaluate({"extra": ""})) or not re.match("nvidia-|cuda-toolkit", wanted.name):
         continue
-    if not sys.argv[1]:
+    if sys.argv[1]:
+        wanted.extras |= {"crt"} if wanted.name == "cuda-toolkit" else set()  # headers that cudart's include
+    else:
         wanted.extras &= {"cudart", "cupti"}
         if not wanted.extras and not re.match("nvidia-cuda-(runtime|cupti)", wanted.name):
             continue

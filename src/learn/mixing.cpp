@@ -63,6 +63,14 @@ MixedBatch mix(const torch::Tensor& images, const torch::Tensor& labels, const M
   return mixed;
 }
 
+torch::Tensor soft_targets(const MixedBatch& batch, int64_t classes) {
+  const auto probabilities = [&](const torch::Tensor& labels) {
+    return torch::one_hot(labels, classes).to(torch::kFloat32);
+  };
+  const auto own = probabilities(batch.labels);
+  return batch.share == 1 ? own : torch::lerp(probabilities(batch.other_labels), own, batch.share);
+}
+
 torch::Tensor cross_entropy(const torch::Tensor& logits, const MixedBatch& batch,
                             double smoothing) {
   const auto options = F::CrossEntropyFuncOptions().label_smoothing(smoothing);

@@ -22,6 +22,9 @@ struct MixedBatch {
 MixedBatch mix(const torch::Tensor& images, const torch::Tensor& labels, const Mixing& mixing,
                Random random);
 
+// Probabilities [n, classes] of the labels' shares, whose cross-entropy is the same.
+torch::Tensor soft_targets(const MixedBatch& batch, int64_t classes);
+
 // Cross-entropy of logits [n, classes] with labels smoothed by `smoothing`, by the labels' shares.
 torch::Tensor cross_entropy(const torch::Tensor& logits, const MixedBatch& batch, double smoothing);
 

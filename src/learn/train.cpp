@@ -10,6 +10,7 @@
 #include "learn/mixing.h"
 #include "learn/network.h"
 #include "learn/optimizer.h"
+#include "learn/recorded_step.h"
 #include "learn/runtime.h"
 
 namespace vpunas {
@@ -161,25 +162,45 @@ class Objective {
     teacher_->set_requires_grad(false);
   }
 
-  // `number` of the batch in the training: all that is random follows from it.
-  torch::Tensor operator()(const Network& network, const Batch& batch, int64_t number) const {
+  // What a batch shows the network, on its device. `number` of the batch in the training: all that
+  // is random follows from it, in the network's pass over it, too.
+  MixedBatch show(const Batch& batch, int64_t number) const {
     const TrainConfig& config = job_.config;
     const auto draw = static_cast<uint64_t>(number);
     const auto part = static_cast<uint64_t>(number * group_.size() + group_.rank());
-    const Noise noise{config.dropout, config.drop_path};
-    if (noise.dropout > 0 || noise.drop_path > 0)
+    if (config.dropout > 0 || config.drop_path > 0)
       torch::manual_seed(Random{job_.seed, kNoiseStream, part}.next());
-    const MixedBatch mixed =
-        mix(resized(to_tensor(batch, shape_), job_.graph.input_shape()), labels_tensor(batch),
-            {config.mixup, config.cutmix}, Random{job_.seed, kMixStream, draw});
-    const auto logits =
-        network.forward(mixed.images, Statistics::train, noise).flatten(1).to(torch::kFloat32);
-    const auto loss = cross_entropy(logits, mixed, config.recipe.label_smoothing);
-    if (!teacher_) return loss;
-    return (1 - config.distillation) * loss + config.distillation * distance(mixed.images, logits);
+    return mix(resized(to_tensor(batch, shape_), job_.graph.input_shape()), labels_tensor(batch),
+               {config.mixup, config.cutmix}, Random{job_.seed, kMixStream, draw});
+  }
+
+  torch::Tensor loss(const Network& network, const MixedBatch& batch) const {
+    const torch::Tensor output = logits(network, batch.images);
+    return with_teacher(cross_entropy(output, batch, job_.config.recipe.label_smoothing),
+                        batch.images, output);
+  }
+  // Of targets [n, classes]: the same up to rounding.
+  torch::Tensor loss(const Network& network, const torch::Tensor& images,
+                     const torch::Tensor& targets) const {
+    const torch::Tensor output = logits(network, images);
+    const auto smoothing =
+        F::CrossEntropyFuncOptions().label_smoothing(job_.config.recipe.label_smoothing);
+    return with_teacher(F::cross_entropy(output, targets, smoothing), images, output);
   }
 
  private:
+  torch::Tensor logits(const Network& network, const torch::Tensor& images) const {
+    const Noise noise{job_.config.dropout, job_.config.drop_path};
+    return network.forward(images, Statistics::train, noise).flatten(1).to(torch::kFloat32);
+  }
+
+  torch::Tensor with_teacher(const torch::Tensor& loss, const torch::Tensor& images,
+                             const torch::Tensor& output) const {
+    const double taught = job_.config.distillation;
+    if (!teacher_) return loss;
+    return (1 - taught) * loss + taught * distance(images, output);
+  }
+
   torch::Tensor distance(const torch::Tensor& images, const torch::Tensor& logits) const {
     const double t = job_.config.temperature;
     torch::NoGradGuard no_grad;
@@ -199,6 +220,8 @@ class Objective {
 
 }  // namespace
 
+void check_cuda_graphs() { cuda_graph(); }
+
 TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& checkpoint,
                   const Work& work, const ProcessGroup& group) {
   const TrainConfig& config = job.config;
@@ -211,6 +234,21 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
   const auto parameters = parameters_of(now.network, config.layer_decay);
   const Objective objective(job, data.train.shape, group);
   GradientAverage gradients(trained_values(parameters), group, /*some_unused=*/false);
+  std::optional<RecordedStep> recorded;
+  const int64_t classes = graph.output_shape().c;
+  if (job.cuda_graphs) {
+    if (group.size() > 1 || config.accumulate > 1) {
+      work.warn("train",
+                "run.cuda_graphs: not with several processes or train.accumulate; left off");
+    } else {
+      recorded.emplace(cuda_graph(), trained_values(parameters),
+                       [&](const torch::Tensor& images, const torch::Tensor& targets) {
+                         const auto loss = objective.loss(now.network, images, targets);
+                         loss.backward();
+                         return loss.detach();
+                       });
+    }
+  }
 
   const auto images = static_cast<double>(data.train.size());
   const int64_t step_images = int64_t{1} * config.recipe.batch_size * config.accumulate;
@@ -288,7 +326,12 @@ TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& chec
     torch::Tensor loss_sum;
     for (int part = 0; part < config.accumulate; ++part) {
       const int64_t number = loader.position();
-      const auto loss = objective(now.network, loader.next(), number) / config.accumulate;
+      const MixedBatch batch = objective.show(loader.next(), number);
+      if (recorded) {
+        loss_sum = (*recorded)(batch.images, soft_targets(batch, classes));
+        continue;
+      }
+      const auto loss = objective.loss(now.network, batch) / config.accumulate;
       gradients.backward(loss, part + 1 == config.accumulate);
       loss_sum = loss_sum.defined() ? loss_sum + loss.detach() : loss.detach();
     }

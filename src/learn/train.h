@@ -74,6 +74,7 @@ struct TrainJob {
   TrainConfig config = {};
   uint64_t seed = 1;
   int workers = 1;                      // threads that load images
+  bool cuda_graphs = false;             // sends a step to the GPU as a whole (recorded_step.h)
   std::optional<Weights> initial = {};  // may lack tensors, which start at random
   std::optional<Teacher> teacher = {};
 };
@@ -90,6 +91,9 @@ struct TrainResult {
   int64_t images_seen = 0;
   double seconds = 0;  // over all sittings
 };
+
+// Throws Error where TrainJob::cuda_graphs are not to be had, as a training would.
+void check_cuda_graphs();
 
 // The loss or the weights of a training are not finite.
 class Diverged : public Error {

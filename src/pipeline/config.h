@@ -19,6 +19,7 @@ struct RunConfig {
   int64_t seed = 1;
   int workers = 0;
   std::string device = "cpu";
+  bool cuda_graphs = false;
   std::vector<std::string> baselines = {"mobilenet_v2"};
 };
 template <class Fields>
@@ -28,6 +29,8 @@ void fields(Fields& f, RunConfig& c) {
   f("workers", c.workers, "threads (0: one a core)", between(0, 1024));
   f("device", c.device, "that searches and trains; gpu needs a CUDA build of libtorch",
     one_of({"cpu", "gpu", "auto"}));
+  f("cuda_graphs", c.cuda_graphs,
+    "record a training step once and send it to the GPU as a whole from then on");
   f("baselines", c.baselines,
     "networks trained by the same recipe and compared: of the zoo, front_1, ... of the front, or "
     "NAME=FILE, as for_cpu=runs/cpu/architectures/found.json");

@@ -142,7 +142,8 @@ Run::Run(Config config, fs::path folder, Existing existing)
       const std::string saved = config_text(read_config({config_path}, {}));
       for (const std::string& key : differing_keys(saved, text)) {
         // How it is computed and kept, not what.
-        if (key == "run.workers" || key == "run.device" || key == "train.checkpoint_seconds")
+        if (key == "run.workers" || key == "run.device" || key == "run.cuda_graphs" ||
+            key == "train.checkpoint_seconds")
           continue;
         if (const std::string section = section_of(key);
             section == "export" || section == "benchmark")

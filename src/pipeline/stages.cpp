@@ -41,6 +41,7 @@ class Sitting {
                                         : std::max(1, cores / group_.local_size()));
     const std::string device = choose_device(config_.run.device, group_.local_rank());
     if (config_.run.device != "cpu") work_.note("run", cat("computes on ", device));
+    if (config_.run.cuda_graphs) check_cuda_graphs();
   }
 
   void do_stage(Stage stage) {
@@ -348,7 +349,8 @@ TrainJob Sitting::job(const Graph& graph) {
                .augmentation = config_.augment,
                .config = config,
                .seed = seed(),
-               .workers = config_.run.workers};
+               .workers = config_.run.workers,
+               .cuda_graphs = config_.run.cuda_graphs};
   if (!config.init_from.empty()) {
     const ImportedWeights from = read_weights(
         graph, config.init_from, config.new_head ? Classifier::left_out : Classifier::imported);

@@ -7,6 +7,7 @@
 #include "learn/compute_device.h"
 #include "learn/evaluate.h"
 #include "learn/network.h"
+#include "learn/recorded_step.h"
 #include "learn/runtime.h"
 #include "learn/train.h"
 #include "tests/learn/support.h"
@@ -40,6 +41,37 @@ TEST_F(Device, SaysThatThereIsNoSuchGpu) {
     EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
   }
   EXPECT_TRUE(compute_device().is_cpu());
+}
+
+TEST_F(Device, HasNoCudaGraphsWithoutAGpu) {
+  try {
+    cuda_graph();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).find("run.cuda_graphs needs a GPU to compute on"), 0u)
+        << error.what();
+  }
+}
+
+// Recording, too: the same kernels compute the same numbers, but for where cuDNN adds in no fixed
+// order.
+TEST_F(Device, ARecordedTrainingIsTheTraining) {
+  if (!has_gpu()) GTEST_SKIP() << "no GPU here";
+  const Dataset data = test::small_data(1500);
+  TrainJob job;
+  job.graph = lower(choose(test::small_space(), {0, 1, 2}, "small"), {});
+  job.config.epochs = 2;
+  job.config.recipe.batch_size = 64;
+  job.config.recipe.lr = 0.1;
+  job.config.dropout = 0.1;
+  job.config.mixup = 0.2;
+  double loss[2] = {};
+  for (const bool graphs : {false, true}) {
+    job.cuda_graphs = graphs;
+    const TemporaryFolder folder;
+    loss[graphs] = train(job, data, folder.path() / "checkpoint", {}).curve.back().train_loss;
+  }
+  EXPECT_NEAR(loss[1], loss[0], 0.05);
 }
 
 TEST_F(Device, AGpuComputesWhatTheCpuDoes) {

@@ -72,5 +72,16 @@ TEST(CrossEntropy, SharesTheLossBetweenLabels) {
   EXPECT_NEAR(loss(both), 0.25 * loss(one) + 0.75 * loss(other), 1e-6);
 }
 
+TEST(CrossEntropy, OfSoftTargetsIsTheSame) {
+  const auto logits = torch::tensor({{2.0f, 0.0f, -1.0f}, {0.5f, 1.5f, 0.0f}});
+  for (const double share : {1.0, 0.25}) {
+    const MixedBatch batch{{}, torch::tensor({0, 1}), torch::tensor({2, 1}), share};
+    const auto soft = torch::nn::functional::cross_entropy(
+        logits, soft_targets(batch, 3),
+        torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(0.1));
+    EXPECT_NEAR(soft.item<double>(), cross_entropy(logits, batch, 0.1).item<double>(), 1e-6);
+  }
+}
+
 }  // namespace
 }  // namespace vpunas
