@@ -42,6 +42,7 @@ CPU_TABLE = RUNS / "cpu_profile/latency.json"
 # of MyriadX's budget is the one to compare with.
 CPU_LADDER = [0.8, 1.0, 1.2, 1.4, 1.6]
 REFERENCE = "mobilenet_v2"
+FINALISTS = ["finalists.json", "finalists_2.json"]  # by round
 RANDOM = 6
 RANDOM_NAMES = [f"random_{i}" for i in range(1, RANDOM + 1)]
 SEEDS = {name: [1, 2, 3] for name in [REFERENCE, "found", "found_for_cpu", "found_1.5x"]}
@@ -85,13 +86,14 @@ class Jobs:
 
     def search(self, folder, *arguments):
         """A search with the finalists that are kept, which are kept again; its results."""
-        ours, kept = folder / "search/finalists.json", NETWORKS / "finalists.json"
-        ours.parent.mkdir(parents=True, exist_ok=True)
-        take_longer(kept, ours)
+        (folder / "search").mkdir(parents=True, exist_ok=True)
+        for name in FINALISTS:
+            take_longer(NETWORKS / name, folder / "search" / name)
         try:
             self.in_a_run("search", folder, *arguments)
         finally:
-            take_longer(ours, kept)
+            for name in FINALISTS:
+                take_longer(folder / "search" / name, NETWORKS / name)
         return json.load(open(folder / "search.json"))
 
     def find(self):

@@ -48,7 +48,6 @@ SearchConfig finalists_config() {
   SearchConfig config;
   config.choosing.networks = evaluated_networks;
   config.finalists = 4;
-  config.finalist_epochs = 1;
   return config;
 }
 
@@ -229,8 +228,8 @@ class Yardstick {
                       folder_ / cat("seed_", seed_) / cat("effects_", device.name, ".json"),
                       shared.key, work_);
     choosing.borrow(inherited_);
-    Finalists finalists(device.problem, data_, augmentation, finalists_training(), config, seed_, 2,
-                        folder_ / cat("seed_", seed_), work_);
+    Finalists finalists(device.problem, data_, augmentation, finalists_training(), config, 0, seed_,
+                        2, folder_ / cat("seed_", seed_), work_);
     std::vector<Chosen> all;
     for (const double budget : device.budgets) {
       all.push_back(choosing.choose({budget}));

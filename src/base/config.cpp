@@ -330,6 +330,10 @@ void ConfigSource::get(const std::string& section, const char* key, Numbers& val
     }
   } else if (const auto* list = std::get_if<Numbers>(&given->value)) {
     numbers = *list;
+  } else if (const auto* real = std::get_if<double>(&given->value)) {
+    numbers = {*real};
+  } else if (const auto* whole = std::get_if<int64_t>(&given->value)) {
+    numbers = {static_cast<double>(*whole)};
   } else if (const auto* empty = std::get_if<Strings>(&given->value); !empty || !empty->empty()) {
     fail_kind(*given, name, "a list of numbers");
   }

@@ -21,7 +21,7 @@ constexpr const char* stage = "search";
 constexpr const char* schema = "vpunas.finalists/1";
 // Apart from other uses of the seed.
 constexpr uint64_t kDrawStream = 0x66696e616c, kDeviationStream = 0x646576;
-// Expected weight of the order by shared weights: one time in eleven it is the reverse.
+// Expected weight of the order so far: one time in eleven it is the reverse.
 constexpr double kTrust = 0.8;
 constexpr int kTypical = 200;   // networks that tell what is common in the space
 constexpr int kCandidates = 3;  // of a draw, priced as whole networks
@@ -119,7 +119,18 @@ Json to_json(const Finalist& finalist) {
           {"cost", to_json(finalist.cost)}};
 }
 
-std::vector<EffectGroup> effect_groups(const SearchSpace& space, const PerCandidate& preference,
+Json to_json(const FinalistsResult& round) {
+  Json networks = Json::array(), shares = Json::object();
+  for (const Finalist& finalist : round.networks) networks.push_back(to_json(finalist));
+  for (const auto& [group, share] : round.shares) shares[group] = share;
+  return {{"epochs", round.epochs},
+          {"networks", std::move(networks)},
+          {"shares", std::move(shares)},
+          {"agreement", round.agreement}};
+}
+
+std::vector<EffectGroup> effect_groups(const SearchSpace& space, const std::string& source,
+                                       const PerCandidate& preference,
                                        const std::vector<Choice>& typical) {
   std::vector<double> macs, parameters, depths;
   for (const Choice& choice : typical) {
@@ -148,7 +159,7 @@ std::vector<EffectGroup> effect_groups(const SearchSpace& space, const PerCandid
     }
   }
   for (auto& [name, direction] : by_kind) kinds.directions.push_back(std::move(direction));
-  return {{.name = "shared weights", .directions = {scaled(preference, -1)}, .expected = kTrust},
+  return {{.name = source, .directions = {scaled(preference, -1)}, .expected = kTrust},
           std::move(capacity),
           std::move(kinds),
           std::move(own)};
@@ -156,18 +167,21 @@ std::vector<EffectGroup> effect_groups(const SearchSpace& space, const PerCandid
 
 Finalists::Finalists(const SearchProblem& problem, const Dataset& data,
                      const Augmentation& augmentation, const TrainConfig& training,
-                     const SearchConfig& config, uint64_t seed, int workers, fs::path folder,
-                     const Work& work)
+                     const SearchConfig& config, size_t round, uint64_t seed, int workers,
+                     fs::path folder, const Work& work)
     : problem_(problem),
       data_(data),
       augmentation_(augmentation),
-      training_(shortened(training, config.finalist_epochs)),
+      training_(shortened(training, config.finalist_epochs.at(round))),
       config_(config),
+      round_(round),
+      asked_for_(std::max(1, config.finalists >> std::min<size_t>(round, 30))),
       seed_(seed),
       workers_(workers),
       folder_(std::move(folder)),
       work_(work),
       key_(work_key(problem, data, augmentation, training_, seed)) {
+  result_.epochs = training_.epochs;
   if (!fs::exists(file())) return;
   const Json saved = read_json(file(), schema);
   if (saved.value("key", "") != key_)
@@ -177,7 +191,9 @@ Finalists::Finalists(const SearchProblem& problem, const Dataset& data,
   begun_ = saved.at("begun").get<Choice>();
 }
 
-fs::path Finalists::file() const { return folder_ / "finalists.json"; }
+fs::path Finalists::file() const {
+  return folder_ / (round_ == 0 ? "finalists.json" : cat("finalists_", round_ + 1, ".json"));
+}
 fs::path Finalists::checkpoint() const { return folder_ / "finalist.safetensors"; }
 
 void Finalists::save() const {
@@ -227,7 +243,7 @@ std::optional<Choice> Finalists::next(const Chosen& chosen, const Budgets& budge
   if (first) best = best_unknown(chosen.preference, budgets);
   for (uint64_t attempt = 0; !best && attempt < kAttempts; ++attempt) {
     if (work_.stop.stop_requested()) throw Interrupted("search stopped between finalists");
-    Random random({seed_, kDrawStream, result_.networks.size(), attempt});
+    Random random({seed_, kDrawStream + round_, result_.networks.size(), attempt});
     best = best_unknown(scaled(belief.draw(random), -1), budgets);
   }
   return best;
@@ -263,8 +279,9 @@ void Finalists::train_one(const Choice& choice, const std::string& budget, int n
     finalist.cost = meter.cost(0);
     work_.warn(stage, cat(diverged.what(), "; it counts as guessing"));
   }
-  work_.note(stage, cat("finalist ", number, " of ", config_.finalists, " for ", budget, ": ",
-                        fixed(100 * finalist.accuracy, 2), " % of held-out images"));
+  work_.note(stage,
+             cat("finalist ", number, " of ", asked_for_, " for ", budget, ", ", training_.epochs,
+                 " epochs: ", fixed(100 * finalist.accuracy, 2), " % of held-out images"));
   result_.networks.push_back(std::move(finalist));
   begun_.clear();
   save();
@@ -275,7 +292,8 @@ Belief Finalists::belief(const Chosen& chosen, const Budgets& budgets) const {
   const SearchSpace& space = problem_.deploy_space;
   const std::vector<Choice> typical =
       draw_networks(space, constraints(problem_, budgets), 0, 1.3, kTypical, seed_);
-  return {space, effect_groups(space, chosen.preference, typical), typical};
+  const char* source = round_ == 0 ? "shared weights" : "shorter trainings";
+  return {space, effect_groups(space, source, chosen.preference, typical), typical};
 }
 
 void Finalists::teach(Belief& belief) const {
@@ -290,11 +308,11 @@ void Finalists::teach(Belief& belief) const {
 
 void Finalists::train_some(const Chosen& chosen, const Budgets& budgets) {
   const std::string name = name_of(budgets);
-  if (asked_[name] >= config_.finalists) return;
+  if (asked_[name] >= asked_for_) return;
   Belief believed = belief(chosen, budgets);
   for (auto number =
            static_cast<int>(std::ranges::count(result_.networks, name, &Finalist::budget));
-       number < config_.finalists; ++number) {
+       number < asked_for_; ++number) {
     teach(believed);
     std::optional<Choice> choice;
     try {
@@ -305,7 +323,7 @@ void Finalists::train_some(const Chosen& chosen, const Budgets& budgets) {
     if (!choice) break;
     train_one(*choice, name, number + 1);
   }
-  asked_[name] = config_.finalists;
+  asked_[name] = asked_for_;
   save();
 }
 

@@ -26,36 +26,43 @@ struct Finalist {
 };
 Json to_json(const Finalist& finalist);
 
+// A round of them.
 struct FinalistsResult {
+  double epochs = 0;                    // of each training
   std::vector<Finalist> networks = {};  // in the order of their training
   // Of the search's own budget: what explains their losses, as shares of the variance
-  // (Belief::shares()), and Kendall's tau of the preferences by shared weights with them.
+  // (Belief::shares()), and Kendall's tau of the preferences before the round with them.
   std::vector<std::pair<std::string, double>> shares = {};
   double agreement = 0;
 };
+Json to_json(const FinalistsResult& round);
 
-// What an effect may come from: the preference by shared weights; multiply-accumulates, parameters
-// and layers; the kind of block wherever it stands; the candidate itself. `typical` networks tell
-// what candidates add to the costs.
-std::vector<EffectGroup> effect_groups(const SearchSpace& space, const PerCandidate& preference,
+// What an effect may come from: the preference so far, called `source`; multiply-accumulates,
+// parameters and layers; the kind of block wherever it stands; the candidate itself. `typical`
+// networks tell what candidates add to the costs.
+std::vector<EffectGroup> effect_groups(const SearchSpace& space, const std::string& source,
+                                       const PerCandidate& preference,
                                        const std::vector<Choice>& typical);
 
 // Sharing weights has an order of networks of its own, which more training does not mend
 // (docs/search.md). So for each budget some networks are trained alone, by the recipe of the final
-// training over fewer epochs. The first is the best by shared weights, each other one the best
-// within the budget by one draw from what is believed so far (Thompson sampling; the program over
-// the tables finds it exactly). Finalists of all budgets teach one Belief about effects.
+// training over fewer epochs. The first is the best by the preferences so far, each other one the
+// best within the budget by one draw from what is believed so far (Thompson sampling; the program
+// over the tables finds it exactly). Finalists of all budgets teach one Belief about effects. Short
+// trainings have an order of their own, too: a further round of fewer and longer ones begins with
+// what the round before taught, as that one began with shared weights.
 class Finalists {
  public:
-  // Networks that are done are kept in `folder`/finalists.json and count in every search of the
-  // same space, images and training, whatever its devices; the one that is being trained is named
-  // there and has its checkpoint beside it. A resumed search equals an unbroken one.
+  // Networks that are done are kept in `folder`/finalists.json (finalists_2.json, ... of further
+  // rounds) and count in every search of the same space, images and training, whatever its devices;
+  // the one that is being trained is named there and has its checkpoint beside it. A resumed search
+  // equals an unbroken one. `round`: of config.finalist_epochs, from 0.
   Finalists(const SearchProblem& problem, const Dataset& data, const Augmentation& augmentation,
-            const TrainConfig& training, const SearchConfig& config, uint64_t seed, int workers,
-            std::filesystem::path folder, const Work& work);
+            const TrainConfig& training, const SearchConfig& config, size_t round, uint64_t seed,
+            int workers, std::filesystem::path folder, const Work& work);
 
-  // Trains the finalists of one budget, for which `chosen` has preferences by shared weights; fewer
-  // where the space has no more. Throws Interrupted.
+  // Trains the finalists of one budget, for which `chosen` has the preferences so far; fewer where
+  // the space has no more. Throws Interrupted.
   void train_some(const Chosen& chosen, const Budgets& budgets);
 
   // Puts what the finalists of all budgets teach in place of the preferences of `chosen`, in units
@@ -83,6 +90,8 @@ class Finalists {
   const Augmentation& augmentation_;
   TrainConfig training_;
   const SearchConfig& config_;
+  size_t round_;
+  int asked_for_;  // networks a budget
   uint64_t seed_;
   int workers_;
   std::filesystem::path folder_;

@@ -1,7 +1,6 @@
 #include "learn/search.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/error.h"
 #include "latency/census.h"
@@ -96,7 +95,7 @@ void add_warnings(SearchResult& result, const SearchConfig& config) {
     warn(
         "every slot that can be skipped was: the search may have collapsed, or the budget leaves "
         "no room");
-  if (!result.preference.empty() && result.finalists.networks.empty() && result.entropy > 0.97)
+  if (!result.preference.empty() && result.finalists.empty() && result.entropy > 0.97)
     warn(
         "the preferences hardly tell candidates apart (entropy near uniform): more epochs, "
         "networks or arch_steps");
@@ -112,6 +111,16 @@ void add_warnings(SearchResult& result, const SearchConfig& config) {
 
 }  // namespace
 
+void check(const SearchConfig& config) {
+  if (config.finalists == 0) return;
+  const std::string& algorithm = config.choosing.algorithm;
+  if (algorithm == "random" || algorithm == "evolution")
+    fail("search.finalists correct preferences, of which search.algorithm ", algorithm,
+         " has none; take effects, gates or gumbel");
+  if (config.finalist_epochs.empty())
+    fail("search.finalist_epochs: there is no round in the list; give the epochs of one");
+}
+
 SearchResult search(const SearchProblem& problem, const Dataset& data,
                     const Augmentation& augmentation, const SearchConfig& config,
                     const TrainConfig& training, uint64_t seed, int workers, const fs::path& folder,
@@ -125,10 +134,7 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
     train_weights();
     return {};
   }
-  const std::string& algorithm = config.choosing.algorithm;
-  if (config.finalists > 0 && (algorithm == "random" || algorithm == "evolution"))
-    fail("search.finalists correct preferences, of which search.algorithm ", algorithm,
-         " has none; take effects, gates or gumbel");
+  check(config);
   for (const Budgets& rung : problem.ladder)
     check_feasible(problem.deploy_space, constraints(problem, rung));
   const std::vector<Budgets> ladder = rungs(problem, config, work);
@@ -140,14 +146,18 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
   std::vector<Chosen> choices;
   for (const Budgets& rung : ladder) choices.push_back(choosing.choose(rung));
   result.cost.choosing = choosing.cost();
-  std::optional<Finalists> finalists;
   if (config.finalists > 0) {
     // Throws where nothing keeps the budget, before networks are trained for it.
     const auto own = std::ranges::find(ladder, problem.ladder.front()) - ladder.begin();
     deliver(problem, choices[static_cast<size_t>(own)], config.choosing, problem.ladder.front());
-    finalists.emplace(problem, data, augmentation, training, config, seed, workers, folder, work);
-    for (size_t i = 0; i < ladder.size(); ++i) finalists->train_some(choices[i], ladder[i]);
-    for (size_t i = 0; i < ladder.size(); ++i) finalists->correct(choices[i], ladder[i]);
+    for (size_t round = 0; round < config.finalist_epochs.size(); ++round) {
+      Finalists finalists(problem, data, augmentation, training, config, round, seed, workers,
+                          folder, work);
+      for (size_t i = 0; i < ladder.size(); ++i) finalists.train_some(choices[i], ladder[i]);
+      for (size_t i = 0; i < ladder.size(); ++i) finalists.correct(choices[i], ladder[i]);
+      result.cost.finalists = result.cost.finalists + finalists.cost();
+      result.finalists.push_back(finalists.result());
+    }
   }
   const CostMeter delivering;
   for (size_t i = 0; i < ladder.size(); ++i) {
@@ -171,10 +181,6 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
   for (CandidateNetwork& candidate : result.candidates) networks.push_back(&candidate);
   result.cost.ranking = rank(networks, shared.supernet, data.validation, config.choosing, seed);
   result.cost.weights = shared.cost;
-  if (finalists) {
-    result.cost.finalists = finalists->cost();
-    result.finalists = finalists->result();
-  }
   mark_dominated(result.front);
   result.entropy = mean_entropy(result.probability);
   result.skip_share = skip_share(problem.deploy_space, result.choice);

@@ -32,7 +32,7 @@ struct SearchResult {
   std::vector<CandidateNetwork> candidates;
   std::vector<FrontPoint> front;  // by rising budget; the delivered network is one of them
   std::vector<SearchStep> history;
-  FinalistsResult finalists;
+  std::vector<FinalistsResult> finalists;  // by round
 
   // Signs of a collapse, each with its warning.
   double entropy = 0;          // of the probabilities, mean over slots, 1: uniform
@@ -47,10 +47,13 @@ struct SearchResult {
   } cost;
 };
 
+// Throws Error where such a search cannot be.
+void check(const SearchConfig& config);
+
 // Trains the shared weights, chooses and delivers a network for every rung of the ladder (to which
 // the front's shares add where it has one), and ranks them with inherited weights on held-out
 // images that no choice on shared weights has seen (as far as there are enough). Test images are
-// not touched. Keeps supernet.safetensors, choosing.json and finalists.json in `folder` and
+// not touched. Keeps supernet.safetensors, choosing.json and finalists*.json in `folder` and
 // continues from them; a resumed search equals an unbroken one. Throws Error with ExitCode::budget
 // where nothing in the space fits, before any training where the table tells. Processes of `group`
 // share the training of the weights, for which the others need of `problem` the training space and

@@ -64,7 +64,7 @@ struct SearchConfig {
   SharedWeightsConfig weights;
   std::vector<double> front = {0.7, 0.85, 1.2, 1.4};
   int finalists = 0;
-  double finalist_epochs = 1;
+  std::vector<double> finalist_epochs = {1};
 };
 template <class Fields>
 void fields(Fields& f, SearchConfig& c) {
@@ -77,7 +77,8 @@ void fields(Fields& f, SearchConfig& c) {
     "gumbel say (0: none)",
     between(0, 10000));
   f("finalist_epochs", c.finalist_epochs,
-    "passes over the training images for each of them, by the recipe of train",
+    "passes over the training images for each of them, by the recipe of train; further numbers are "
+    "further rounds, each of half as many networks, that begin with what the one before taught",
     between(0.001, 100000));
 }
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "data/readers.h"
 #include "latency/latency.h"
+#include "learn/search.h"
 #include "myriadx/compiler.h"
 #include "pipeline/run.h"
 
@@ -40,6 +41,7 @@ void check_settings(const Config& config) {
         check_network(budget.reference, "latency.budget");
     }
   }
+  check(config.search);
   input_sides(config);  // throws where there is no such space or size
   find_format(config.data);
   for (const std::string& baseline : config.run.baselines) {

@@ -43,9 +43,8 @@ Json to_json(const SearchResult& result) {
                        {"loss", s.loss},
                        {"probability", s.probability}});
   }
-  Json finalists = Json::array(), shares = Json::object();
-  for (const Finalist& finalist : result.finalists.networks) finalists.push_back(to_json(finalist));
-  for (const auto& [group, share] : result.finalists.shares) shares[group] = share;
+  Json finalists = Json::array();
+  for (const FinalistsResult& round : result.finalists) finalists.push_back(to_json(round));
   const Cost cost = result.cost.total();
   return {{"choice", result.choice},
           {"predicted_table_ms", result.table_ms.front()},
@@ -70,10 +69,7 @@ Json to_json(const SearchResult& result) {
           {"candidates", std::move(candidates)},
           {"front", std::move(front)},
           {"history", std::move(history)},
-          {"finalists",
-           {{"networks", std::move(finalists)},
-            {"shares", std::move(shares)},
-            {"agreement", result.finalists.agreement}}}};
+          {"finalists", std::move(finalists)}};
 }
 
 Json to_json(const std::vector<CurvePoint>& curve) {

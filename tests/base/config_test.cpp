@@ -154,6 +154,14 @@ TEST_F(ConfigTest, WrongTypesNameWhatIsWanted) {
   }
 }
 
+TEST_F(ConfigTest, ANumberIsAListOfOne) {
+  read("[train]\nmean = 5", {});
+  EXPECT_EQ(train_.mean, std::vector<double>{5});
+  read("[train]\nmean = 0.5", {});
+  EXPECT_EQ(train_.mean, std::vector<double>{0.5});
+  EXPECT_CONTAINS(error_reading("[train]\nmean = 256"), "256 is out of range");
+}
+
 TEST_F(ConfigTest, ValuesOutOfRangeNameTheRange) {
   EXPECT_EQ(error_reading("[train]\nepochs = 0"),
             "a.toml:2: train.epochs: 0 is out of range; it should be from 1 to 1000");

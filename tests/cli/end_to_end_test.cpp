@@ -66,7 +66,7 @@ TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
   std::vector<std::string> arguments = test::tiny_run(folder.path(), "search");
   arguments.insert(arguments.end(),
                    {"--budget", "MYRIADX=0.95x:mobilenet_v2-0.35,MACS=20MMACs", "--set",
-                    "search.finalists=1", "--set", "search.finalist_epochs=0.05"});
+                    "search.finalists=1", "--set", "search.finalist_epochs=0.05,0.1"});
   const ProcessResult searched = test::vpunas(arguments, 600);
   ASSERT_EQ(searched.exit_code, 0) << searched.errors;
   const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
@@ -79,13 +79,14 @@ TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
     EXPECT_LE(budget.at("predicted").at("ms").get<double>(), budget.at("budget_ms").get<double>());
   EXPECT_TRUE(fs::exists(folder.path() / "run/latency_MACS.json"));
 
-  const Json& finalists = search.at("finalists").at("networks");
+  const Json& finalists = search.at("finalists").at(0).at("networks");
   ASSERT_EQ(finalists.size(), 2U);  // one a rung
   EXPECT_NE(finalists[0].at("budget").get<std::string>().find("MACS 20"), std::string::npos);
   const ProcessResult reported =
       test::vpunas({"report", "-o", (folder.path() / "run").string()}, 600);
   EXPECT_EQ(reported.exit_code, 0) << reported.errors;
-  EXPECT_NE(read_file(folder.path() / "run/report.html").find("2 networks trained from scratch"),
+  EXPECT_NE(read_file(folder.path() / "run/report.html")
+                .find("2 networks trained from scratch for 0.1 epochs"),
             std::string::npos);
 }
 
@@ -143,7 +144,7 @@ TEST(EndToEndSlow, TwoProcessesSearchTogether) {
   ASSERT_EQ(first.exit_code, 0) << first.errors;
   EXPECT_EQ(second.exit_code, 0) << second.errors;
   const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
-  EXPECT_EQ(search.at("finalists").at("networks").size(), 2U);
+  EXPECT_EQ(search.at("finalists").at(0).at("networks").size(), 2U);
 }
 
 TEST(EndToEndSlow, AMeasuredDeviceKeepsItsBudgetAsMeasured) {

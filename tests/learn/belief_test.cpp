@@ -59,14 +59,16 @@ TEST(Belief, SaysNothingBeforeItLearns) {
 }
 
 TEST(Belief, LearnsFromFewNetworksWhereADirectionExplainsThem) {
-  Belief believed = belief(effect_groups(test::small_space(), informed, test::all_choices()));
+  Belief believed =
+      belief(effect_groups(test::small_space(), "shared weights", informed, test::all_choices()));
   const std::vector<Choice> few{{0, 0, 0}, {1, 2, 1}, {0, 1, 2}, {1, 0, 0}};
   believed.learn(few, losses(few, informed));
   EXPECT_GT(agreement(believed, informed), 0.85);
 }
 
 TEST(Belief, LetsADirectionFadeThatExplainsNothing) {
-  Belief believed = belief(effect_groups(test::small_space(), misled, test::all_choices()));
+  Belief believed =
+      belief(effect_groups(test::small_space(), "shared weights", misled, test::all_choices()));
   believed.learn(test::all_choices(), losses(test::all_choices(), informed));
   EXPECT_GT(agreement(believed, informed), 0.9);
   ASSERT_EQ(believed.shares().front().first, "shared weights");
@@ -101,7 +103,8 @@ TEST(Belief, DrawsWhatCouldBe) {
 
 // The mean of many draws is the mean.
 TEST(Belief, DrawsAgreeWithTheMean) {
-  Belief believed = belief(effect_groups(test::small_space(), misled, test::all_choices()));
+  Belief believed =
+      belief(effect_groups(test::small_space(), "shared weights", misled, test::all_choices()));
   const std::vector<Choice> some{{0, 0, 0}, {1, 2, 1}, {0, 1, 2}, {1, 0, 0}, {0, 2, 1}, {1, 1, 1}};
   believed.learn(some, losses(some, informed));
   PerCandidate sum = zeros_like(test::small_space());

@@ -101,7 +101,7 @@ TEST_P(SearchByAlgorithm, SeesNoTestImage) {
   SearchConfig config = quick_search(GetParam());
   const std::string algorithm = GetParam();
   config.finalists = algorithm == "random" || algorithm == "evolution" ? 0 : 1;
-  config.finalist_epochs = 0.25;
+  config.finalist_epochs = {0.25};
   EXPECT_NO_THROW(search(test::small_problem(8), data, {}, config, {}, 5, 2, folder.path(), {}));
 }
 
@@ -160,7 +160,7 @@ SearchConfig with_finalists() {
   config.weights.epochs = 1;
   config.front = {1.5};
   config.finalists = 3;
-  config.finalist_epochs = 0.25;  // 4 steps
+  config.finalist_epochs = {0.25};  // 4 steps
   return config;
 }
 
@@ -168,7 +168,7 @@ TEST(SearchWithFinalists, TrainsSomeForEachBudgetWithinIt) {
   const SearchProblem problem = test::small_problem(8);
   const TemporaryFolder folder;
   const SearchResult result = run(problem, with_finalists(), folder.path());
-  const auto& networks = result.finalists.networks;
+  const auto& networks = result.finalists.at(0).networks;
   ASSERT_EQ(networks.size(), 6);
   std::set<Choice> distinct;
   for (size_t i = 0; i < networks.size(); ++i) {
@@ -181,7 +181,7 @@ TEST(SearchWithFinalists, TrainsSomeForEachBudgetWithinIt) {
   }
   EXPECT_EQ(distinct.size(), 6);
   double shares = 0;
-  for (const auto& [group, share] : result.finalists.shares) shares += share;
+  for (const auto& [group, share] : result.finalists.at(0).shares) shares += share;
   EXPECT_NEAR(shares, 1, 1e-9);
   EXPECT_EQ(result.cost.finalists.images, 6 * (4 * 32 + test::small_data().validation.size()));
   EXPECT_LE(result.predicted[0].ms, 8);
@@ -205,12 +205,54 @@ TEST(SearchWithFinalists, ResumedEqualsUnbroken) {
         resume_after(steps, problem, config, folder.path() / cat("broken", steps));
     EXPECT_EQ(resumed.choice, unbroken.choice);
     EXPECT_EQ(resumed.preference, unbroken.preference) << "stopped after step " << steps;
-    ASSERT_EQ(resumed.finalists.networks.size(), unbroken.finalists.networks.size());
+    ASSERT_EQ(resumed.finalists.at(0).networks.size(), unbroken.finalists[0].networks.size());
     for (size_t i = 0; i < 6; ++i) {
-      EXPECT_EQ(resumed.finalists.networks[i].choice, unbroken.finalists.networks[i].choice);
-      EXPECT_EQ(resumed.finalists.networks[i].loss, unbroken.finalists.networks[i].loss);
+      EXPECT_EQ(resumed.finalists.at(0).networks[i].choice,
+                unbroken.finalists[0].networks[i].choice);
+      EXPECT_EQ(resumed.finalists.at(0).networks[i].loss, unbroken.finalists[0].networks[i].loss);
     }
   }
+}
+
+// A second round trains half as many (of three: one) for longer.
+SearchConfig with_two_rounds() {
+  SearchConfig config = with_finalists();
+  config.finalist_epochs = {0.25, 0.5};
+  config.choosing.candidates = 3;  // as few as a finalist is chosen from
+  return config;
+}
+
+TEST(SearchWithFinalists, ASecondRoundBeginsWithTheBestOfTheFirst) {
+  const SearchProblem problem = test::small_problem(8);
+  const TemporaryFolder folder;
+  SearchConfig config = with_two_rounds();
+  config.finalist_epochs.pop_back();
+  const SearchResult one = run(problem, config, folder.path());
+  const SearchResult two = run(problem, with_two_rounds(), folder.path());
+  ASSERT_EQ(two.finalists.size(), 2);
+  EXPECT_EQ(two.finalists[0].networks.size(), 6);  // those of the first search
+  const auto& networks = two.finalists[1].networks;
+  ASSERT_EQ(networks.size(), 2);
+  EXPECT_EQ(two.finalists[1].epochs, 0.5);
+  EXPECT_EQ(networks[0].choice, one.choice);
+  EXPECT_NE(networks[1].choice, networks[0].choice);
+  EXPECT_EQ(two.finalists[1].shares.front().first, "shorter trainings");
+  const auto validation = test::small_data().validation.size();
+  EXPECT_EQ(two.cost.finalists.images, 6 * (4 * 32 + validation) + 2 * (8 * 32 + validation));
+}
+
+TEST(SearchWithFinalists, ResumedInALaterRoundEqualsUnbroken) {
+  const SearchProblem problem = test::small_problem(8);
+  const SearchConfig config = with_two_rounds();
+  const TemporaryFolder folder;
+  const SearchResult unbroken = run(problem, config, folder.path() / "unbroken");
+  const SearchResult resumed = resume_after(16 + 6 * 4 + 10, problem, config,  // in the last one
+                                            folder.path() / "broken");
+  EXPECT_EQ(resumed.choice, unbroken.choice);
+  EXPECT_EQ(resumed.preference, unbroken.preference);
+  ASSERT_EQ(resumed.finalists.size(), 2);
+  EXPECT_EQ(to_json(resumed.finalists[1])["networks"][1]["loss"],
+            to_json(unbroken.finalists[1])["networks"][1]["loss"]);
 }
 
 TEST(SearchWithFinalists, TakesThoseOfAnotherBudgetsSearch) {
@@ -219,8 +261,8 @@ TEST(SearchWithFinalists, TakesThoseOfAnotherBudgetsSearch) {
   run(test::small_problem(8), config, folder.path());
   fs::remove(folder.path() / "choosing.json");
   const SearchResult other = run(test::small_problem(9), config, folder.path());
-  EXPECT_EQ(other.finalists.networks.front().budget, "test 8.000 ms");
-  EXPECT_GT(other.finalists.networks.size(), 6);
+  EXPECT_EQ(other.finalists.at(0).networks.front().budget, "test 8.000 ms");
+  EXPECT_GT(other.finalists.at(0).networks.size(), 6);
 }
 
 TEST(SearchWithFinalists, CorrectsNothingWithoutThem) {
@@ -230,7 +272,7 @@ TEST(SearchWithFinalists, CorrectsNothingWithoutThem) {
   run(problem, config, folder.path() / "with");
   config.finalists = 0;
   const SearchResult after = run(problem, config, folder.path() / "with");
-  EXPECT_TRUE(after.finalists.networks.empty());
+  EXPECT_TRUE(after.finalists.empty());
   EXPECT_EQ(after.cost.finalists.images, 0);
   EXPECT_EQ(after.preference, run(problem, config, folder.path() / "without").preference);
 }
@@ -254,15 +296,15 @@ TEST(SearchWithFinalists, TakesADivergedOneForGuessing) {
   training.recipe.lr = 100;
   training.recipe.schedule = "step";
   SearchConfig config = with_finalists();
-  config.finalist_epochs = 4;
+  config.finalist_epochs = {4};
   config.finalists = 1;
   config.front = {};
   const TemporaryFolder folder;
   const SearchResult result = search(test::small_problem(8), test::small_data(), {}, config,
                                      training, 5, 1, folder.path(), {});
-  ASSERT_EQ(result.finalists.networks.size(), 1);
-  EXPECT_DOUBLE_EQ(result.finalists.networks[0].loss, std::log(10.0));
-  EXPECT_DOUBLE_EQ(result.finalists.networks[0].accuracy, 0.1);
+  ASSERT_EQ(result.finalists.at(0).networks.size(), 1);
+  EXPECT_DOUBLE_EQ(result.finalists.at(0).networks[0].loss, std::log(10.0));
+  EXPECT_DOUBLE_EQ(result.finalists.at(0).networks[0].accuracy, 0.1);
 }
 
 TEST(SearchWithFinalists, NeedsPreferences) {
@@ -270,6 +312,12 @@ TEST(SearchWithFinalists, NeedsPreferences) {
   config.choosing.algorithm = "random";
   const TemporaryFolder folder;
   EXPECT_THROW(run(test::small_problem(8), config, folder.path()), Error);
+}
+
+TEST(SearchWithFinalists, NeedsARound) {
+  SearchConfig config = with_finalists();
+  config.finalist_epochs = {};
+  EXPECT_THROW(check(config), Error);
 }
 
 TEST(Search, ChoosesTheWidthsOfStages) {
@@ -299,7 +347,7 @@ TEST(Search, ChoosesTheSizeOfTheInput) {
   for (const char* algorithm : {"effects", "gates", "gumbel", "evolution"}) {
     SearchConfig config = quick_search(algorithm);
     config.finalists = std::string(algorithm) == "effects" ? 2 : 0;
-    config.finalist_epochs = 0.05;
+    config.finalist_epochs = {0.05};
     for (const double budget : {0.99 * least_of_whole, 1.5 * least_of_whole}) {
       const SearchProblem problem = test::small_problem(budget, space);
       const TemporaryFolder folder;

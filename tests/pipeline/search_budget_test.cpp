@@ -21,7 +21,7 @@ SearchConfig short_search(int run) {
   config.weights.recipe.batch_size = 16;
   config.front = {0.8};
   config.finalists = config.choosing.algorithm == "effects" ? 2 : 0;
-  config.finalist_epochs = 0.02;
+  config.finalist_epochs = {0.02};
   return config;
 }
 
