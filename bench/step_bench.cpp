@@ -4,6 +4,7 @@
 //   weight  of a supernet over it (kernels 3, 5, 7 and expansions 3, 6, and skip), one path
 //   sampled of the networks that weight steps draw, each with weights of its own
 //   arch    of the supernet, two paths
+//   FILE    training of the network in an architecture file (KERNEL says nothing)
 // Images are random and in memory; what is measured is computing alone.
 #include <chrono>
 #include <iostream>
@@ -118,16 +119,20 @@ std::function<void()> arch_step(int size, int batch, Computing computing) {
 int run(int argc, char** argv) {
   if (argc < 5)
     fail(
-        "step_bench: usage: step_bench train|weight|sampled|arch SIZE BATCH KERNEL [ENGINE "
+        "step_bench: usage: step_bench train|weight|sampled|arch|FILE SIZE BATCH KERNEL [ENGINE "
         "[bfloat16]]");
   const std::string kind = argv[1];
   const int size = std::atoi(argv[2]), batch = std::atoi(argv[3]), kernel = std::atoi(argv[4]);
   const Computing computing = parse_computing(argc > 5 ? argv[5] : "fused", argc > 6);
   set_threads(0);
-  const auto step = kind == "train"     ? train_step(mobilenet(size, kernel), batch, computing)
-                    : kind == "weight"  ? weight_step(size, batch, computing)
-                    : kind == "sampled" ? sampled_step(size, batch, computing)
-                                        : arch_step(size, batch, computing);
+  const auto step =
+      kind.ends_with(".json")
+          ? train_step(with_input(find_network(kind, data_folder()), {3, size, size}, 10), batch,
+                       computing)
+      : kind == "train"   ? train_step(mobilenet(size, kernel), batch, computing)
+      : kind == "weight"  ? weight_step(size, batch, computing)
+      : kind == "sampled" ? sampled_step(size, batch, computing)
+                          : arch_step(size, batch, computing);
   for (int steps = 0; std::cin >> steps;) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < steps; ++i) step();

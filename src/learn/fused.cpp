@@ -2,9 +2,9 @@
 
 #include <ATen/native/CPUBlas.h>
 
+#include "learn/kernels/dense.h"
 #include "learn/kernels/depthwise.h"
 #include "learn/kernels/norm.h"
-#include "learn/kernels/pointwise.h"
 #include "learn/runtime.h"
 
 namespace vpunas {
@@ -123,11 +123,23 @@ class Norm {
   kernels::NormStatistics statistics_;
 };
 
-bool is_pointwise(const torch::Tensor& weight) {
-  return weight.size(2) == 1 && weight.size(3) == 1;
+bool is_depthwise(const torch::Tensor& x, const torch::Tensor& weight) {
+  return weight.size(1) == 1 && weight.size(2) > 1 && weight.size(0) == x.size(1);
 }
-kernels::PointwiseShape pointwise_shape(const torch::Tensor& x, const torch::Tensor& weight) {
-  return {.pixels = size_of(x).pixels, .in = size_of(x).c, .out = static_cast<int>(weight.size(0))};
+// The part of a kernel, or of its gradient, that meets x: of an image of one pixel the centre.
+torch::Tensor meeting(const torch::Tensor& x, const torch::Tensor& weight) {
+  const int64_t kernel = weight.size(2);
+  if (kernel == 1 || x.size(2) > 1 || x.size(3) > 1) return weight;
+  return weight.narrow(2, kernel / 2, 1).narrow(3, kernel / 2, 1);
+}
+kernels::DenseShape dense_shape(const torch::Tensor& x, const torch::Tensor& weight, int stride) {
+  return {.n = x.size(0),
+          .h = static_cast<int>(x.size(2)),
+          .w = static_cast<int>(x.size(3)),
+          .in = static_cast<int>(x.size(1)),
+          .out = static_cast<int>(weight.size(0)),
+          .kernel = static_cast<int>(weight.size(2)),
+          .stride = stride};
 }
 kernels::DepthwiseShape depthwise_shape(const torch::Tensor& x, const torch::Tensor& weight,
                                         int stride) {
@@ -148,12 +160,13 @@ template <class T>
 torch::Tensor convolve(const torch::Tensor& x, const std::optional<Norm>& before,
                        const torch::Tensor& weight, int stride, torch::Tensor& sums) {
   const auto parallel = kernel_threads();
-  if (is_pointwise(weight)) {
-    const auto y = images_like(x, {x.size(0), weight.size(0), x.size(2), x.size(3)});
+  if (!is_depthwise(x, weight)) {
+    const auto taps = channels_last(meeting(x, weight));
+    const auto shape = dense_shape(x, taps, stride);
+    const auto y = images_like(x, {shape.n, shape.out, shape.out_h(), shape.out_w()});
     sums = new_sums(y);
-    kernels::pointwise_forward<T>(pointwise_shape(x, weight), data<T>(x), view_of(before),
-                                  weight.data_ptr<float>(), data<T>(y), sums.data_ptr<double>(),
-                                  products<T>(), parallel);
+    kernels::dense_forward<T>(shape, data<T>(x), view_of(before), taps.data_ptr<float>(),
+                              data<T>(y), sums.data_ptr<double>(), products<T>(), parallel);
     return y;
   }
   const auto shape = depthwise_shape(x, weight, stride);
@@ -165,25 +178,30 @@ torch::Tensor convolve(const torch::Tensor& x, const std::optional<Norm>& before
 }
 
 // The gradient behind before(x) from dy, that of the convolution's output, and its sums with x. A
-// residual is added where nothing stands before.
+// residual is added where nothing stands before, and there the gradient may not be wanted.
 template <class T>
 torch::Tensor convolve_back(const torch::Tensor& x, const std::optional<Norm>& before,
                             const torch::Tensor& weight, int stride,
                             const kernels::OutputGradient<T>& dy, const torch::Tensor& residual,
-                            const torch::Tensor& sums, const torch::Tensor& dweight) {
+                            const torch::Tensor& sums, const torch::Tensor& dweight, bool wanted) {
   const auto parallel = kernel_threads();
-  const auto dz = images_like(x, x.sizes());
-  float* into = dweight.defined() ? dweight.data_ptr<float>() : nullptr;
-  if (is_pointwise(weight)) {
-    kernels::pointwise_backward<T>(
-        pointwise_shape(x, weight), data<T>(x), view_of(before), weight.data_ptr<float>(), dy,
-        residual.defined() ? data<T>(residual) : nullptr, data<T>(dz),
-        before ? sums.data_ptr<double>() : nullptr, into, products<T>(), parallel);
+  if (!is_depthwise(x, weight)) {
+    const auto dz = wanted ? images_like(x, x.sizes()) : torch::Tensor();
+    const auto taps = channels_last(meeting(x, weight));
+    const bool some = taps.numel() < weight.numel();
+    const auto dtaps = dweight.defined() && some ? torch::empty_like(taps) : dweight;
+    kernels::dense_backward<T>(
+        dense_shape(x, taps, stride), data<T>(x), view_of(before), taps.data_ptr<float>(), dy,
+        residual.defined() ? data<T>(residual) : nullptr, wanted ? data<T>(dz) : nullptr,
+        before ? sums.data_ptr<double>() : nullptr,
+        dtaps.defined() ? dtaps.data_ptr<float>() : nullptr, products<T>(), parallel);
+    if (dweight.defined() && some) meeting(x, dweight.zero_()).copy_(dtaps);
     return dz;
   }
+  const auto dz = images_like(x, x.sizes());
   kernels::depthwise_backward<T>(depthwise_shape(x, weight, stride), data<T>(x), view_of(before),
                                  weight.data_ptr<float>(), dy, data<T>(dz), sums.data_ptr<double>(),
-                                 into, parallel);
+                                 dweight.defined() ? dweight.data_ptr<float>() : nullptr, parallel);
   return residual.defined() ? dz.add_(residual) : dz;
 }
 
@@ -294,7 +312,8 @@ variable_list run_backward(const Plan& plan, const variable_list& saved, const t
     const bool add = i == 0 && !before && plan.residual == Plan::Residual::input;
     g = convolve_back<T>(x, before, saved[weight], plan.stages[i].stride,
                          {data<T>(g), data<T>(y), norm->view(), of_norm.coefficients()},
-                         add ? gz : torch::Tensor(), sums, dweight);
+                         add ? gz : torch::Tensor(), sums, dweight,
+                         before.has_value() || context.needs_input_grad(0));
     gradients[weight] = dweight;
     if (!before) {
       gradients[0] = g;
@@ -368,7 +387,7 @@ torch::Tensor fused_chain(const torch::Tensor& x, const NormTensors* before,
   };
   if (before != nullptr) plan->before = add_norm(*before);
   for (const ConvNorm& stage : stages) {
-    inputs.push_back(stage.weight.contiguous());
+    inputs.push_back(channels_last(stage.weight));
     plan->stages.push_back({stage.stride, add_norm(stage.norm)});
     running.push_back(&stage.norm);
   }

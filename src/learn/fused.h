@@ -20,8 +20,8 @@ struct NormTensors {
 
 // A convolution without bias and the batch norm behind it.
 struct ConvNorm {
-  torch::Tensor weight;  // float [out, in, 1, 1], or depthwise [c, 1, k, k] with k > 1
-  int stride = 1;        // of a depthwise one
+  torch::Tensor weight;  // float [out, in, k, k], or depthwise [c, 1, k, k] with k > 1
+  int stride = 1;
   NormTensors norm;
 };
 

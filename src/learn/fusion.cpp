@@ -49,7 +49,7 @@ class Planner {
         l->padding != Padding::all(l->kh / 2)) {
       return false;
     }
-    if (l->kh == 1) return l->sh == 1 && l->groups == 1;
+    if (l->groups == 1) return l->kh % 2 == 1;
     const int channels = graph_.nodes[graph_.nodes[node].inputs.front()].shape.c;
     return l->groups == channels && l->out_channels == channels && kernels::is_served(l->kh, l->sh);
   }

@@ -9,8 +9,8 @@ namespace vpunas {
 
 // Nodes that run together: one node, or a chain
 //   [norm [act]] (conv norm [act])* [add]
-// with at least one norm, where no other step reads what only passes between them. A conv is 1x1 or
-// depthwise.
+// with at least one norm, where no other step reads what only passes between them. A conv is dense
+// or depthwise.
 struct Step {
   struct Stage {
     int conv = -1, norm = -1, act = -1;
@@ -24,8 +24,8 @@ struct Step {
 };
 
 // The graph in order of execution; without `fuse` a step a node. Fused are convolutions without
-// bias, 1x1 with stride 1 or depthwise of 3, 5 or 7 with stride 1 or 2 and padding "same"; batch
-// norms; activations that clamp (relu, relu6) and additions of two.
+// bias and with padding "same", dense with odd kernels or depthwise of 3, 5 or 7 with stride 1 or
+// 2; batch norms; activations that clamp (relu, relu6) and additions of two.
 std::vector<Step> plan_steps(const Graph& graph, bool fuse);
 
 }  // namespace vpunas

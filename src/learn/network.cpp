@@ -315,7 +315,8 @@ torch::Tensor Network::run_fused(const Step& step, const std::vector<torch::Tens
     last = step.nodes[step.nodes.size() - 2];
     residual = values[inputs[0] == last ? inputs[1] : inputs[0]];
   }
-  const torch::Tensor& x = values[graph_.nodes[step.nodes.front()].inputs.front()];
+  const torch::Tensor& input = values[graph_.nodes[step.nodes.front()].inputs.front()];
+  const torch::Tensor x = bfloat16_ ? input.to(torch::kBFloat16) : input;  // images are float
   if (!residual || noise.drop_path == 0)
     return fused_chain(x, before ? &*before : nullptr, stages, residual);
   const auto chain = fused_chain(x, before ? &*before : nullptr, stages, std::nullopt);

@@ -28,6 +28,7 @@ uint64_t changed(const std::atomic<uint64_t>& value, uint64_t old) {
       if (const uint64_t now = value.load(std::memory_order_acquire); now != old) return now;
       pause();
     }
+    std::this_thread::yield();  // who else wants this core may be whom we wait for
   } while (std::chrono::steady_clock::now() < end);
   value.wait(old, std::memory_order_acquire);
   return value.load(std::memory_order_acquire);

@@ -1,0 +1,705 @@
+#include "learn/kernels/dense.h"
+
+#include <algorithm>
+#include <cassert>
+#include <type_traits>
+#include <utility>
+
+#include "learn/kernels/tasks.h"
+
+// Highway includes the rest of this file once for each target.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "learn/kernels/dense.cpp"
+#include <hwy/foreach_target.h>
+
+#include "learn/kernels/dense_passes.h"
+#include "learn/kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace vpunas::kernels::HWY_NAMESPACE {
+
+using Words = hn::Rebind<uint32_t, Floats>;
+
+// Visits all vectors of `rows` rows, a few columns of vectors at a time, whose state (constants,
+// sums) stays in registers; and fetches the same columns of the tile behind, because the processor
+// does not foresee such leaps.
+template <class Operation, size_t... U>
+HWY_INLINE void sweep_columns(const Operation& op, int64_t rows, size_t channel,
+                              std::index_sequence<U...>) {
+  typename Operation::Column column[] = {op.column(channel + U * lanes)...};
+  for (int64_t row = 0; row < rows; ++row) {
+    op.fetch(static_cast<size_t>(rows + row), channel, sizeof...(U) * lanes);
+    (op.each(column[U], static_cast<size_t>(row), channel + U * lanes), ...);
+  }
+  (op.finish(column[U], channel + U * lanes), ...);
+}
+template <class Operation>
+HWY_INLINE void sweep(const Operation& op, int64_t rows, size_t channels) {
+  constexpr size_t together = 4;
+  size_t channel = 0;
+  for (; channel + together * lanes <= channels; channel += together * lanes)
+    sweep_columns(op, rows, channel, std::make_index_sequence<together>());
+  for (; channel < channels; channel += lanes)
+    sweep_columns(op, rows, channel, std::make_index_sequence<1>());
+}
+
+// Rows of c channels in memory, without gaps.
+template <class T>
+struct Rows {
+  T* first;
+  size_t c;
+  T* at(size_t row, size_t channel) const { return first + row * c + channel; }
+  // Into the second cache; memory behind the last row may be asked for.
+  HWY_INLINE void fetch(size_t row, size_t channel, size_t count) const {
+    const auto from = reinterpret_cast<uintptr_t>(first) + (row * c + channel) * sizeof(T);
+    for (size_t byte = 0; byte < count * sizeof(T); byte += 64)
+      __builtin_prefetch(reinterpret_cast<const void*>(from + byte), !std::is_const_v<T>, 2);
+  }
+};
+
+// What tiles are filled with; they have 0 behind the last channel, or `to` no room there.
+template <class T>
+struct Normalised {
+  Rows<const T> x;
+  const Normalise& before;
+  Rows<T> to;
+  using Column = NormaliseVector;
+  HWY_INLINE Column column(size_t channel) const { return {before, channel, x.c - channel}; }
+  HWY_INLINE void each(const Column& norm, size_t row, size_t channel) const {
+    store(norm(load(x.at(row, channel), x.c - channel)), to.at(row, channel), to.c - channel);
+  }
+  HWY_INLINE void fetch(size_t row, size_t channel, size_t n) const { x.fetch(row, channel, n); }
+  HWY_INLINE void finish(const Column&, size_t) const {}
+};
+template <class T>
+struct Differentiated {
+  Rows<const T> g, y;
+  const OutputGradient<T>& dy;
+  Rows<T> to;
+  struct Column {
+    NormaliseVector after;
+    NormGradientVector norm;
+  };
+  HWY_INLINE Column column(size_t channel) const {
+    return {{dy.after, channel, y.c - channel}, {dy.norm, channel, y.c - channel}};
+  }
+  HWY_INLINE void each(const Column& column, size_t row, size_t channel) const {
+    const size_t count = y.c - channel;
+    const V v = load(y.at(row, channel), count);
+    const V masked = column.after.masked(load(g.at(row, channel), count), v);
+    store(column.norm(masked, v), to.at(row, channel), lanes);
+  }
+  HWY_INLINE void fetch(size_t row, size_t channel, size_t n) const {
+    g.fetch(row, channel, n);
+    y.fetch(row, channel, n);
+  }
+  HWY_INLINE void finish(const Column&, size_t) const {}
+};
+
+// What becomes of the products. `channel` counts from the first one of a block.
+template <class T>
+struct Output {
+  Rows<const float> product;
+  Rows<T> y;
+  size_t count;
+  double* sums;
+  size_t stride;
+  using Column = SumPair;
+  HWY_INLINE Column column(size_t) const { return {}; }
+  HWY_INLINE void each(Column& sum, size_t row, size_t channel) const {
+    const V v = hn::Load(floats, product.at(row, channel));
+    sum.add(v, v);
+    store(v, y.at(row, channel), count - channel);
+  }
+  HWY_INLINE void fetch(size_t row, size_t channel, size_t n) const { y.fetch(row, channel, n); }
+  HWY_INLINE void finish(Column& sum, size_t channel) const {
+    sum.flush_after(0, sums + channel, stride, 0);
+  }
+};
+template <class T>
+struct MaskedGradient {
+  Rows<const float> product;
+  Rows<const T> x;
+  Rows<T> dz;
+  const Normalise& before;
+  size_t block, count;  // the block's first channel; channels from it on
+  double* sums;
+  size_t stride;
+  struct Column {
+    NormaliseVector norm;
+    SumPair sum;
+  };
+  HWY_INLINE Column column(size_t channel) const {
+    return {{before, block + channel, count - channel}, {}};
+  }
+  HWY_INLINE void each(Column& column, size_t row, size_t channel) const {
+    const V v = load(x.at(row, channel), count - channel);
+    const V masked = column.norm.masked(hn::Load(floats, product.at(row, channel)), v);
+    column.sum.add(masked, v);
+    store(masked, dz.at(row, channel), count - channel);
+  }
+  HWY_INLINE void fetch(size_t row, size_t channel, size_t n) const { dz.fetch(row, channel, n); }
+  HWY_INLINE void finish(Column& column, size_t channel) const {
+    column.sum.flush_after(0, sums + channel, stride, 0);
+  }
+};
+template <class T>
+struct PlainGradient {
+  Rows<const float> product;
+  Rows<const T> residual;
+  Rows<T> dz;
+  size_t count;
+  struct Column {};
+  HWY_INLINE Column column(size_t) const { return {}; }
+  HWY_INLINE void each(const Column&, size_t row, size_t channel) const {
+    V v = hn::Load(floats, product.at(row, channel));
+    if (residual.first != nullptr) v = hn::Add(v, load(residual.at(row, channel), count - channel));
+    store(v, dz.at(row, channel), count - channel);
+  }
+  HWY_INLINE void fetch(size_t row, size_t channel, size_t n) const {
+    if (residual.first != nullptr) residual.fetch(row, channel, n);
+    dz.fetch(row, channel, n);
+  }
+  HWY_INLINE void finish(const Column&, size_t) const {}
+};
+
+// Pairs of rows of a tile as words, [rows / 2][length]; of floats, whose pairs are of one, the tile
+// itself.
+const float* paired(const float* tile, int64_t, size_t, float*) { return tile; }
+const Bfloat16* paired(const Bfloat16* tile, int64_t rows, size_t length, Bfloat16* to) {
+  const Words words;
+  const auto* from = reinterpret_cast<const uint16_t*>(tile);
+  auto* word = reinterpret_cast<uint32_t*>(to);
+  for (int64_t row = 0; row < rows; row += 2, from += 2 * length, word += length) {
+    for (size_t i = 0; i < length; i += lanes) {
+      const auto even = hn::PromoteTo(words, hn::Load(Halves(), from + i));
+      const auto odd = hn::PromoteTo(words, hn::Load(Halves(), from + length + i));
+      hn::Store(hn::Or(even, hn::ShiftLeft<16>(odd)), words, word + i);
+    }
+  }
+  return to;
+}
+
+// to[column][row] = from[row][column].
+void transpose(const uint32_t* from, size_t rows, size_t columns, size_t from_length, uint32_t* to,
+               size_t to_length) {
+  const Words words;
+  const hn::RebindToSigned<Words> indices;
+  const auto apart =
+      hn::Mul(hn::Iota(indices, 0), hn::Set(indices, static_cast<int32_t>(to_length)));
+  for (size_t row = 0; row < rows; ++row) {
+    size_t column = 0;
+    for (; column + lanes <= columns; column += lanes)
+      hn::ScatterIndex(hn::LoadU(words, from + row * from_length + column), words,
+                       to + column * to_length + row, apart);
+    for (; column < columns; ++column)
+      to[column * to_length + row] = from[row * from_length + column];
+  }
+}
+
+// Floats as rows of T, with rows and columns of 0 up to whole pairs and vectors.
+template <class T>
+hwy::AlignedFreeUniquePtr<T[]> stored(const float* from, int64_t rows, int64_t columns) {
+  const auto c = static_cast<size_t>(columns), length = static_cast<size_t>(row_length(columns));
+  const int64_t whole = multiple_of(rows, pair_of<T>);
+  auto to = hwy::AllocateAligned<T>(static_cast<size_t>(whole) * length);
+  std::fill_n(to.get(), static_cast<size_t>(whole) * length, T{});
+  for (int64_t row = 0; row < rows; ++row)
+    for (size_t i = 0; i < c; i += lanes)
+      store(load(from + static_cast<size_t>(row) * c + i, c - i),
+            to.get() + static_cast<size_t>(row) * length + i, lanes);
+  return to;
+}
+
+template <class T>
+void pack(const float* from, int64_t rows, int64_t columns, T* to) {
+  const auto length = static_cast<size_t>(row_length(columns));
+  const int64_t whole = multiple_of(rows, pair_of<T>);
+  const auto tile = stored<T>(from, rows, columns);
+  const T* pairs = paired(tile.get(), whole, length, to);
+  if (pairs != to) std::copy_n(pairs, static_cast<size_t>(whole) * length, to);
+}
+
+// Pairs of columns lie together already, as words.
+template <class T>
+void pack_transposed(const float* from, int64_t rows, int64_t columns, T* to) {
+  const auto tile = stored<T>(from, rows, columns);
+  const auto words = static_cast<size_t>(row_length(columns) / pair_of<T>);
+  transpose(reinterpret_cast<const uint32_t*>(tile.get()), static_cast<size_t>(rows),
+            static_cast<size_t>(multiple_of(columns, pair_of<T>) / pair_of<T>), words,
+            reinterpret_cast<uint32_t*>(to), static_cast<size_t>(row_length(rows)));
+}
+
+// Columns of a product that are made and used at a time.
+constexpr int64_t block_columns = 256;
+constexpr int64_t product_length = block_columns + 16;  // no power of two: lines of a column would
+                                                        // share few sets of the first cache
+
+bool is_identity(const Normalise& n) {
+  return n.scale == nullptr && n.shift == nullptr && n.clamp.low == Clamp().low &&
+         n.clamp.high == Clamp().high;
+}
+
+// A tile's rows of T. Tiles are taken up one after the other.
+template <class T>
+class Tile {
+ public:
+  Tile(int64_t rows, int64_t channels)
+      : length_(static_cast<size_t>(row_length(channels))),
+        values_(hwy::AllocateAligned<T>(std::max<size_t>(1, static_cast<size_t>(rows) * length_))) {
+    // Products and vectors read behind the last channel.
+    std::fill_n(values_.get(), static_cast<size_t>(rows) * length_, T{});
+  }
+  Rows<T> rows() const { return {values_.get(), length_}; }
+  size_t length() const { return length_; }
+  T* get() const { return values_.get(); }
+
+ private:
+  size_t length_;
+  hwy::AlignedFreeUniquePtr<T[]> values_;
+};
+
+template <class T>
+Rows<T> from_pixel(T* tensor, int64_t pixel, int c) {
+  const auto channels = static_cast<size_t>(c);
+  return {tensor + static_cast<size_t>(pixel) * channels, channels};
+}
+
+// Adds to sums over images and channels.
+void add_row(const float* from, size_t channels, float* to) {
+  for (size_t channel = 0; channel < channels; channel += lanes)
+    hn::Store(hn::Add(hn::Load(floats, to + channel), hn::Load(floats, from + channel)), floats,
+              to + channel);
+}
+
+// A pixel of the output, and the corner of the input that its patch begins with.
+struct Place {
+  const DenseShape& shape;
+  int64_t image;
+  int y, x;
+  Place(const DenseShape& s, int64_t pixel)
+      : shape(s),
+        image(pixel / (int64_t{s.out_h()} * s.out_w())),
+        y(static_cast<int>(pixel / s.out_w() % s.out_h())),
+        x(static_cast<int>(pixel % s.out_w())) {}
+  int top() const { return y * shape.stride - shape.kernel / 2; }
+  int left() const { return x * shape.stride - shape.kernel / 2; }
+  void next() {
+    if (++x < shape.out_w()) return;
+    x = 0;
+    if (++y < shape.out_h()) return;
+    y = 0;
+    ++image;
+  }
+};
+
+// The left side of a product, row by row of output pixels.
+template <class T>
+class Left {
+ public:
+  explicit Left(const DenseWork<T>& work)
+      : shape_(work.shape),
+        x_(work.x),
+        before_(work.before),
+        as_it_is_(is_identity(work.before)),
+        rows_(work.tile, shape_.depth()),
+        input_(shape_.is_pointwise() || as_it_is_ ? 0 : most_rows(work) * shape_.w, shape_.in) {}
+
+  // What before(x) shows `count` outputs from the pixel `first` on, with whole pairs of channels;
+  // until the next call.
+  Rows<const T> read(int64_t first, int64_t count) {
+    if (shape_.is_pointwise() && as_it_is_ && shape_.in % pair_of<T> == 0)
+      return from_pixel(x_, first, shape_.in);
+    const Rows<T> rows = copy(first, count);
+    return {rows.first, rows.c};
+  }
+  // The same in memory of its own.
+  Rows<T> copy(int64_t first, int64_t count) {
+    if (shape_.is_pointwise()) {
+      const auto x = from_pixel(x_, first, shape_.in);
+      sweep(Normalised<T>{x, before_, rows_.rows()}, count, x.c);
+    } else {
+      gather(first, count);
+    }
+    return rows_.rows();
+  }
+
+ private:
+  // Rows of the input (of all images, one behind the other) that a tile sees, at most.
+  static int64_t most_rows(const DenseWork<T>& work) {
+    const DenseShape& s = work.shape;
+    return ((work.tile - 1) / s.out_w() + 2) * s.stride + s.kernel;
+  }
+
+  void gather(int64_t first, int64_t count) {
+    const DenseShape& s = shape_;
+    const auto in = static_cast<size_t>(s.in), taps = static_cast<size_t>(s.kernel) * in;
+    Place place(s, first);
+    const Place last(s, first + count - 1);
+    const int64_t begin = place.image * s.h + std::max(0, place.top()),
+                  end = last.image * s.h + std::min(s.h, last.top() + s.kernel);
+    const T* input = x_ + begin * s.w * s.in;
+    if (!as_it_is_) {
+      const Rows<T> to{input_.get(), in};  // without gaps: the taps of a row lie together
+      sweep(Normalised<T>{{input, in}, before_, to}, (end - begin) * s.w, in);
+      input = input_.get();
+    }
+    for (int64_t row = 0; row < count; ++row, place.next()) {
+      T* to = rows_.get() + static_cast<size_t>(row) * rows_.length();
+      const int left = std::max(0, -place.left()), right = std::min(s.kernel, s.w - place.left());
+      const size_t outside = static_cast<size_t>(left) * in,
+                   inside = static_cast<size_t>(right - left) * in;
+      const int64_t corner = (place.image * s.h + place.top() - begin) * s.w + place.left() + left;
+      for (int tap = 0; tap < s.kernel; ++tap, to += taps) {
+        const int y = place.top() + tap;
+        if (y < 0 || y >= s.h) {
+          std::fill_n(to, taps, T{});
+          continue;
+        }
+        std::fill_n(to, outside, T{});
+        std::copy_n(input + (corner + int64_t{tap} * s.w) * s.in, inside, to + outside);
+        std::fill_n(to + outside + inside, taps - outside - inside, T{});
+      }
+    }
+  }
+
+  const DenseShape& shape_;
+  const T* x_;
+  const Normalise& before_;
+  bool as_it_is_;
+  Tile<T> rows_;
+  Tile<T> input_;
+};
+
+template <class T>
+void forward(const DenseForward<T>& work, int64_t first, int64_t last, double* sums) {
+  const DenseShape& s = work.shape;
+  const int64_t depth = multiple_of(s.depth(), pair_of<T>), out_length = row_length(s.out);
+  Left<T> left(work);
+  const Tile<float> product(work.tile, product_length);
+  for (int64_t i = first; i < last; ++i) {
+    const int64_t pixel = i * work.tile, rows = std::min(work.tile, s.pixels() - pixel);
+    const Rows<const T> patches = left.read(pixel, rows);
+    for (int64_t block = 0; block < s.out; block += block_columns) {
+      const int64_t columns = std::min<int64_t>(block_columns, s.out - block);
+      work.products->multiply(rows, columns, depth, static_cast<int64_t>(patches.c), out_length,
+                              product_length, false, patches.first,
+                              work.weight + block * pair_of<T>, product.get());
+      auto y = from_pixel(work.y, pixel, s.out);
+      y.first += block;
+      sweep(Output<T>{{product.get(), product.length()},
+                      y,
+                      static_cast<size_t>(columns),
+                      sums + block,
+                      static_cast<size_t>(out_length)},
+            rows, static_cast<size_t>(columns));
+    }
+  }
+  work.products->release();
+}
+
+// dL/dw, [narrow][wide], of one tile after the other.
+template <class T>
+class WeightGradient {
+ public:
+  explicit WeightGradient(const DenseWork<T>& work)
+      : shape_(work.shape),
+        products_(*work.products),
+        narrow_pairs_(work.tile, narrow(shape_)),
+        wide_pairs_(work.tile, wide(shape_)),
+        transposed_(narrow(shape_), work.tile) {}
+
+  // Both have `rows` rows and memory for whole pairs.
+  void add(Rows<T> patches, Rows<T> dy, int64_t rows, float* dweight) {
+    const int64_t whole = multiple_of(rows, pair_of<T>);
+    for (int64_t row = rows; row < whole; ++row) {
+      for (const Rows<T>& tile : {patches, dy})
+        std::fill_n(tile.at(static_cast<size_t>(row), 0), tile.c, T{});
+    }
+    const Rows<T>& narrow_tile = out_is_narrow(shape_) ? dy : patches;
+    const Rows<T>& wide_tile = out_is_narrow(shape_) ? patches : dy;
+    const T* left = paired(narrow_tile.first, whole, narrow_tile.c, narrow_pairs_.get());
+    const T* right = paired(wide_tile.first, whole, wide_tile.c, wide_pairs_.get());
+    const auto words = static_cast<size_t>(pair_of<T>);
+    transpose(reinterpret_cast<const uint32_t*>(left), static_cast<size_t>(whole) / words,
+              static_cast<size_t>(narrow(shape_)), narrow_tile.c,
+              reinterpret_cast<uint32_t*>(transposed_.get()), transposed_.length() / words);
+    products_.multiply(narrow(shape_), wide(shape_), whole,
+                       static_cast<int64_t>(transposed_.length()),
+                       static_cast<int64_t>(wide_tile.c), row_length(wide(shape_)), added_,
+                       transposed_.get(), right, dweight);
+    added_ = true;
+  }
+
+ private:
+  const DenseShape& shape_;
+  const Products<T>& products_;
+  Tile<T> narrow_pairs_, wide_pairs_, transposed_;
+  bool added_ = false;
+};
+
+// What the products (or sums of them) `from` make of the gradient of the pixels from `pixel` on, in
+// the channels from `block` on.
+template <class T>
+void write_gradient(const DenseBackward<T>& work, Rows<const float> from, int64_t pixel,
+                    int64_t rows, int64_t block, size_t columns, double* sums) {
+  const DenseShape& s = work.shape;
+  auto dz = from_pixel(work.dz, pixel, s.in);
+  dz.first += block;
+  if (is_identity(work.before)) {
+    auto residual = from_pixel(work.residual, pixel, s.in);
+    residual.first = work.residual == nullptr ? nullptr : residual.first + block;
+    sweep(PlainGradient<T>{from, residual, dz, columns}, rows, columns);
+  } else {
+    auto x = from_pixel(work.x, pixel, s.in);
+    x.first += block;
+    sweep(MaskedGradient<T>{from, x, dz, work.before, static_cast<size_t>(block), columns,
+                            sums + block, static_cast<size_t>(row_length(s.in))},
+          rows, columns);
+  }
+}
+
+template <class T>
+class Backward {
+ public:
+  explicit Backward(const DenseBackward<T>& work)
+      : work_(work),
+        shape_(work.shape),
+        left_(work),
+        dy_(work.tile, shape_.out),
+        product_(work.tile, product_length),
+        sum_(shape_.is_pointwise() || work.dz == nullptr ? 0 : work.images * shape_.h * shape_.w,
+             shape_.in),
+        gradient_(work) {}
+
+  void run(int64_t first, int64_t last, double* sums, float* dweight) {
+    for (int64_t i = first; i < last; ++i) {
+      if (shape_.is_pointwise())
+        pointwise(i * work_.tile, sums, dweight);
+      else
+        images(i * work_.images, std::min(shape_.n, (i + 1) * work_.images), sums, dweight);
+    }
+    work_.products->release();
+  }
+
+ private:
+  // dL/dy of a tile, and its part of the weight gradient.
+  void differentiate(int64_t pixel, int64_t rows, float* dweight) {
+    const auto y = from_pixel(work_.dy.y, pixel, shape_.out);
+    sweep(Differentiated<T>{from_pixel(work_.dy.g, pixel, shape_.out), y, work_.dy, dy_.rows()},
+          rows, y.c);
+    if (dweight != nullptr) gradient_.add(left_.copy(pixel, rows), dy_.rows(), rows, dweight);
+  }
+
+  // Products with `columns` of the weight from `column` on.
+  Rows<const float> multiply(int64_t rows, int64_t column, int64_t columns) {
+    work_.products->multiply(rows, columns, multiple_of(shape_.out, pair_of<T>),
+                             static_cast<int64_t>(dy_.length()), row_length(shape_.depth()),
+                             product_length, false, dy_.get(), work_.weight + column * pair_of<T>,
+                             product_.get());
+    return {product_.get(), product_.length()};
+  }
+
+  void pointwise(int64_t pixel, double* sums, float* dweight) {
+    const int64_t rows = std::min(work_.tile, shape_.pixels() - pixel);
+    differentiate(pixel, rows, dweight);
+    if (work_.dz == nullptr) return;
+    for (int64_t block = 0; block < shape_.in; block += block_columns) {
+      const int64_t columns = std::min<int64_t>(block_columns, shape_.in - block);
+      write_gradient(work_, multiply(rows, block, columns), pixel, rows, block,
+                     static_cast<size_t>(columns), sums);
+    }
+  }
+
+  void images(int64_t first, int64_t last, double* sums, float* dweight) {
+    const DenseShape& s = shape_;
+    const int64_t plane = int64_t{s.out_h()} * s.out_w(), end = last * plane;
+    const int64_t inputs = (last - first) * s.h * s.w;
+    if (work_.dz != nullptr)
+      std::fill_n(sum_.get(), static_cast<size_t>(inputs) * sum_.length(), 0.0F);
+    for (int64_t pixel = first * plane; pixel < end; pixel += work_.tile) {
+      const int64_t rows = std::min(work_.tile, end - pixel);
+      differentiate(pixel, rows, dweight);
+      if (work_.dz == nullptr) continue;
+      for (int tap = 0; tap < s.kernel * s.kernel; ++tap) {
+        for (int64_t block = 0; block < s.in; block += block_columns) {
+          const int64_t columns = std::min<int64_t>(block_columns, s.in - block);
+          scatter(multiply(rows, int64_t{tap} * s.in + block, columns), first, pixel, rows, tap,
+                  block, static_cast<size_t>(columns));
+        }
+      }
+    }
+    if (work_.dz != nullptr)
+      write_gradient(work_, {sum_.get(), sum_.length()}, first * s.h * s.w, inputs, 0,
+                     static_cast<size_t>(s.in), sums);
+  }
+
+  // Adds to the pixels that a tap sees what the outputs from `pixel` on have for them.
+  void scatter(Rows<const float> from, int64_t first_image, int64_t pixel, int64_t rows, int tap,
+               int64_t block, size_t columns) {
+    const DenseShape& s = shape_;
+    Place place(s, pixel);
+    for (int64_t row = 0; row < rows; ++row, place.next()) {
+      const int y = place.top() + tap / s.kernel, x = place.left() + tap % s.kernel;
+      if (y < 0 || y >= s.h || x < 0 || x >= s.w) continue;
+      const int64_t at = ((place.image - first_image) * s.h + y) * s.w + x;
+      add_row(from.at(static_cast<size_t>(row), 0), columns,
+              sum_.get() + static_cast<size_t>(at) * sum_.length() + block);
+    }
+  }
+
+  const DenseBackward<T>& work_;
+  const DenseShape& shape_;
+  Left<T> left_;
+  Tile<T> dy_;
+  Tile<float> product_, sum_;
+  WeightGradient<T> gradient_;
+};
+
+template <class T>
+void backward(const DenseBackward<T>& work, int64_t first, int64_t last, double* sums,
+              float* dweight) {
+  Backward<T>(work).run(first, last, sums, dweight);
+}
+
+void add_up_weights(const DenseShape& s, const float* parts, int tasks, int64_t first, int64_t last,
+                    float* dweight) {
+  const auto columns = static_cast<size_t>(wide(s)), rows = static_cast<size_t>(narrow(s));
+  const auto length = static_cast<size_t>(row_length(wide(s)));
+  for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last); ++row) {
+    for (size_t i = 0; i < columns; i += lanes) {
+      V sum = hn::Load(floats, parts + row * length + i);
+      for (size_t task = 1; task < static_cast<size_t>(tasks); ++task)
+        sum = hn::Add(sum, hn::Load(floats, parts + (task * rows + row) * length + i));
+      if (out_is_narrow(s)) {
+        store(sum, dweight + row * columns + i, columns - i);
+      } else {
+        HWY_ALIGN float values[lanes];
+        hn::Store(sum, floats, values);
+        for (size_t j = 0; j < std::min(lanes, columns - i); ++j)
+          dweight[(i + j) * rows + row] = values[j];
+      }
+    }
+  }
+}
+
+template <class T>
+DensePasses<T> passes() {
+  return {&pack<T>, &pack_transposed<T>, &forward<T>, &backward<T>, &add_up_weights};
+}
+DensePasses<float> dense_of_float() { return passes<float>(); }
+DensePasses<Bfloat16> dense_of_bfloat16() { return passes<Bfloat16>(); }
+
+}  // namespace vpunas::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vpunas::kernels {
+namespace {
+
+HWY_EXPORT(dense_of_float);
+HWY_EXPORT(dense_of_bfloat16);
+
+template <class T>
+DensePasses<T> best_passes() {
+  if constexpr (std::is_same_v<T, float>)
+    return HWY_DYNAMIC_DISPATCH(dense_of_float)();
+  else
+    return HWY_DYNAMIC_DISPATCH(dense_of_bfloat16)();
+}
+
+// Pixels a tile: as many as a part of the second cache takes with all that is made of them, as
+// every tile reads weights and sums of weight gradients once.
+int64_t tile_pixels(const DenseShape& s) {
+  constexpr int64_t tile_bytes = 384 << 10, least = 32, most = 256;
+  const int64_t pixels = tile_bytes / (8 * (int64_t{s.depth()} + s.out));
+  return std::clamp(pixels / least * least, least, most);
+}
+
+template <class T>
+hwy::AlignedFreeUniquePtr<T[]> new_weight(int64_t rows, int64_t columns) {
+  return hwy::AllocateAligned<T>(
+      static_cast<size_t>(multiple_of(rows, pair_of<T>) * row_length(columns)));
+}
+
+constexpr size_t most_summed_often = 64 << 10;  // weights
+
+void add_up(const PartialSums& partial, size_t stride, int channels, double* sums) {
+  const auto c = static_cast<size_t>(channels);
+  for (size_t i = 0; i < c; ++i) {
+    sums[i] = partial.total(i);
+    sums[c + i] = partial.total(stride + i);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void dense_forward(const DenseShape& shape, const T* x, const Normalise& before,
+                   const float* weight, T* y, double* sums, const Products<T>& products,
+                   const Parallel& parallel) {
+  const auto passes = best_passes<T>();
+  const auto packed = new_weight<T>(shape.depth(), shape.out);
+  passes.pack_transposed(weight, shape.out, shape.depth(), packed.get());
+  const DenseForward<T> work{{shape, x, before, packed.get(), &products, tile_pixels(shape)}, y};
+  const int tasks = task_count(work.items(), parallel);
+  const auto stride = static_cast<size_t>(row_length(shape.out));
+  PartialSums partial(tasks, 2 * stride);
+  share_out(work.items(), tasks, parallel, [&](int task, int64_t first, int64_t last) {
+    passes.forward(work, first, last, partial.of(task));
+  });
+  add_up(partial, stride, shape.out, sums);
+}
+
+template <class T>
+void dense_backward(const DenseShape& shape, const T* x, const Normalise& before,
+                    const float* weight, const OutputGradient<T>& dy, const T* residual, T* dz,
+                    double* sums, float* dweight, const Products<T>& products,
+                    const Parallel& parallel) {
+  assert(dy.y != nullptr);
+  const auto passes = best_passes<T>();
+  const auto packed = new_weight<T>(shape.out, shape.depth());
+  passes.pack(weight, shape.out, shape.depth(), packed.get());
+  const int64_t tile = tile_pixels(shape), plane = int64_t{shape.out_h()} * shape.out_w();
+  const DenseBackward<T> work{
+      {shape, x, before, packed.get(), &products, tile},
+      dy,
+      residual,
+      dz,
+      std::clamp<int64_t>(tile / plane, 1, std::max<int64_t>(1, shape.n / parallel.threads))};
+  const auto stride = static_cast<size_t>(row_length(shape.in));
+  const auto length = static_cast<size_t>(row_length(wide(shape)));
+  const size_t area = static_cast<size_t>(narrow(shape)) * length;
+  // Large weights have few pixels: there the sums of many tasks would cost more than waiting does.
+  const int tasks = area > most_summed_often
+                        ? static_cast<int>(std::min<int64_t>(work.items(), parallel.threads))
+                        : task_count(work.items(), parallel);
+  PartialSums partial(tasks, 2 * stride);
+  AlignedFloats gradients;
+  if (dweight != nullptr)
+    gradients = hwy::AllocateAligned<float>(area * static_cast<size_t>(tasks));
+  share_out(work.items(), tasks, parallel, [&](int task, int64_t first, int64_t last) {
+    passes.backward(
+        work, first, last, partial.of(task),
+        dweight != nullptr ? gradients.get() + area * static_cast<size_t>(task) : nullptr);
+  });
+  if (sums != nullptr) add_up(partial, stride, shape.in, sums);
+  if (dweight == nullptr) return;
+  share_out(narrow(shape), task_count(narrow(shape), parallel), parallel,
+            [&](int, int64_t first, int64_t last) {
+              passes.add_up_weights(shape, gradients.get(), tasks, first, last, dweight);
+            });
+}
+
+#define VPUNAS_INSTANTIATE(T)                                                                  \
+  template void dense_forward(const DenseShape&, const T*, const Normalise&, const float*, T*, \
+                              double*, const Products<T>&, const Parallel&);                   \
+  template void dense_backward(const DenseShape&, const T*, const Normalise&, const float*,    \
+                               const OutputGradient<T>&, const T*, T*, double*, float*,        \
+                               const Products<T>&, const Parallel&);
+VPUNAS_INSTANTIATE(float)
+VPUNAS_INSTANTIATE(Bfloat16)
+#undef VPUNAS_INSTANTIATE
+
+}  // namespace vpunas::kernels
+#endif
