@@ -247,14 +247,14 @@ torch::Tensor Network::forward(const torch::Tensor& input, Statistics statistics
   };
   for (const Step& step : steps_) {
     const auto& first = values[graph_.nodes[step.nodes.front()].inputs.front()];
-    const bool frozen = step.nodes.back() <= frozen_;
-    const Statistics taken = frozen ? Statistics::running : statistics;
-    if (step.is_fused() && taken != Statistics::running && can_fuse(first)) {
-      values[step.nodes.back()] = run_fused(step, values, taken, noise);
+    // A chain may begin in a frozen block and end behind it.
+    const bool trains = step.nodes.front() > frozen_ && statistics != Statistics::running;
+    if (step.is_fused() && trains && can_fuse(first)) {
+      values[step.nodes.back()] = run_fused(step, values, statistics, noise);
       show(step.nodes.back());
     } else {
       for (const int node : step.nodes) {
-        values[node] = run(node, values, taken, noise);
+        values[node] = run(node, values, node <= frozen_ ? Statistics::running : statistics, noise);
         show(node);
       }
     }

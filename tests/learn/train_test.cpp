@@ -162,6 +162,28 @@ TEST(Train, StartsFromGivenWeightsAndKeepsFrozenOnes) {
   EXPECT_THROW(train(job, data, folder.path() / "d", {}), Error);
 }
 
+// Frozen blocks and trained ones are one chain where nothing else reads what passes between them.
+TEST(Train, KeepsWhatIsFrozenWithinAChain) {
+  const TemporaryFolder folder;
+  const Dataset data = test::small_data(512);
+  for (const Choice& choice : {Choice{0, 0, 0}, Choice{0, 2, 0}}) {
+    TrainJob job = small_job(quick_recipe(1));
+    job.graph = lower(choose(test::small_space(), choice, "chained"), {});
+    job.config.ema_decay = 0;
+    const Weights before = train(job, data, folder.path() / "a", {}).weights;
+    job.initial = before;
+    job.config.frozen = 2;
+    const Weights after = train(job, data, folder.path() / "b", {}).weights;
+    for (const auto& [name, value] : after) {
+      if (name.starts_with("features.0.") || name.starts_with("features.1.")) {
+        EXPECT_EQ(value, before.at(name)) << name;
+      }
+    }
+    fs::remove(folder.path() / "a");
+    fs::remove(folder.path() / "b");
+  }
+}
+
 // A student that sees the teacher's outputs alone learns the classes.
 TEST(Train, LearnsFromATeacher) {
   const TemporaryFolder folder;
