@@ -12,7 +12,7 @@ trains so many networks at once, each on its share of the cores: they wait less 
 the threads of one.
 
 What is done is kept in docs/results, to be committed, so that another machine can go on:
-headline/NAME.json (the networks, once searched and drawn), headline/search.json and finalists.json
+headline/NAME.json (the networks, once searched and drawn), headline/search.json and finalists*.json
 (how they were found), headline_trainings.jsonl (a line a training), headline.json and the table in
 docs/results.md.
 """

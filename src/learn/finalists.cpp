@@ -194,7 +194,10 @@ Finalists::Finalists(const SearchProblem& problem, const Dataset& data,
 fs::path Finalists::file() const {
   return folder_ / (round_ == 0 ? "finalists.json" : cat("finalists_", round_ + 1, ".json"));
 }
-fs::path Finalists::checkpoint() const { return folder_ / "finalist.safetensors"; }
+fs::path Finalists::checkpoint() const {
+  return folder_ /
+         (round_ == 0 ? "finalist.safetensors" : cat("finalist_", round_ + 1, ".safetensors"));
+}
 
 void Finalists::save() const {
   Json networks = Json::array();

@@ -1,6 +1,7 @@
 #include "learn/search.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/error.h"
 #include "latency/census.h"
@@ -117,8 +118,11 @@ void check(const SearchConfig& config) {
   if (algorithm == "random" || algorithm == "evolution")
     fail("search.finalists correct preferences, of which search.algorithm ", algorithm,
          " has none; take effects, gates or gumbel");
-  if (config.finalist_epochs.empty())
+  const std::vector<double>& rounds = config.finalist_epochs;
+  if (rounds.empty())
     fail("search.finalist_epochs: there is no round in the list; give the epochs of one");
+  if (std::ranges::adjacent_find(rounds, std::greater_equal()) != rounds.end())
+    fail("search.finalist_epochs: each round trains for longer than the one before");
 }
 
 SearchResult search(const SearchProblem& problem, const Dataset& data,

@@ -83,7 +83,7 @@ std::string search_curves(const Json& search, const std::string& unit) {
                      "What keeps the expected latency at the budget.");
 }
 
-// Of a round: "8 networks trained from scratch for 1 epochs; what explains their losses: 40 %
+// Of a round: "8 networks trained from scratch for 3 epochs; what explains their losses: 40 %
 // capacity, ..."
 std::string finalists_fact(const Json& round) {
   const Json& networks = at(round, "networks");
@@ -93,7 +93,7 @@ std::string finalists_fact(const Json& round) {
     parts.push_back(cat(percent(number(share), 0), " ", group));
   const Figure epochs = number(at(round, "epochs"));
   return cat(networks.size(), " networks trained from scratch",
-             epochs ? cat(" for ", *epochs, " epochs") : "",
+             epochs ? cat(" for ", *epochs, *epochs == 1 ? " epoch" : " epochs") : "",
              parts.empty() ? "" : "; what explains their losses: " + join(parts, ", "));
 }
 
@@ -122,10 +122,9 @@ std::string search_facts(const Json& search, const std::string& unit) {
              cost(number(at(budgets[d], "budget_ms")), unit_of(device))));
   }
   fact("By the table alone", cost(number(at(search, "predicted_table_ms")), unit));
-  const Json& rounds = at(search, "finalists");
-  if (rounds.is_object()) fact("Finalists", finalists_fact(rounds));  // one, as older runs have it
-  for (const Json& round : rounds.is_array() ? rounds : Json::array())
-    fact("Finalists", finalists_fact(round));
+  const Json& finalists = at(search, "finalists");
+  for (const Json& round : at(finalists, "earlier")) fact("Finalists", finalists_fact(round));
+  fact("Finalists", finalists_fact(finalists));
   fact("Images seen", count_full(number(at(search, "images_seen"))));
   fact("Skips chosen", percent(number(at(search, "skip_share")), 0));
   return facts.empty() ? "" : cat("<dl class=\"facts\">", join(facts, "\n"), "</dl>\n");

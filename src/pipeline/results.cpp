@@ -43,8 +43,11 @@ Json to_json(const SearchResult& result) {
                        {"loss", s.loss},
                        {"probability", s.probability}});
   }
-  Json finalists = Json::array();
-  for (const FinalistsResult& round : result.finalists) finalists.push_back(to_json(round));
+  // The last round, and those before.
+  Json finalists = to_json(result.finalists.empty() ? FinalistsResult{} : result.finalists.back());
+  finalists["earlier"] = Json::array();
+  for (size_t i = 0; i + 1 < result.finalists.size(); ++i)
+    finalists["earlier"].push_back(to_json(result.finalists[i]));
   const Cost cost = result.cost.total();
   return {{"choice", result.choice},
           {"predicted_table_ms", result.table_ms.front()},

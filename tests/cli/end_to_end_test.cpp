@@ -79,7 +79,7 @@ TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
     EXPECT_LE(budget.at("predicted").at("ms").get<double>(), budget.at("budget_ms").get<double>());
   EXPECT_TRUE(fs::exists(folder.path() / "run/latency_MACS.json"));
 
-  const Json& finalists = search.at("finalists").at(0).at("networks");
+  const Json& finalists = search.at("finalists").at("networks");
   ASSERT_EQ(finalists.size(), 2U);  // one a rung
   EXPECT_NE(finalists[0].at("budget").get<std::string>().find("MACS 20"), std::string::npos);
   const ProcessResult reported =
@@ -144,7 +144,7 @@ TEST(EndToEndSlow, TwoProcessesSearchTogether) {
   ASSERT_EQ(first.exit_code, 0) << first.errors;
   EXPECT_EQ(second.exit_code, 0) << second.errors;
   const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
-  EXPECT_EQ(search.at("finalists").at(0).at("networks").size(), 2U);
+  EXPECT_EQ(search.at("finalists").at("networks").size(), 2U);
 }
 
 TEST(EndToEndSlow, AMeasuredDeviceKeepsItsBudgetAsMeasured) {

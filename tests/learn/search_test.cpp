@@ -314,9 +314,11 @@ TEST(SearchWithFinalists, NeedsPreferences) {
   EXPECT_THROW(run(test::small_problem(8), config, folder.path()), Error);
 }
 
-TEST(SearchWithFinalists, NeedsARound) {
+TEST(SearchWithFinalists, NeedsRoundsThatGrow) {
   SearchConfig config = with_finalists();
   config.finalist_epochs = {};
+  EXPECT_THROW(check(config), Error);
+  config.finalist_epochs = {1, 1};  // of the same networks
   EXPECT_THROW(check(config), Error);
 }
 
