@@ -104,12 +104,14 @@ for text in importlib.metadata.requires("torch") or []:
 PYTHON
 }
 
+has_cuda_headers() { compgen -G '.venv/lib/python3*/site-packages/nvidia/*/include/crt/host_defines.h' > /dev/null; }
 misses_libraries() { ldd "$1" | grep 'not found' > /dev/null; }
 
 add_cuda_libraries() {
   local libraries=(.venv/lib/python3*/site-packages/torch/lib/libtorch_cpu.so) wheels
   [ -e /dev/nvidiactl ] && libraries+=("${libraries[0]/_cpu/_cuda}")
-  [ -f "${libraries[-1]}" ] && misses_libraries "${libraries[-1]}" || return 0
+  [ -f "${libraries[-1]}" ] || return 0
+  misses_libraries "${libraries[-1]}" || { [ -e /dev/nvidiactl ] && ! has_cuda_headers; } || return 0
   mapfile -t wheels < <(cuda_wheels)
   say "adding CUDA's libraries (${wheels[*]})"
   .venv/bin/pip install -q --disable-pip-version-check --no-warn-conflicts "${wheels[@]}" \

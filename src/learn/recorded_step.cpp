@@ -52,6 +52,8 @@ void RecordedStep::record(const torch::Tensor& images, const torch::Tensor& targ
     recorder_->end();
   } catch (const c10::Error& error) {
     fail("the network's step cannot be recorded (", error.msg(), "); leave run.cuda_graphs off");
+  } catch (const std::exception& error) {
+    fail("the network's step cannot be recorded (", error.what(), "); leave run.cuda_graphs off");
   }
   for (const torch::Tensor& parameter : parameters_) gradients_.push_back(parameter.grad());
 }

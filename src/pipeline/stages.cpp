@@ -41,7 +41,10 @@ class Sitting {
                                         : std::max(1, cores / group_.local_size()));
     const std::string device = choose_device(config_.run.device, group_.local_rank());
     if (config_.run.device != "cpu") work_.note("run", cat("computes on ", device));
-    if (config_.run.cuda_graphs) check_cuda_graphs();
+    cuda_graphs_ = config_.run.cuda_graphs && device != "cpu";
+    if (cuda_graphs_) check_cuda_graphs();
+    if (config_.run.cuda_graphs && !cuda_graphs_)
+      work_.note("run", "run.cuda_graphs: there are none on a CPU");
   }
 
   void do_stage(Stage stage) {
@@ -184,6 +187,7 @@ class Sitting {
   const Work& work_;
   std::vector<std::string> asked_;           // networks as the user named them
   std::vector<std::vector<Budget>> ladder_;  // by rung and device
+  bool cuda_graphs_ = false;
   int channels_ = 0;
   std::map<int, std::unique_ptr<Dataset>> datasets_;
   std::unique_ptr<Spaces> spaces_;
@@ -350,7 +354,7 @@ TrainJob Sitting::job(const Graph& graph) {
                .config = config,
                .seed = seed(),
                .workers = config_.run.workers,
-               .cuda_graphs = config_.run.cuda_graphs};
+               .cuda_graphs = cuda_graphs_};
   if (!config.init_from.empty()) {
     const ImportedWeights from = read_weights(
         graph, config.init_from, config.new_head ? Classifier::left_out : Classifier::imported);
