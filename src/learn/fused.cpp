@@ -1,5 +1,6 @@
 #include "learn/fused.h"
 
+#include <ATen/Version.h>
 #include <ATen/native/CPUBlas.h>
 
 #include "learn/kernels/dense.h"
@@ -14,7 +15,8 @@ using kernels::Bfloat16;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// oneDNN's small products, as libtorch has them compiled at run time for the processor.
+// oneDNN's small products, as libtorch has them compiled at run time for the processor (from AVX2
+// on; elsewhere, if it does not throw, the BLAS answers).
 template <class T>
 bool has_brgemm() {
   using Element = std::conditional_t<std::is_same_v<T, float>, float, at::BFloat16>;
@@ -58,6 +60,12 @@ kernels::Products<Bfloat16> products() {
                                             reinterpret_cast<const at::BFloat16*>(b), c, true);
               },
           .release = [] { at::native::cpublas::brgemm_release(true); }};
+}
+
+// The BLAS, where it makes the products, has threads of its own.
+kernels::Parallel dense_threads() {
+  static const bool small_products = at::get_cpu_capability().starts_with("AVX");
+  return small_products ? kernel_threads() : kernels::Parallel();
 }
 
 torch::Tensor channels_last(const torch::Tensor& x) {
@@ -124,7 +132,7 @@ class Norm {
 };
 
 bool is_depthwise(const torch::Tensor& x, const torch::Tensor& weight) {
-  return weight.size(1) == 1 && weight.size(2) > 1 && weight.size(0) == x.size(1);
+  return weight.size(1) == 1 && weight.size(2) > 1 && weight.size(0) == x.size(1) && x.size(1) > 1;
 }
 // The part of a kernel, or of its gradient, that meets x: of an image of one pixel the centre.
 torch::Tensor meeting(const torch::Tensor& x, const torch::Tensor& weight) {
@@ -159,21 +167,20 @@ kernels::Normalise view_of(const std::optional<Norm>& norm) {
 template <class T>
 torch::Tensor convolve(const torch::Tensor& x, const std::optional<Norm>& before,
                        const torch::Tensor& weight, int stride, torch::Tensor& sums) {
-  const auto parallel = kernel_threads();
   if (!is_depthwise(x, weight)) {
     const auto taps = channels_last(meeting(x, weight));
     const auto shape = dense_shape(x, taps, stride);
     const auto y = images_like(x, {shape.n, shape.out, shape.out_h(), shape.out_w()});
     sums = new_sums(y);
     kernels::dense_forward<T>(shape, data<T>(x), view_of(before), taps.data_ptr<float>(),
-                              data<T>(y), sums.data_ptr<double>(), products<T>(), parallel);
+                              data<T>(y), sums.data_ptr<double>(), products<T>(), dense_threads());
     return y;
   }
   const auto shape = depthwise_shape(x, weight, stride);
   const auto y = images_like(x, {shape.n, shape.c, shape.out_h(), shape.out_w()});
   sums = new_sums(y);
   kernels::depthwise_forward<T>(shape, data<T>(x), view_of(before), weight.data_ptr<float>(),
-                                data<T>(y), sums.data_ptr<double>(), parallel);
+                                data<T>(y), sums.data_ptr<double>(), kernel_threads());
   return y;
 }
 
@@ -184,7 +191,6 @@ torch::Tensor convolve_back(const torch::Tensor& x, const std::optional<Norm>& b
                             const torch::Tensor& weight, int stride,
                             const kernels::OutputGradient<T>& dy, const torch::Tensor& residual,
                             const torch::Tensor& sums, const torch::Tensor& dweight, bool wanted) {
-  const auto parallel = kernel_threads();
   if (!is_depthwise(x, weight)) {
     const auto dz = wanted ? images_like(x, x.sizes()) : torch::Tensor();
     const auto taps = channels_last(meeting(x, weight));
@@ -194,14 +200,15 @@ torch::Tensor convolve_back(const torch::Tensor& x, const std::optional<Norm>& b
         dense_shape(x, taps, stride), data<T>(x), view_of(before), taps.data_ptr<float>(), dy,
         residual.defined() ? data<T>(residual) : nullptr, wanted ? data<T>(dz) : nullptr,
         before ? sums.data_ptr<double>() : nullptr,
-        dtaps.defined() ? dtaps.data_ptr<float>() : nullptr, products<T>(), parallel);
+        dtaps.defined() ? dtaps.data_ptr<float>() : nullptr, products<T>(), dense_threads());
     if (dweight.defined() && some) meeting(x, dweight.zero_()).copy_(dtaps);
     return dz;
   }
   const auto dz = images_like(x, x.sizes());
   kernels::depthwise_backward<T>(depthwise_shape(x, weight, stride), data<T>(x), view_of(before),
                                  weight.data_ptr<float>(), dy, data<T>(dz), sums.data_ptr<double>(),
-                                 dweight.defined() ? dweight.data_ptr<float>() : nullptr, parallel);
+                                 dweight.defined() ? dweight.data_ptr<float>() : nullptr,
+                                 kernel_threads());
   return residual.defined() ? dz.add_(residual) : dz;
 }
 

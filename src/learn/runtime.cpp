@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "base/text.h"
@@ -49,11 +50,14 @@ void set_threads(int threads) {
 }
 
 kernels::Parallel kernel_threads() {
-  static std::unique_ptr<kernels::Threads> threads;
+  static std::mutex mutex;
+  static std::shared_ptr<kernels::Threads> threads;  // whose callers may outlive set_threads()
+  const std::lock_guard lock(mutex);
   if (!threads || threads->size() != at::get_num_threads())
-    threads = std::make_unique<kernels::Threads>(at::get_num_threads());
-  return {threads->size(),
-          [](int tasks, const std::function<void(int)>& task) { threads->run(tasks, task); }};
+    threads = std::make_shared<kernels::Threads>(at::get_num_threads());
+  return {threads->size(), [pool = threads](int tasks, const std::function<void(int)>& task) {
+            pool->run(tasks, task);
+          }};
 }
 
 namespace {

@@ -110,6 +110,26 @@ Graph segment(Act act, int kernel, int stride, bool added) {
   return graph;
 }
 
+// norm act, dense norm act, all one step.
+Graph dense_segment(const Shape& image, int channels, int kernel, int stride) {
+  Graph graph{.name = "dense", .preprocess = {}, .nodes = {}};
+  int at = graph.add("image", Input{image}, {});
+  const auto add = [&](const char* name, Layer layer) {
+    at = graph.add(name, std::move(layer), {at});
+  };
+  add("before", BatchNorm{});
+  add("act", Activation{.act = Act::relu6});
+  add("dense", Conv{.out_channels = channels,
+                    .kh = kernel,
+                    .kw = kernel,
+                    .sh = stride,
+                    .sw = stride,
+                    .padding = Padding::all(kernel / 2)});
+  add("after", BatchNorm{});
+  add("act2", Activation{.act = Act::relu6});
+  return graph;
+}
+
 template <class Use>
 void for_each_segment(const Use& use) {
   for (const Act act : {Act::none, Act::relu, Act::relu6}) {
@@ -134,10 +154,28 @@ TEST(Fused, SegmentsEqualLibtorchsClosely) {
   });
 }
 
+TEST(Fused, DenseSegmentsEqualLibtorchsClosely) {
+  for (const int kernel : {1, 3, 5, 9}) {
+    for (const int stride : {1, 2, 3}) {
+      for (const Shape& image :
+           {Shape{20, 9, 7}, Shape{1, 6, 6}, Shape{20, 1, 1}, Shape{3, 2, 1}}) {
+        // One channel to one would be taken for depthwise; one pixel meets the kernel's centre.
+        for (const int channels : {1, 12}) {
+          SCOPED_TRACE(testing::Message() << kernel << " " << stride << " " << image.c << "x"
+                                          << image.h << "x" << image.w << " to " << channels);
+          const Graph graph = dense_segment(image, channels, kernel, stride);
+          ASSERT_EQ(plan_steps(graph, true).size(), 1U);
+          expect_same_step(graph, random_images(image, 5), 1e-4);
+        }
+      }
+    }
+  }
+}
+
 // Gradients that go through clamps differ by whole elements where rounding crosses a bound.
 TEST(Fused, SegmentsInBfloat16AreCloseToFloat32) {
   if (!can_use_bfloat16()) GTEST_SKIP() << "no products of bfloat16 on this processor";
-  for_each_segment([](const Graph& graph) {
+  const auto expect_close = [](const Graph& graph) {
     const Weights weights = random_weights(graph, 3);
     const auto images = random_images(graph.input_shape(), 3);
     const Outcome expected = step(graph, weights, images, Engine::libtorch, Statistics::train);
@@ -147,7 +185,9 @@ TEST(Fused, SegmentsInBfloat16AreCloseToFloat32) {
     EXPECT_EQ(actual.output.scalar_type(), torch::kBFloat16);
     EXPECT_LT(relative_difference(expected.output, actual.output), 0.01);
     EXPECT_LT(relative_difference(expected.gradients, actual.gradients), 0.05);
-  });
+  };
+  for_each_segment(expect_close);
+  for (const int kernel : {1, 3}) expect_close(dense_segment({20, 9, 7}, 12, kernel, 2));
 }
 
 TEST(Fused, NetworksInBfloat16HaveGradientsOfTheirWeights) {
@@ -197,8 +237,7 @@ TEST(Fused, GatesOfASupernetEqualLibtorchs) {
   EXPECT_LT(relative_difference(gradients[0], gradients[1]), of_networks);
 }
 
-// A MobileNetV2 block is one step, its addition included. The stem's convolution is dense; what
-// stands behind it and the head's convolution are chains, too.
+// A MobileNetV2 block is one step, its addition included; the stem and the head are chains, too.
 TEST(Plan, FusesAMobileNetBlock) {
   const Architecture network{.name = "one",
                              .input = {3, 16, 16},
@@ -217,7 +256,7 @@ TEST(Plan, FusesAMobileNetBlock) {
   }
   EXPECT_EQ(nodes, graph.nodes.size());
   const std::vector<std::vector<std::string>> expected = {
-      {"BatchNorm", "Activation"},
+      {"Conv", "BatchNorm", "Activation"},
       {"Conv", "BatchNorm", "Activation", "Conv", "BatchNorm", "Activation", "Conv", "BatchNorm",
        "Add"},
       {"Conv", "BatchNorm", "Activation"}};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -202,7 +203,7 @@ template <class T>
 hwy::AlignedFreeUniquePtr<T[]> stored(const float* from, int64_t rows, int64_t columns) {
   const auto c = static_cast<size_t>(columns), length = static_cast<size_t>(row_length(columns));
   const int64_t whole = multiple_of(rows, pair_of<T>);
-  auto to = hwy::AllocateAligned<T>(static_cast<size_t>(whole) * length);
+  auto to = aligned<T>(static_cast<size_t>(whole) * length);
   std::fill_n(to.get(), static_cast<size_t>(whole) * length, T{});
   for (int64_t row = 0; row < rows; ++row)
     for (size_t i = 0; i < c; i += lanes)
@@ -246,7 +247,7 @@ class Tile {
  public:
   Tile(int64_t rows, int64_t channels)
       : length_(static_cast<size_t>(row_length(channels))),
-        values_(hwy::AllocateAligned<T>(std::max<size_t>(1, static_cast<size_t>(rows) * length_))) {
+        values_(aligned<T>(static_cast<size_t>(rows) * length_)) {
     // Products and vectors read behind the last channel.
     std::fill_n(values_.get(), static_cast<size_t>(rows) * length_, T{});
   }
@@ -469,8 +470,7 @@ class Backward {
         dy_(work.tile, shape_.out),
         product_(work.tile, product_length),
         sum_(shape_.is_pointwise() || work.dz == nullptr ? 0 : work.images * shape_.h * shape_.w,
-             shape_.in),
-        gradient_(work) {}
+             shape_.in) {}
 
   void run(int64_t first, int64_t last, double* sums, float* dweight) {
     for (int64_t i = first; i < last; ++i) {
@@ -488,7 +488,9 @@ class Backward {
     const auto y = from_pixel(work_.dy.y, pixel, shape_.out);
     sweep(Differentiated<T>{from_pixel(work_.dy.g, pixel, shape_.out), y, work_.dy, dy_.rows()},
           rows, y.c);
-    if (dweight != nullptr) gradient_.add(left_.copy(pixel, rows), dy_.rows(), rows, dweight);
+    if (dweight == nullptr) return;
+    if (!gradient_) gradient_.emplace(work_);
+    gradient_->add(left_.copy(pixel, rows), dy_.rows(), rows, dweight);
   }
 
   // Products with `columns` of the weight from `column` on.
@@ -529,8 +531,9 @@ class Backward {
         }
       }
     }
-    if (work_.dz != nullptr)
-      write_gradient(work_, {sum_.get(), sum_.length()}, first * s.h * s.w, inputs, 0,
+    for (int64_t row = 0; row < inputs && work_.dz != nullptr; row += work_.tile)
+      write_gradient(work_, {sum_.rows().at(static_cast<size_t>(row), 0), sum_.length()},
+                     first * s.h * s.w + row, std::min(work_.tile, inputs - row), 0,
                      static_cast<size_t>(s.in), sums);
   }
 
@@ -553,7 +556,7 @@ class Backward {
   Left<T> left_;
   Tile<T> dy_;
   Tile<float> product_, sum_;
-  WeightGradient<T> gradient_;
+  std::optional<WeightGradient<T>> gradient_;  // where it is wanted
 };
 
 template <class T>
@@ -618,11 +621,20 @@ int64_t tile_pixels(const DenseShape& s) {
 
 template <class T>
 hwy::AlignedFreeUniquePtr<T[]> new_weight(int64_t rows, int64_t columns) {
-  return hwy::AllocateAligned<T>(
-      static_cast<size_t>(multiple_of(rows, pair_of<T>) * row_length(columns)));
+  return aligned<T>(static_cast<size_t>(multiple_of(rows, pair_of<T>) * row_length(columns)));
 }
 
-constexpr size_t most_summed_often = 64 << 10;  // weights
+// Each task has sums of the weight's gradient of its own. Those of many weights cost as much as the
+// products of some pixels, so there a task has more of these.
+constexpr size_t many_weights = 64 << 10;
+constexpr int64_t pixels_a_sum = 256;
+
+int backward_tasks(int64_t items, const DenseShape& s, size_t weights, const Parallel& parallel) {
+  const int tasks = task_count(items, parallel);
+  if (weights <= many_weights) return tasks;
+  const auto least = std::min<int64_t>(tasks, parallel.threads);
+  return static_cast<int>(std::clamp<int64_t>(s.pixels() / pixels_a_sum, least, tasks));
+}
 
 void add_up(const PartialSums& partial, size_t stride, int channels, double* sums) {
   const auto c = static_cast<size_t>(channels);
@@ -638,6 +650,7 @@ template <class T>
 void dense_forward(const DenseShape& shape, const T* x, const Normalise& before,
                    const float* weight, T* y, double* sums, const Products<T>& products,
                    const Parallel& parallel) {
+  assert(shape.kernel % 2 == 1);
   const auto passes = best_passes<T>();
   const auto packed = new_weight<T>(shape.depth(), shape.out);
   passes.pack_transposed(weight, shape.out, shape.depth(), packed.get());
@@ -656,7 +669,7 @@ void dense_backward(const DenseShape& shape, const T* x, const Normalise& before
                     const float* weight, const OutputGradient<T>& dy, const T* residual, T* dz,
                     double* sums, float* dweight, const Products<T>& products,
                     const Parallel& parallel) {
-  assert(dy.y != nullptr);
+  assert(dy.y != nullptr && shape.kernel % 2 == 1);
   const auto passes = best_passes<T>();
   const auto packed = new_weight<T>(shape.out, shape.depth());
   passes.pack(weight, shape.out, shape.depth(), packed.get());
@@ -670,14 +683,10 @@ void dense_backward(const DenseShape& shape, const T* x, const Normalise& before
   const auto stride = static_cast<size_t>(row_length(shape.in));
   const auto length = static_cast<size_t>(row_length(wide(shape)));
   const size_t area = static_cast<size_t>(narrow(shape)) * length;
-  // Large weights have few pixels: there the sums of many tasks would cost more than waiting does.
-  const int tasks = area > most_summed_often
-                        ? static_cast<int>(std::min<int64_t>(work.items(), parallel.threads))
-                        : task_count(work.items(), parallel);
+  const int tasks = backward_tasks(work.items(), shape, area, parallel);
   PartialSums partial(tasks, 2 * stride);
   AlignedFloats gradients;
-  if (dweight != nullptr)
-    gradients = hwy::AllocateAligned<float>(area * static_cast<size_t>(tasks));
+  if (dweight != nullptr) gradients = aligned<float>(area * static_cast<size_t>(tasks));
   share_out(work.items(), tasks, parallel, [&](int task, int64_t first, int64_t last) {
     passes.backward(
         work, first, last, partial.of(task),

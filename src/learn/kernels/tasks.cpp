@@ -5,7 +5,7 @@
 namespace vpunas::kernels {
 
 AlignedFloats aligned_zeros(size_t count) {
-  auto values = hwy::AllocateAligned<float>(count);
+  auto values = aligned<float>(count);
   std::fill_n(values.get(), count, 0.0F);
   return values;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <new>
 #include <vector>
 
 #include "learn/kernels/types.h"
@@ -15,7 +16,15 @@ constexpr size_t rounded_up(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// Floats for the kernels' own use, all 0.
+// Memory for the kernels' own use.
+template <class T>
+hwy::AlignedFreeUniquePtr<T[]> aligned(size_t count) {
+  auto values = hwy::AllocateAligned<T>(std::max<size_t>(1, count));
+  if (values == nullptr) throw std::bad_alloc();
+  return values;
+}
+
+// Floats, all 0.
 using AlignedFloats = hwy::AlignedFreeUniquePtr<float[]>;
 AlignedFloats aligned_zeros(size_t count);
 

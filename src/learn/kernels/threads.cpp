@@ -19,13 +19,14 @@ void pause() {
 }
 
 // Returns what `value` is once it is no longer `old`.
-uint64_t changed(const std::atomic<uint64_t>& value, uint64_t old) {
+template <class Word>
+Word changed(const std::atomic<Word>& value, Word old) {
   constexpr std::chrono::microseconds awake(300);
   constexpr int looks = 64;  // before the clock is asked
   const auto end = std::chrono::steady_clock::now() + awake;
   do {
     for (int look = 0; look < looks; ++look) {
-      if (const uint64_t now = value.load(std::memory_order_acquire); now != old) return now;
+      if (const Word now = value.load(std::memory_order_acquire); now != old) return now;
       pause();
     }
     std::this_thread::yield();  // who else wants this core may be whom we wait for
@@ -37,10 +38,17 @@ uint64_t changed(const std::atomic<uint64_t>& value, uint64_t old) {
 }  // namespace
 
 Threads::Threads(int size) {
-  for (int i = 1; i < size; ++i) workers_.emplace_back([this] { work(); });
+  try {
+    for (int i = 1; i < size; ++i) workers_.emplace_back([this] { work(); });
+  } catch (...) {  // no more threads to be had
+    end();
+    throw;
+  }
 }
 
-Threads::~Threads() {
+Threads::~Threads() { end(); }
+
+void Threads::end() {
   ends_ = true;
   open_ += call;
   open_.notify_all();
@@ -48,18 +56,15 @@ Threads::~Threads() {
 }
 
 void Threads::run(int tasks, const std::function<void(int)>& task) {
-  if (workers_.empty() || tasks < 2) {
-    for (int i = 0; i < tasks; ++i) task(i);
-    return;
-  }
+  if (tasks <= 0) return;
   const std::lock_guard lock(caller_);
-  const auto all = static_cast<uint64_t>(tasks);
   task_ = &task;
-  finished_.store(0, std::memory_order_relaxed);
-  open_.store(open_.load(std::memory_order_relaxed) + call + all, std::memory_order_release);
-  open_.notify_all();
+  unfinished_.store(static_cast<uint32_t>(tasks), std::memory_order_relaxed);
+  open_.store(open_.load(std::memory_order_relaxed) + call + static_cast<uint64_t>(tasks),
+              std::memory_order_release);
+  if (tasks > 1) open_.notify_all();
   take_tasks();
-  for (uint64_t finished = finished_; finished < all;) finished = changed(finished_, finished);
+  for (uint32_t left = unfinished_; left > 0;) left = changed(unfinished_, left);
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
 }
 
@@ -80,8 +85,7 @@ void Threads::take_tasks() {
       const std::lock_guard lock(thrown_mutex_);
       if (!thrown_) thrown_ = std::current_exception();
     }
-    finished_.fetch_add(1, std::memory_order_acq_rel);
-    finished_.notify_one();
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
     open = open_.load(std::memory_order_acquire);
   }
 }

@@ -152,6 +152,11 @@ void expect_backward(const Case<T>& k, const Normalise& before, const T* residua
   dense_backward<T>(k.shape, k.x.data(), before, k.weight.data(), gradient, residual,
                     without.data(), into, nullptr, in_loops<T>, parallel);
   EXPECT_EQ(widen(without), widen(actual)) << "without weight gradient";
+  if (sums_are_made) return;
+  std::vector<float> alone(dweight.size());
+  dense_backward<T>(k.shape, k.x.data(), before, k.weight.data(), gradient, nullptr, nullptr,
+                    nullptr, alone.data(), in_loops<T>, parallel);
+  EXPECT_EQ(alone, actual_dweight) << "without gradient of the input";
 }
 
 template <class T>
@@ -233,6 +238,44 @@ TEST(Dense, GivesTheSameBitsAgain) {
   };
   const auto first = run();
   for (int i = 0; i < 3; ++i) EXPECT_EQ(run(), first);
+}
+
+TEST(Dense, GivesTheSameBitsOfGradientsAgain) {
+  const Case<float> k({.n = 9, .h = 8, .w = 7, .in = 24, .out = 40, .kernel = 3}, 1, {0, 6});
+  const OutputGradient<float> gradient{.g = k.g.data(),
+                                       .y = k.y.data(),
+                                       .after = k.after.view(),
+                                       .norm = {k.a.data(), k.b.data(), k.d.data()}};
+  const auto run = [&] {
+    std::vector<float> dz(k.x.size()), dweight(k.weight.size());
+    Doubles sums(2 * k.in);
+    dense_backward<float>(k.shape, k.x.data(), k.before.view(), k.weight.data(), gradient, nullptr,
+                          dz.data(), sums.data(), dweight.data(), in_loops<float>,
+                          test::threads(4));
+    return std::tuple(dz, dweight, sums);
+  };
+  const auto first = run();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(run(), first);
+}
+
+// Their sums are of more values than floats add up well.
+TEST(Dense, SumsLargeImagesInDoubles) {
+  Case<float> k({.n = 1, .h = 400, .w = 400, .in = 1, .out = 1, .kernel = 3}, 1, {});
+  std::fill(k.g.begin(), k.g.end(), 1.0F);
+  const std::vector<float> one = {1}, zero = {0};
+  const Normalise open{one.data(), zero.data(), {}};
+  const OutputGradient<float> gradient{.g = k.g.data(),
+                                       .y = k.y.data(),
+                                       .after = open,
+                                       .norm = {one.data(), zero.data(), zero.data()}};
+  const std::vector<float> weight(9, 0.1F);
+  std::vector<float> dz(k.x.size());
+  Doubles sums(2);
+  dense_backward<float>(k.shape, k.x.data(), open, weight.data(), gradient, nullptr, dz.data(),
+                        sums.data(), nullptr, in_loops<float>, {});
+  double exact = 0;
+  for (const float value : dz) exact += value;
+  EXPECT_NEAR(sums[0] / exact, 1, 1e-5);  // in floats alone 1e-3
 }
 
 TEST(Dense, PassesOnWhatIsNotANumber) {

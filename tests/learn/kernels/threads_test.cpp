@@ -48,6 +48,19 @@ TEST(Threads, RunCallAfterCall) {
   }
 }
 
+TEST(Threads, WakeUpForMoreTasks) {
+  Threads threads(3);
+  for (int call = 0; call < 20; ++call) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // all workers sleep by now
+    std::atomic<int> sum = 0;
+    threads.run(5, [&](int task) {
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+      sum += task;
+    });
+    ASSERT_EQ(sum, 10);
+  }
+}
+
 TEST(Threads, ServeSeveralCallersInTurn) {
   Threads threads(3);
   std::atomic<int> sum = 0;
@@ -61,8 +74,8 @@ TEST(Threads, ServeSeveralCallersInTurn) {
 }
 
 TEST(Threads, ThrowWhatATaskThrewAndGoOn) {
-  Threads threads(2);
   for (int i = 0; i < 100; ++i) {
+    Threads threads(1 + i % 3);
     std::atomic<int> runs = 0;
     const auto fails = [&](int task) {
       ++runs;
