@@ -55,7 +55,8 @@ kernels::Parallel kernel_threads() {
   const std::lock_guard lock(mutex);
   if (!threads || threads->size() != at::get_num_threads())
     threads = std::make_shared<kernels::Threads>(at::get_num_threads());
-  return {threads->size(), [pool = threads](int tasks, const std::function<void(int)>& task) {
+  return {.threads = threads->size(),
+          .run = [pool = threads](int tasks, const std::function<void(int)>& task) {
             pool->run(tasks, task);
           }};
 }

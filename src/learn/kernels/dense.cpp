@@ -624,13 +624,15 @@ hwy::AlignedFreeUniquePtr<T[]> new_weight(int64_t rows, int64_t columns) {
   return aligned<T>(static_cast<size_t>(multiple_of(rows, pair_of<T>) * row_length(columns)));
 }
 
+int64_t operations(const DenseShape& s) { return s.pixels() * s.depth() * s.out; }
+
 // Each task has sums of the weight's gradient of its own. Those of many weights cost as much as the
 // products of some pixels, so there a task has more of these.
 constexpr size_t many_weights = 64 << 10;
 constexpr int64_t pixels_a_sum = 256;
 
 int backward_tasks(int64_t items, const DenseShape& s, size_t weights, const Parallel& parallel) {
-  const int tasks = task_count(items, parallel);
+  const int tasks = task_count(items, 2 * operations(s), parallel);
   if (weights <= many_weights) return tasks;
   const auto least = std::min<int64_t>(tasks, parallel.threads);
   return static_cast<int>(std::clamp<int64_t>(s.pixels() / pixels_a_sum, least, tasks));
@@ -655,7 +657,7 @@ void dense_forward(const DenseShape& shape, const T* x, const Normalise& before,
   const auto packed = new_weight<T>(shape.depth(), shape.out);
   passes.pack_transposed(weight, shape.out, shape.depth(), packed.get());
   const DenseForward<T> work{{shape, x, before, packed.get(), &products, tile_pixels(shape)}, y};
-  const int tasks = task_count(work.items(), parallel);
+  const int tasks = task_count(work.items(), operations(shape), parallel);
   const auto stride = static_cast<size_t>(row_length(shape.out));
   PartialSums partial(tasks, 2 * stride);
   share_out(work.items(), tasks, parallel, [&](int task, int64_t first, int64_t last) {
@@ -694,7 +696,8 @@ void dense_backward(const DenseShape& shape, const T* x, const Normalise& before
   });
   if (sums != nullptr) add_up(partial, stride, shape.in, sums);
   if (dweight == nullptr) return;
-  share_out(narrow(shape), task_count(narrow(shape), parallel), parallel,
+  const int64_t additions = static_cast<int64_t>(area) * tasks;
+  share_out(narrow(shape), task_count(narrow(shape), additions, parallel), parallel,
             [&](int, int64_t first, int64_t last) {
               passes.add_up_weights(shape, gradients.get(), tasks, first, last, dweight);
             });

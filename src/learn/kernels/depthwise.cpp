@@ -271,6 +271,10 @@ Cut cut_work(const DepthwiseShape& s, int rows, size_t element, int threads) {
   return cut;
 }
 
+int64_t operations(const DepthwiseShape& s) {
+  return s.n * s.out_h() * s.out_w() * s.c * s.kernel * s.kernel;
+}
+
 // [blocks][rows][lanes] from value(channel, row).
 template <class Value>
 AlignedFloats pack(size_t c, size_t lanes, size_t rows, const Value& value) {
@@ -321,7 +325,7 @@ void depthwise_forward(const DepthwiseShape& shape, const T* x, const Normalise&
   const ForwardWork<T> work{
       shape, x, before, taps.get(), y, cut_work(shape, shape.out_h(), sizeof(T), parallel.threads)};
   const int64_t items = work.cut.items();
-  const int tasks = task_count(items, parallel);
+  const int tasks = task_count(items, operations(shape), parallel);
   PartialSums partial(tasks, 2 * padded);
   share_out(items, tasks, parallel, [&](int task, int64_t first, int64_t last) {
     passes.forward(work, first, last, partial.of(task));
@@ -344,7 +348,7 @@ void depthwise_backward(const DepthwiseShape& shape, const T* x, const Normalise
   const BackwardWork<T> work{
       shape, x, before, taps.get(), dy, dz, cut_work(shape, shape.h, sizeof(T), parallel.threads)};
   const int64_t items = work.cut.items();
-  const int tasks = task_count(items, parallel);
+  const int tasks = task_count(items, operations(shape), parallel);
   PartialSums partial(tasks, padded * (2 + (dweight != nullptr ? area : 0)));
   share_out(items, tasks, parallel, [&](int task, int64_t first, int64_t last) {
     double* of_task = partial.of(task);

@@ -115,8 +115,9 @@ NormPasses<T> best_passes() {
     return HWY_DYNAMIC_DISPATCH(norm_of_bfloat16)();
 }
 
-int tasks_for(int64_t pixels, const Parallel& parallel) {
-  return task_count(pixels / 64, parallel);
+int tasks_for(int64_t pixels, int64_t channels, const Parallel& parallel) {
+  constexpr int64_t operations = 8;  // of an element, which is more reading than computing
+  return task_count(pixels / 64, pixels * channels * operations, parallel);
 }
 
 // sums from add(first, last, partial sums, their stride).
@@ -124,7 +125,7 @@ template <class Add>
 void sum_over_tasks(int64_t pixels, size_t c, size_t lanes, double* sums, const Parallel& parallel,
                     const Add& add) {
   const size_t stride = rounded_up(c, lanes);
-  const int tasks = tasks_for(pixels, parallel);
+  const int tasks = tasks_for(pixels, static_cast<int64_t>(c), parallel);
   PartialSums partial(tasks, 2 * stride);
   share_out(pixels, tasks, parallel, [&](int task, int64_t first, int64_t last) {
     add(first, last, partial.of(task), stride);
@@ -162,18 +163,20 @@ template <class T>
 void norm_apply(int64_t pixels, int c, const T* x, const Normalise& normalise, const T* residual,
                 T* z, const Parallel& parallel) {
   const auto passes = best_passes<T>();
-  share_out(pixels, tasks_for(pixels, parallel), parallel, [&](int, int64_t first, int64_t last) {
-    passes.apply(first, last, static_cast<size_t>(c), x, normalise, residual, z);
-  });
+  share_out(pixels, tasks_for(pixels, c, parallel), parallel,
+            [&](int, int64_t first, int64_t last) {
+              passes.apply(first, last, static_cast<size_t>(c), x, normalise, residual, z);
+            });
 }
 
 template <class T>
 void norm_backward(int64_t pixels, int c, const T* x, const T* g, const Normalise& normalise,
                    const NormGradient& norm, T* dx, const Parallel& parallel) {
   const auto passes = best_passes<T>();
-  share_out(pixels, tasks_for(pixels, parallel), parallel, [&](int, int64_t first, int64_t last) {
-    passes.backward(first, last, static_cast<size_t>(c), x, g, normalise, norm, dx);
-  });
+  share_out(pixels, tasks_for(pixels, c, parallel), parallel,
+            [&](int, int64_t first, int64_t last) {
+              passes.backward(first, last, static_cast<size_t>(c), x, g, normalise, norm, dx);
+            });
 }
 
 #define VPUNAS_INSTANTIATE(T)                                                                   \

@@ -28,9 +28,11 @@ hwy::AlignedFreeUniquePtr<T[]> aligned(size_t count) {
 using AlignedFloats = hwy::AlignedFreeUniquePtr<float[]>;
 AlignedFloats aligned_zeros(size_t count);
 
-// Tasks for `items` of work: several a thread, so that no thread waits long for another.
-inline int task_count(int64_t items, const Parallel& parallel) {
+// Tasks for `items` of work, of so many multiply-adds or the like together: several a thread, so
+// that no thread waits long for another, or one where more are not worth it.
+inline int task_count(int64_t items, int64_t operations, const Parallel& parallel) {
   constexpr int64_t tasks_a_thread = 4;
+  if (operations < parallel.least_shared) return 1;
   return static_cast<int>(std::clamp<int64_t>(items, 1, tasks_a_thread * parallel.threads));
 }
 

@@ -56,13 +56,16 @@ void Threads::end() {
 }
 
 void Threads::run(int tasks, const std::function<void(int)>& task) {
-  if (tasks <= 0) return;
+  if (tasks < 2) {
+    if (tasks == 1) task(0);
+    return;
+  }
   const std::lock_guard lock(caller_);
   task_ = &task;
   unfinished_.store(static_cast<uint32_t>(tasks), std::memory_order_relaxed);
   open_.store(open_.load(std::memory_order_relaxed) + call + static_cast<uint64_t>(tasks),
               std::memory_order_release);
-  if (tasks > 1) open_.notify_all();
+  open_.notify_all();
   take_tasks();
   for (uint32_t left = unfinished_; left > 0;) left = changed(unfinished_, left);
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));

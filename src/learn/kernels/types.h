@@ -39,6 +39,9 @@ struct Parallel {
       [](int tasks, const std::function<void(int)>& task) {
         for (int i = 0; i < tasks; ++i) task(i);
       };
+  // Multiply-adds or the like that are worth a second thread: some ten microseconds' work, as long
+  // as threads need to meet on a machine that has other work, too.
+  int64_t least_shared = 1 << 19;
 };
 
 // An activation as the interval that it clamps to: none (everything), relu (from 0), relu6 (0..6).

@@ -16,11 +16,15 @@ namespace vpunas::kernels::test {
 
 using Doubles = std::vector<double>;
 
+// Shares out the least work, too.
 inline Parallel threads(int count) {
-  return {count, [](int tasks, const std::function<void(int)>& task) {
-            std::vector<std::jthread> running;
-            for (int i = 0; i < tasks; ++i) running.emplace_back([&task, i] { task(i); });
-          }};
+  return {.threads = count,
+          .run =
+              [](int tasks, const std::function<void(int)>& task) {
+                std::vector<std::jthread> running;
+                for (int i = 0; i < tasks; ++i) running.emplace_back([&task, i] { task(i); });
+              },
+          .least_shared = 0};
 }
 
 // Calls use() once for every instruction set of this processor, best last.
