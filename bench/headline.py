@@ -3,6 +3,9 @@
 
     bench/headline.py IMAGES [--minutes N] [--jobs N]
 
+found_one_round and found_1.5x_one_round are what the search found when its finalists were trained
+for one epoch only; found_for_cpu was found so, too.
+
 A list of jobs, each of minutes, by configs/headline.toml: search for either device by the same
 shared weights and finalists, draw random networks, train each from scratch at 64 px, price and
 measure them at 224 px, and have Intel's compiler map them (`make blob-compiler`). IMAGES is CIFAR-10
@@ -45,8 +48,8 @@ REFERENCE = "mobilenet_v2"
 FINALISTS = ["finalists.json", "finalists_2.json"]  # by round
 RANDOM = 6
 RANDOM_NAMES = [f"random_{i}" for i in range(1, RANDOM + 1)]
-SEEDS = {name: [1, 2, 3] for name in [REFERENCE, "found", "found_for_cpu", "found_1.5x"]}
-SEEDS |= {name: [1] for name in RANDOM_NAMES}
+SEEDS = {name: [1, 2, 3] for name in [REFERENCE, "found", "found_one_round", "found_for_cpu"]}
+SEEDS |= {name: [1] for name in ["found_1.5x", "found_1.5x_one_round", *RANDOM_NAMES]}
 
 
 class OutOfTime(Exception):
