@@ -657,10 +657,10 @@ void dense_forward(const DenseShape& shape, const T* x, const Normalise& before,
   const auto packed = new_weight<T>(shape.depth(), shape.out);
   passes.pack_transposed(weight, shape.out, shape.depth(), packed.get());
   const DenseForward<T> work{{shape, x, before, packed.get(), &products, tile_pixels(shape)}, y};
-  const int tasks = task_count(work.items(), operations(shape), parallel);
+  const int tasks = task_count(work.tiles(), operations(shape), parallel);
   const auto stride = static_cast<size_t>(row_length(shape.out));
   PartialSums partial(tasks, 2 * stride);
-  share_out(work.items(), tasks, parallel, [&](int task, int64_t first, int64_t last) {
+  share_out(work.tiles(), tasks, parallel, [&](int task, int64_t first, int64_t last) {
     passes.forward(work, first, last, partial.of(task));
   });
   add_up(partial, stride, shape.out, sums);

@@ -28,11 +28,11 @@ struct DenseWork {
   const T* weight;
   const Products<T>* products;
   int64_t tile;  // pixels of the output, even
+  int64_t tiles() const { return (shape.pixels() + tile - 1) / tile; }
 };
 template <class T>
 struct DenseForward : DenseWork<T> {
   T* y;
-  int64_t items() const { return (this->shape.pixels() + this->tile - 1) / this->tile; }
 };
 template <class T>
 struct DenseBackward : DenseWork<T> {
@@ -42,8 +42,7 @@ struct DenseBackward : DenseWork<T> {
   // Patches of one image overlap, so what its pixels get is added up before it is written.
   int64_t images = 1;  // that are taken together
   int64_t items() const {
-    return this->shape.is_pointwise() ? (this->shape.pixels() + this->tile - 1) / this->tile
-                                      : (this->shape.n + images - 1) / images;
+    return this->shape.is_pointwise() ? this->tiles() : (this->shape.n + images - 1) / images;
   }
 };
 
@@ -61,7 +60,7 @@ struct DensePasses {
   void (*pack)(const float* from, int64_t rows, int64_t columns, T* to);
   // The same of the transposed matrix, [columns / pair][row_length(rows)][pair].
   void (*pack_transposed)(const float* from, int64_t rows, int64_t columns, T* to);
-  // Items [first, last).
+  // Tiles [first, last) forward, items backward.
   void (*forward)(const DenseForward<T>& work, int64_t first, int64_t last, double* sums);
   void (*backward)(const DenseBackward<T>& work, int64_t first, int64_t last, double* sums,
                    float* dweight);
