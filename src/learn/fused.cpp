@@ -39,10 +39,7 @@ void multiply_by_blas(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb,
   matrix(c, m, n, ldc).addmm_(matrix(a, m, k, lda), matrix(b, k, n, ldb), add ? 1 : 0);
 }
 
-template <class T>
-kernels::Products<T> products();
-template <>
-kernels::Products<float> products() {
+kernels::Products<float> products_of_floats() {
   static const bool has = has_brgemm<float>();
   if (!has) return {.multiply = &multiply_by_blas};
   return {.multiply = [](int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,
@@ -50,8 +47,7 @@ kernels::Products<float> products() {
     at::native::cpublas::brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, false);
   }};
 }
-template <>
-kernels::Products<Bfloat16> products() {
+kernels::Products<Bfloat16> products_of_bfloat16() {
   return {.multiply =
               [](int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, bool add,
                  const Bfloat16* a, const Bfloat16* b, float* c) {
@@ -60,6 +56,16 @@ kernels::Products<Bfloat16> products() {
                                             reinterpret_cast<const at::BFloat16*>(b), c, true);
               },
           .release = [] { at::native::cpublas::brgemm_release(true); }};
+}
+
+// Calls use(products): with those of bfloat16 for such activations, where the processor has them.
+template <class T, class Use>
+void with_products(const Use& use) {
+  static const bool halves = std::is_same_v<T, Bfloat16> && has_brgemm<Bfloat16>();
+  if constexpr (std::is_same_v<T, Bfloat16>) {
+    if (halves) return use(products_of_bfloat16());
+  }
+  use(products_of_floats());
 }
 
 // The BLAS, where it makes the products, has threads of its own.
@@ -172,8 +178,10 @@ torch::Tensor convolve(const torch::Tensor& x, const std::optional<Norm>& before
     const auto shape = dense_shape(x, taps, stride);
     const auto y = images_like(x, {shape.n, shape.out, shape.out_h(), shape.out_w()});
     sums = new_sums(y);
-    kernels::dense_forward<T>(shape, data<T>(x), view_of(before), taps.data_ptr<float>(),
-                              data<T>(y), sums.data_ptr<double>(), products<T>(), dense_threads());
+    with_products<T>([&](const auto& products) {
+      kernels::dense_forward<T>(shape, data<T>(x), view_of(before), taps.data_ptr<float>(),
+                                data<T>(y), sums.data_ptr<double>(), products, dense_threads());
+    });
     return y;
   }
   const auto shape = depthwise_shape(x, weight, stride);
@@ -196,11 +204,13 @@ torch::Tensor convolve_back(const torch::Tensor& x, const std::optional<Norm>& b
     const auto taps = channels_last(meeting(x, weight));
     const bool some = taps.numel() < weight.numel();
     const auto dtaps = dweight.defined() && some ? torch::empty_like(taps) : dweight;
-    kernels::dense_backward<T>(
-        dense_shape(x, taps, stride), data<T>(x), view_of(before), taps.data_ptr<float>(), dy,
-        residual.defined() ? data<T>(residual) : nullptr, wanted ? data<T>(dz) : nullptr,
-        before ? sums.data_ptr<double>() : nullptr,
-        dtaps.defined() ? dtaps.data_ptr<float>() : nullptr, products<T>(), dense_threads());
+    with_products<T>([&](const auto& products) {
+      kernels::dense_backward<T>(
+          dense_shape(x, taps, stride), data<T>(x), view_of(before), taps.data_ptr<float>(), dy,
+          residual.defined() ? data<T>(residual) : nullptr, wanted ? data<T>(dz) : nullptr,
+          before ? sums.data_ptr<double>() : nullptr,
+          dtaps.defined() ? dtaps.data_ptr<float>() : nullptr, products, dense_threads());
+    });
     if (dweight.defined() && some) meeting(x, dweight.zero_()).copy_(dtaps);
     return dz;
   }
@@ -366,15 +376,9 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
 
 }  // namespace
 
-bool can_use_bfloat16() {
-  static const bool can = has_brgemm<Bfloat16>();
-  return can;
-}
-
 bool can_fuse(const torch::Tensor& x) {
   return x.dim() == 4 && x.device().is_cpu() && x.numel() > 0 &&
-         (x.scalar_type() == torch::kFloat32 ||
-          (x.scalar_type() == torch::kBFloat16 && can_use_bfloat16()));
+         (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16);
 }
 
 torch::Tensor fused_chain(const torch::Tensor& x, const NormTensors* before,

@@ -25,12 +25,8 @@ struct ConvNorm {
   NormTensors norm;
 };
 
-// Whether fused_chain takes x: images on a CPU, float, or bfloat16 where can_use_bfloat16().
+// Whether fused_chain takes x: images on a CPU, float or bfloat16.
 bool can_fuse(const torch::Tensor& x);
-
-// Whether this processor multiplies matrices of bfloat16 (x86-64 with AVX-512, faster with its
-// bfloat16 dot products or AMX).
-bool can_use_bfloat16();
 
 // The stages one after the other on x, or on before(x) where that is not null; plus the residual
 // where there is one. The output has x's type.

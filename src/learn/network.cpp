@@ -151,8 +151,6 @@ void for_each_parameter(const Graph& graph, const Visit& visit) {
 }  // namespace
 
 Computing parse_computing(const std::string& engine, bool bfloat16) {
-  if (bfloat16 && compute_device().is_cpu() && !can_use_bfloat16())
-    fail("bfloat16: this processor has no products of it (AVX-512); leave amp off");
   return {engine == "libtorch" ? Engine::libtorch : Engine::fused, bfloat16};
 }
 

@@ -41,7 +41,7 @@ struct Computing {
   bool bfloat16 = false;
   Computing(Engine e = Engine::fused, bool b = false) : engine(e), bfloat16(b) {}
 };
-// As a recipe names it. Throws Error where the processor has no bfloat16.
+// As a recipe names it.
 Computing parse_computing(const std::string& engine, bool bfloat16);
 
 // Tensors that networks of different widths have in common, by name: each network uses the first

@@ -48,7 +48,7 @@ void fields(Fields& f, Recipe& c) {
     between(0, 0.9));
   f("engine", c.engine, "fused (our kernels) or libtorch (its own alone, for comparisons)",
     one_of({"fused", "libtorch"}));
-  f("amp", c.amp, "activations in bfloat16 (mixed precision): faster, on processors with AVX-512");
+  f("amp", c.amp, "activations in bfloat16 (mixed precision): faster, most so with AVX-512");
 }
 
 }  // namespace vpunas

@@ -174,7 +174,6 @@ TEST(Fused, DenseSegmentsEqualLibtorchsClosely) {
 
 // Gradients that go through clamps differ by whole elements where rounding crosses a bound.
 TEST(Fused, SegmentsInBfloat16AreCloseToFloat32) {
-  if (!can_use_bfloat16()) GTEST_SKIP() << "no products of bfloat16 on this processor";
   const auto expect_close = [](const Graph& graph) {
     const Weights weights = random_weights(graph, 3);
     const auto images = random_images(graph.input_shape(), 3);
@@ -191,7 +190,6 @@ TEST(Fused, SegmentsInBfloat16AreCloseToFloat32) {
 }
 
 TEST(Fused, NetworksInBfloat16HaveGradientsOfTheirWeights) {
-  if (!can_use_bfloat16()) GTEST_SKIP() << "no products of bfloat16 on this processor";
   for (const auto& [name, graph] : cases::graph_cases()) {
     SCOPED_TRACE(name);
     Network network(graph, 1, Computing(Engine::fused, true));

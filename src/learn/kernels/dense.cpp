@@ -59,11 +59,11 @@ struct Rows {
 };
 
 // What tiles are filled with; they have 0 behind the last channel, or `to` no room there.
-template <class T>
+template <class T, class E>
 struct Normalised {
   Rows<const T> x;
   const Normalise& before;
-  Rows<T> to;
+  Rows<E> to;
   using Column = NormaliseVector;
   HWY_INLINE Column column(size_t channel) const { return {before, channel, x.c - channel}; }
   HWY_INLINE void each(const Column& norm, size_t row, size_t channel) const {
@@ -72,11 +72,11 @@ struct Normalised {
   HWY_INLINE void fetch(size_t row, size_t channel, size_t n) const { x.fetch(row, channel, n); }
   HWY_INLINE void finish(const Column&, size_t) const {}
 };
-template <class T>
+template <class T, class E>
 struct Differentiated {
   Rows<const T> g, y;
   const OutputGradient<T>& dy;
-  Rows<T> to;
+  Rows<E> to;
   struct Column {
     NormaliseVector after;
     NormGradientVector norm;
@@ -198,13 +198,13 @@ void transpose(const uint32_t* from, size_t rows, size_t columns, size_t from_le
   }
 }
 
-// Floats as rows of T, with rows and columns of 0 up to whole pairs and vectors.
-template <class T>
-hwy::AlignedFreeUniquePtr<T[]> stored(const float* from, int64_t rows, int64_t columns) {
+// Floats as rows of E, with rows and columns of 0 up to whole pairs and vectors.
+template <class E>
+hwy::AlignedFreeUniquePtr<E[]> stored(const float* from, int64_t rows, int64_t columns) {
   const auto c = static_cast<size_t>(columns), length = static_cast<size_t>(row_length(columns));
-  const int64_t whole = multiple_of(rows, pair_of<T>);
-  auto to = aligned<T>(static_cast<size_t>(whole) * length);
-  std::fill_n(to.get(), static_cast<size_t>(whole) * length, T{});
+  const int64_t whole = multiple_of(rows, pair_of<E>);
+  auto to = aligned<E>(static_cast<size_t>(whole) * length);
+  std::fill_n(to.get(), static_cast<size_t>(whole) * length, E{});
   for (int64_t row = 0; row < rows; ++row)
     for (size_t i = 0; i < c; i += lanes)
       store(load(from + static_cast<size_t>(row) * c + i, c - i),
@@ -212,22 +212,22 @@ hwy::AlignedFreeUniquePtr<T[]> stored(const float* from, int64_t rows, int64_t c
   return to;
 }
 
-template <class T>
-void pack(const float* from, int64_t rows, int64_t columns, T* to) {
+template <class E>
+void pack(const float* from, int64_t rows, int64_t columns, E* to) {
   const auto length = static_cast<size_t>(row_length(columns));
-  const int64_t whole = multiple_of(rows, pair_of<T>);
-  const auto tile = stored<T>(from, rows, columns);
-  const T* pairs = paired(tile.get(), whole, length, to);
+  const int64_t whole = multiple_of(rows, pair_of<E>);
+  const auto tile = stored<E>(from, rows, columns);
+  const E* pairs = paired(tile.get(), whole, length, to);
   if (pairs != to) std::copy_n(pairs, static_cast<size_t>(whole) * length, to);
 }
 
 // Pairs of columns lie together already, as words.
-template <class T>
-void pack_transposed(const float* from, int64_t rows, int64_t columns, T* to) {
-  const auto tile = stored<T>(from, rows, columns);
-  const auto words = static_cast<size_t>(row_length(columns) / pair_of<T>);
+template <class E>
+void pack_transposed(const float* from, int64_t rows, int64_t columns, E* to) {
+  const auto tile = stored<E>(from, rows, columns);
+  const auto words = static_cast<size_t>(row_length(columns) / pair_of<E>);
   transpose(reinterpret_cast<const uint32_t*>(tile.get()), static_cast<size_t>(rows),
-            static_cast<size_t>(multiple_of(columns, pair_of<T>) / pair_of<T>), words,
+            static_cast<size_t>(multiple_of(columns, pair_of<E>) / pair_of<E>), words,
             reinterpret_cast<uint32_t*>(to), static_cast<size_t>(row_length(rows)));
 }
 
@@ -295,30 +295,30 @@ struct Place {
 };
 
 // The left side of a product, row by row of output pixels.
-template <class T>
+template <class T, class E>
 class Left {
  public:
-  explicit Left(const DenseWork<T>& work)
+  explicit Left(const DenseWork<T, E>& work)
       : shape_(work.shape),
         x_(work.x),
         before_(work.before),
-        as_it_is_(is_identity(work.before)),
+        as_it_is_(std::is_same_v<T, E> && is_identity(work.before)),
         rows_(work.tile, shape_.depth()),
         input_(shape_.is_pointwise() || as_it_is_ ? 0 : most_rows(work) * shape_.w, shape_.in) {}
 
   // What before(x) shows `count` outputs from the pixel `first` on, with whole pairs of channels;
   // until the next call.
-  Rows<const T> read(int64_t first, int64_t count) {
-    if (shape_.is_pointwise() && as_it_is_ && shape_.in % pair_of<T> == 0)
-      return from_pixel(x_, first, shape_.in);
-    const Rows<T> rows = copy(first, count);
+  Rows<const E> read(int64_t first, int64_t count) {
+    if (shape_.is_pointwise() && as_it_is_ && shape_.in % pair_of<E> == 0)
+      return from_pixel(elements(x_), first, shape_.in);
+    const Rows<E> rows = copy(first, count);
     return {rows.first, rows.c};
   }
   // The same in memory of its own.
-  Rows<T> copy(int64_t first, int64_t count) {
+  Rows<E> copy(int64_t first, int64_t count) {
     if (shape_.is_pointwise()) {
       const auto x = from_pixel(x_, first, shape_.in);
-      sweep(Normalised<T>{x, before_, rows_.rows()}, count, x.c);
+      sweep(Normalised<T, E>{x, before_, rows_.rows()}, count, x.c);
     } else {
       gather(first, count);
     }
@@ -326,8 +326,15 @@ class Left {
   }
 
  private:
+  // x itself, where it may be as it is.
+  static const E* elements(const T* x) {
+    if constexpr (std::is_same_v<T, E>)
+      return x;
+    else
+      return nullptr;
+  }
   // Rows of the input (of all images, one behind the other) that a tile sees, at most.
-  static int64_t most_rows(const DenseWork<T>& work) {
+  static int64_t most_rows(const DenseWork<T, E>& work) {
     const DenseShape& s = work.shape;
     return ((work.tile - 1) / s.out_w() + 2) * s.stride + s.kernel;
   }
@@ -339,14 +346,15 @@ class Left {
     const Place last(s, first + count - 1);
     const int64_t begin = place.image * s.h + std::max(0, place.top()),
                   end = last.image * s.h + std::min(s.h, last.top() + s.kernel);
-    const T* input = x_ + begin * s.w * s.in;
+    const T* seen = x_ + begin * s.w * s.in;
+    const E* input = elements(seen);
     if (!as_it_is_) {
-      const Rows<T> to{input_.get(), in};  // without gaps: the taps of a row lie together
-      sweep(Normalised<T>{{input, in}, before_, to}, (end - begin) * s.w, in);
+      const Rows<E> to{input_.get(), in};  // without gaps: the taps of a row lie together
+      sweep(Normalised<T, E>{{seen, in}, before_, to}, (end - begin) * s.w, in);
       input = input_.get();
     }
     for (int64_t row = 0; row < count; ++row, place.next()) {
-      T* to = rows_.get() + static_cast<size_t>(row) * rows_.length();
+      E* to = rows_.get() + static_cast<size_t>(row) * rows_.length();
       const int left = std::max(0, -place.left()), right = std::min(s.kernel, s.w - place.left());
       const size_t outside = static_cast<size_t>(left) * in,
                    inside = static_cast<size_t>(right - left) * in;
@@ -354,12 +362,12 @@ class Left {
       for (int tap = 0; tap < s.kernel; ++tap, to += taps) {
         const int y = place.top() + tap;
         if (y < 0 || y >= s.h) {
-          std::fill_n(to, taps, T{});
+          std::fill_n(to, taps, E{});
           continue;
         }
-        std::fill_n(to, outside, T{});
+        std::fill_n(to, outside, E{});
         std::copy_n(input + (corner + int64_t{tap} * s.w) * s.in, inside, to + outside);
-        std::fill_n(to + outside + inside, taps - outside - inside, T{});
+        std::fill_n(to + outside + inside, taps - outside - inside, E{});
       }
     }
   }
@@ -368,24 +376,24 @@ class Left {
   const T* x_;
   const Normalise& before_;
   bool as_it_is_;
-  Tile<T> rows_;
-  Tile<T> input_;
+  Tile<E> rows_;
+  Tile<E> input_;
 };
 
-template <class T>
-void forward(const DenseForward<T>& work, int64_t first, int64_t last, double* sums) {
+template <class T, class E>
+void forward(const DenseForward<T, E>& work, int64_t first, int64_t last, double* sums) {
   const DenseShape& s = work.shape;
-  const int64_t depth = multiple_of(s.depth(), pair_of<T>), out_length = row_length(s.out);
-  Left<T> left(work);
+  const int64_t depth = multiple_of(s.depth(), pair_of<E>), out_length = row_length(s.out);
+  Left<T, E> left(work);
   const Tile<float> product(work.tile, product_length);
   for (int64_t i = first; i < last; ++i) {
     const int64_t pixel = i * work.tile, rows = std::min(work.tile, s.pixels() - pixel);
-    const Rows<const T> patches = left.read(pixel, rows);
+    const Rows<const E> patches = left.read(pixel, rows);
     for (int64_t block = 0; block < s.out; block += block_columns) {
       const int64_t columns = std::min<int64_t>(block_columns, s.out - block);
       work.products->multiply(rows, columns, depth, static_cast<int64_t>(patches.c), out_length,
                               product_length, false, patches.first,
-                              work.weight + block * pair_of<T>, product.get());
+                              work.weight + block * pair_of<E>, product.get());
       auto y = from_pixel(work.y, pixel, s.out);
       y.first += block;
       sweep(Output<T>{{product.get(), product.length()},
@@ -400,28 +408,28 @@ void forward(const DenseForward<T>& work, int64_t first, int64_t last, double* s
 }
 
 // dL/dw, [narrow][wide], of one tile after the other.
-template <class T>
+template <class E>
 class WeightGradient {
  public:
-  explicit WeightGradient(const DenseWork<T>& work)
-      : shape_(work.shape),
-        products_(*work.products),
-        narrow_pairs_(work.tile, narrow(shape_)),
-        wide_pairs_(work.tile, wide(shape_)),
-        transposed_(narrow(shape_), work.tile) {}
+  WeightGradient(const DenseShape& shape, int64_t tile, const Products<E>& products)
+      : shape_(shape),
+        products_(products),
+        narrow_pairs_(tile, narrow(shape)),
+        wide_pairs_(tile, wide(shape)),
+        transposed_(narrow(shape), tile) {}
 
   // Both have `rows` rows and memory for whole pairs.
-  void add(Rows<T> patches, Rows<T> dy, int64_t rows, float* dweight) {
-    const int64_t whole = multiple_of(rows, pair_of<T>);
+  void add(Rows<E> patches, Rows<E> dy, int64_t rows, float* dweight) {
+    const int64_t whole = multiple_of(rows, pair_of<E>);
     for (int64_t row = rows; row < whole; ++row) {
-      for (const Rows<T>& tile : {patches, dy})
-        std::fill_n(tile.at(static_cast<size_t>(row), 0), tile.c, T{});
+      for (const Rows<E>& tile : {patches, dy})
+        std::fill_n(tile.at(static_cast<size_t>(row), 0), tile.c, E{});
     }
-    const Rows<T>& narrow_tile = out_is_narrow(shape_) ? dy : patches;
-    const Rows<T>& wide_tile = out_is_narrow(shape_) ? patches : dy;
-    const T* left = paired(narrow_tile.first, whole, narrow_tile.c, narrow_pairs_.get());
-    const T* right = paired(wide_tile.first, whole, wide_tile.c, wide_pairs_.get());
-    const auto words = static_cast<size_t>(pair_of<T>);
+    const Rows<E>& narrow_tile = out_is_narrow(shape_) ? dy : patches;
+    const Rows<E>& wide_tile = out_is_narrow(shape_) ? patches : dy;
+    const E* left = paired(narrow_tile.first, whole, narrow_tile.c, narrow_pairs_.get());
+    const E* right = paired(wide_tile.first, whole, wide_tile.c, wide_pairs_.get());
+    const auto words = static_cast<size_t>(pair_of<E>);
     transpose(reinterpret_cast<const uint32_t*>(left), static_cast<size_t>(whole) / words,
               static_cast<size_t>(narrow(shape_)), narrow_tile.c,
               reinterpret_cast<uint32_t*>(transposed_.get()), transposed_.length() / words);
@@ -434,15 +442,15 @@ class WeightGradient {
 
  private:
   const DenseShape& shape_;
-  const Products<T>& products_;
-  Tile<T> narrow_pairs_, wide_pairs_, transposed_;
+  const Products<E>& products_;
+  Tile<E> narrow_pairs_, wide_pairs_, transposed_;
   bool added_ = false;
 };
 
 // What the products (or sums of them) `from` make of the gradient of the pixels from `pixel` on, in
 // the channels from `block` on.
-template <class T>
-void write_gradient(const DenseBackward<T>& work, Rows<const float> from, int64_t pixel,
+template <class T, class E>
+void write_gradient(const DenseBackward<T, E>& work, Rows<const float> from, int64_t pixel,
                     int64_t rows, int64_t block, size_t columns, double* sums) {
   const DenseShape& s = work.shape;
   auto dz = from_pixel(work.dz, pixel, s.in);
@@ -460,10 +468,10 @@ void write_gradient(const DenseBackward<T>& work, Rows<const float> from, int64_
   }
 }
 
-template <class T>
+template <class T, class E>
 class Backward {
  public:
-  explicit Backward(const DenseBackward<T>& work)
+  explicit Backward(const DenseBackward<T, E>& work)
       : work_(work),
         shape_(work.shape),
         left_(work),
@@ -486,18 +494,18 @@ class Backward {
   // dL/dy of a tile, and its part of the weight gradient.
   void differentiate(int64_t pixel, int64_t rows, float* dweight) {
     const auto y = from_pixel(work_.dy.y, pixel, shape_.out);
-    sweep(Differentiated<T>{from_pixel(work_.dy.g, pixel, shape_.out), y, work_.dy, dy_.rows()},
+    sweep(Differentiated<T, E>{from_pixel(work_.dy.g, pixel, shape_.out), y, work_.dy, dy_.rows()},
           rows, y.c);
     if (dweight == nullptr) return;
-    if (!gradient_) gradient_.emplace(work_);
+    if (!gradient_) gradient_.emplace(shape_, work_.tile, *work_.products);
     gradient_->add(left_.copy(pixel, rows), dy_.rows(), rows, dweight);
   }
 
   // Products with `columns` of the weight from `column` on.
   Rows<const float> multiply(int64_t rows, int64_t column, int64_t columns) {
-    work_.products->multiply(rows, columns, multiple_of(shape_.out, pair_of<T>),
+    work_.products->multiply(rows, columns, multiple_of(shape_.out, pair_of<E>),
                              static_cast<int64_t>(dy_.length()), row_length(shape_.depth()),
-                             product_length, false, dy_.get(), work_.weight + column * pair_of<T>,
+                             product_length, false, dy_.get(), work_.weight + column * pair_of<E>,
                              product_.get());
     return {product_.get(), product_.length()};
   }
@@ -551,18 +559,18 @@ class Backward {
     }
   }
 
-  const DenseBackward<T>& work_;
+  const DenseBackward<T, E>& work_;
   const DenseShape& shape_;
-  Left<T> left_;
-  Tile<T> dy_;
+  Left<T, E> left_;
+  Tile<E> dy_;
   Tile<float> product_, sum_;
-  std::optional<WeightGradient<T>> gradient_;  // where it is wanted
+  std::optional<WeightGradient<E>> gradient_;  // where it is wanted
 };
 
-template <class T>
-void backward(const DenseBackward<T>& work, int64_t first, int64_t last, double* sums,
+template <class T, class E>
+void backward(const DenseBackward<T, E>& work, int64_t first, int64_t last, double* sums,
               float* dweight) {
-  Backward<T>(work).run(first, last, sums, dweight);
+  Backward<T, E>(work).run(first, last, sums, dweight);
 }
 
 void add_up_weights(const DenseShape& s, const float* parts, int tasks, int64_t first, int64_t last,
@@ -586,12 +594,13 @@ void add_up_weights(const DenseShape& s, const float* parts, int tasks, int64_t 
   }
 }
 
-template <class T>
-DensePasses<T> passes() {
-  return {&pack<T>, &pack_transposed<T>, &forward<T>, &backward<T>, &add_up_weights};
+template <class T, class E>
+DensePasses<T, E> passes() {
+  return {&pack<E>, &pack_transposed<E>, &forward<T, E>, &backward<T, E>, &add_up_weights};
 }
-DensePasses<float> dense_of_float() { return passes<float>(); }
-DensePasses<Bfloat16> dense_of_bfloat16() { return passes<Bfloat16>(); }
+DensePasses<float, float> dense_of_float() { return passes<float, float>(); }
+DensePasses<Bfloat16, Bfloat16> dense_of_bfloat16() { return passes<Bfloat16, Bfloat16>(); }
+DensePasses<Bfloat16, float> dense_by_float() { return passes<Bfloat16, float>(); }
 
 }  // namespace vpunas::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -602,11 +611,14 @@ namespace {
 
 HWY_EXPORT(dense_of_float);
 HWY_EXPORT(dense_of_bfloat16);
+HWY_EXPORT(dense_by_float);
 
-template <class T>
-DensePasses<T> best_passes() {
+template <class T, class E>
+DensePasses<T, E> best_passes() {
   if constexpr (std::is_same_v<T, float>)
     return HWY_DYNAMIC_DISPATCH(dense_of_float)();
+  else if constexpr (std::is_same_v<E, float>)
+    return HWY_DYNAMIC_DISPATCH(dense_by_float)();
   else
     return HWY_DYNAMIC_DISPATCH(dense_of_bfloat16)();
 }
@@ -619,9 +631,9 @@ int64_t tile_pixels(const DenseShape& s) {
   return std::clamp(pixels / least * least, least, most);
 }
 
-template <class T>
-hwy::AlignedFreeUniquePtr<T[]> new_weight(int64_t rows, int64_t columns) {
-  return aligned<T>(static_cast<size_t>(multiple_of(rows, pair_of<T>) * row_length(columns)));
+template <class E>
+hwy::AlignedFreeUniquePtr<E[]> new_weight(int64_t rows, int64_t columns) {
+  return aligned<E>(static_cast<size_t>(multiple_of(rows, pair_of<E>) * row_length(columns)));
 }
 
 int64_t operations(const DenseShape& s) { return s.pixels() * s.depth() * s.out; }
@@ -648,15 +660,15 @@ void add_up(const PartialSums& partial, size_t stride, int channels, double* sum
 
 }  // namespace
 
-template <class T>
+template <class T, class E>
 void dense_forward(const DenseShape& shape, const T* x, const Normalise& before,
-                   const float* weight, T* y, double* sums, const Products<T>& products,
+                   const float* weight, T* y, double* sums, const Products<E>& products,
                    const Parallel& parallel) {
   assert(shape.kernel % 2 == 1);
-  const auto passes = best_passes<T>();
-  const auto packed = new_weight<T>(shape.depth(), shape.out);
+  const auto passes = best_passes<T, E>();
+  const auto packed = new_weight<E>(shape.depth(), shape.out);
   passes.pack_transposed(weight, shape.out, shape.depth(), packed.get());
-  const DenseForward<T> work{{shape, x, before, packed.get(), &products, tile_pixels(shape)}, y};
+  const DenseForward<T, E> work{{shape, x, before, packed.get(), &products, tile_pixels(shape)}, y};
   const int tasks = task_count(work.tiles(), operations(shape), parallel);
   const auto stride = static_cast<size_t>(row_length(shape.out));
   PartialSums partial(tasks, 2 * stride);
@@ -666,17 +678,17 @@ void dense_forward(const DenseShape& shape, const T* x, const Normalise& before,
   add_up(partial, stride, shape.out, sums);
 }
 
-template <class T>
+template <class T, class E>
 void dense_backward(const DenseShape& shape, const T* x, const Normalise& before,
                     const float* weight, const OutputGradient<T>& dy, const T* residual, T* dz,
-                    double* sums, float* dweight, const Products<T>& products,
+                    double* sums, float* dweight, const Products<E>& products,
                     const Parallel& parallel) {
   assert(dy.y != nullptr && shape.kernel % 2 == 1);
-  const auto passes = best_passes<T>();
-  const auto packed = new_weight<T>(shape.out, shape.depth());
+  const auto passes = best_passes<T, E>();
+  const auto packed = new_weight<E>(shape.out, shape.depth());
   passes.pack(weight, shape.out, shape.depth(), packed.get());
   const int64_t tile = tile_pixels(shape), plane = int64_t{shape.out_h()} * shape.out_w();
-  const DenseBackward<T> work{
+  const DenseBackward<T, E> work{
       {shape, x, before, packed.get(), &products, tile},
       dy,
       residual,
@@ -703,14 +715,15 @@ void dense_backward(const DenseShape& shape, const T* x, const Normalise& before
             });
 }
 
-#define VPUNAS_INSTANTIATE(T)                                                                  \
+#define VPUNAS_INSTANTIATE(T, E)                                                               \
   template void dense_forward(const DenseShape&, const T*, const Normalise&, const float*, T*, \
-                              double*, const Products<T>&, const Parallel&);                   \
+                              double*, const Products<E>&, const Parallel&);                   \
   template void dense_backward(const DenseShape&, const T*, const Normalise&, const float*,    \
                                const OutputGradient<T>&, const T*, T*, double*, float*,        \
-                               const Products<T>&, const Parallel&);
-VPUNAS_INSTANTIATE(float)
-VPUNAS_INSTANTIATE(Bfloat16)
+                               const Products<E>&, const Parallel&);
+VPUNAS_INSTANTIATE(float, float)
+VPUNAS_INSTANTIATE(Bfloat16, Bfloat16)
+VPUNAS_INSTANTIATE(Bfloat16, float)
 #undef VPUNAS_INSTANTIATE
 
 }  // namespace vpunas::kernels

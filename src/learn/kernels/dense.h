@@ -25,28 +25,31 @@ struct DenseShape {
 // A processor's products of small matrices, C = A * B or C += A * B, in row-major order with rows
 // lda, ldb and ldc elements apart. Bfloat16 has B in pairs of rows, [k / 2][ldb][2], and an even k:
 // what dot product instructions read.
-template <class T>
+template <class E>
 struct Products {
   void (*multiply)(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, bool add,
-                   const T* a, const T* b, float* c) = nullptr;
+                   const E* a, const E* b, float* c) = nullptr;
   // Called by a thread after its last product: some units keep state.
   void (*release)() = [] {};
 };
 
+// Activations are stored as T, and E are the elements of the products: T, or float for Bfloat16 on
+// a processor that has no products of that.
+//
 // y = convolution of before(x). weight: [out, kernel, kernel, in], which is libtorch's
 // channels_last; sums: [2, out], of y and of y squared.
-template <class T>
+template <class T, class E>
 void dense_forward(const DenseShape& shape, const T* x, const Normalise& before,
-                   const float* weight, T* y, double* sums, const Products<T>& products,
+                   const float* weight, T* y, double* sums, const Products<E>& products,
                    const Parallel& parallel);
 
 // dz, sums and dweight as depthwise_backward; a batch norm stands behind the convolution (dy.y is
 // given). Where nothing stands before it, `residual` (or null) is added to dz, sums are not made,
 // and dz may be null where it is not wanted.
-template <class T>
+template <class T, class E>
 void dense_backward(const DenseShape& shape, const T* x, const Normalise& before,
                     const float* weight, const OutputGradient<T>& dy, const T* residual, T* dz,
-                    double* sums, float* dweight, const Products<T>& products,
+                    double* sums, float* dweight, const Products<E>& products,
                     const Parallel& parallel);
 
 }  // namespace vpunas::kernels

@@ -9,8 +9,8 @@
 namespace vpunas::kernels {
 
 // Rows that products with Bfloat16 take together: its matrices are of pairs.
-template <class T>
-constexpr int64_t pair_of = sizeof(T) == 2 ? 2 : 1;
+template <class E>
+constexpr int64_t pair_of = sizeof(E) == 2 ? 2 : 1;
 
 constexpr int64_t multiple_of(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
@@ -18,24 +18,24 @@ constexpr int64_t multiple_of(int64_t value, int64_t multiple) {
 // Elements from one row of a tile to the next: whole vectors of every target.
 constexpr int64_t row_length(int64_t channels) { return multiple_of(channels, 16); }
 
-// The weight as the right side of a product, T, in pairs of rows: forward [depth, out], backward
+// The weight as the right side of a product, E, in pairs of rows: forward [depth, out], backward
 // [out, depth].
-template <class T>
+template <class T, class E>
 struct DenseWork {
   DenseShape shape;
   const T* x;
   Normalise before;
-  const T* weight;
-  const Products<T>* products;
+  const E* weight;
+  const Products<E>* products;
   int64_t tile;  // pixels of the output, even
   int64_t tiles() const { return (shape.pixels() + tile - 1) / tile; }
 };
-template <class T>
-struct DenseForward : DenseWork<T> {
+template <class T, class E>
+struct DenseForward : DenseWork<T, E> {
   T* y;
 };
-template <class T>
-struct DenseBackward : DenseWork<T> {
+template <class T, class E>
+struct DenseBackward : DenseWork<T, E> {
   OutputGradient<T> dy;
   const T* residual;
   T* dz;
@@ -54,15 +54,15 @@ inline int64_t wide(const DenseShape& s) { return std::max(s.depth(), s.out); }
 
 // Sums are added to [2][row_length(channels)] doubles; weight gradients are written to
 // [narrow][row_length(wide)] floats or nowhere (null).
-template <class T>
+template <class T, class E>
 struct DensePasses {
-  // [rows][columns] floats to T in pairs of rows, [rows / pair][row_length(columns)][pair].
-  void (*pack)(const float* from, int64_t rows, int64_t columns, T* to);
+  // [rows][columns] floats to E in pairs of rows, [rows / pair][row_length(columns)][pair].
+  void (*pack)(const float* from, int64_t rows, int64_t columns, E* to);
   // The same of the transposed matrix, [columns / pair][row_length(rows)][pair].
-  void (*pack_transposed)(const float* from, int64_t rows, int64_t columns, T* to);
+  void (*pack_transposed)(const float* from, int64_t rows, int64_t columns, E* to);
   // Tiles [first, last) forward, items backward.
-  void (*forward)(const DenseForward<T>& work, int64_t first, int64_t last, double* sums);
-  void (*backward)(const DenseBackward<T>& work, int64_t first, int64_t last, double* sums,
+  void (*forward)(const DenseForward<T, E>& work, int64_t first, int64_t last, double* sums);
+  void (*backward)(const DenseBackward<T, E>& work, int64_t first, int64_t last, double* sums,
                    float* dweight);
   // Rows [first, last) of what `tasks` calls of backward wrote one behind the other, in their
   // order; to [out][depth].

@@ -92,25 +92,25 @@ void for_each_tap(const DenseShape& s, const Use& use) {
   }
 }
 
-template <class T>
+template <class E, class T>
 void expect_forward(const Case<T>& k, const Normalise& before, const Parallel& parallel) {
   const Doubles x = widen(k.x);
   Doubles expected(k.outputs * k.out);
   for_each_tap(k.shape, [&](size_t p, size_t tap, size_t q) {
     for (size_t o = 0; o < k.out; ++o)
       for (size_t i = 0; i < k.in; ++i)
-        expected[p * k.out + o] += rounded<T>(test::normalise(before, i, x[q * k.in + i])) *
-                                   rounded<T>(k.weight_at(o, tap, i));
+        expected[p * k.out + o] += rounded<E>(test::normalise(before, i, x[q * k.in + i])) *
+                                   rounded<E>(k.weight_at(o, tap, i));
   });
   std::vector<T> y(expected.size());
   Doubles sums(2 * k.out);
-  dense_forward(k.shape, k.x.data(), before, k.weight.data(), y.data(), sums.data(), in_loops<T>,
+  dense_forward(k.shape, k.x.data(), before, k.weight.data(), y.data(), sums.data(), in_loops<E>,
                 parallel);
   EXPECT_LT(test::relative_error(expected, widen(y)), stored<T>);
-  EXPECT_LT(test::relative_error(test::pair_sums(k.out, expected, expected), sums), summed<T>);
+  EXPECT_LT(test::relative_error(test::pair_sums(k.out, expected, expected), sums), summed<E>);
 }
 
-template <class T>
+template <class E, class T>
 void expect_backward(const Case<T>& k, const Normalise& before, const T* residual,
                      const Parallel& parallel) {
   const OutputGradient<T> gradient{.g = k.g.data(),
@@ -122,11 +122,11 @@ void expect_backward(const Case<T>& k, const Normalise& before, const T* residua
   for_each_tap(k.shape, [&](size_t p, size_t tap, size_t q) {
     for (size_t o = 0; o < k.out; ++o) {
       const size_t at = p * k.out + o;
-      const double dy = rounded<T>(k.a[o] * test::masked(gradient.after, o, y[at], g[at]) +
+      const double dy = rounded<E>(k.a[o] * test::masked(gradient.after, o, y[at], g[at]) +
                                    k.b[o] * y[at] + k.d[o]);
       for (size_t i = 0; i < k.in; ++i) {
-        dz[q * k.in + i] += dy * rounded<T>(k.weight_at(o, tap, i));
-        dweight[k.at(o, tap, i)] += dy * rounded<T>(test::normalise(before, i, x[q * k.in + i]));
+        dz[q * k.in + i] += dy * rounded<E>(k.weight_at(o, tap, i));
+        dweight[k.at(o, tap, i)] += dy * rounded<E>(test::normalise(before, i, x[q * k.in + i]));
       }
     }
   });
@@ -143,42 +143,51 @@ void expect_backward(const Case<T>& k, const Normalise& before, const T* residua
   Doubles sums(2 * k.in);
   double* into = sums_are_made ? sums.data() : nullptr;
   dense_backward<T>(k.shape, k.x.data(), before, k.weight.data(), gradient, residual, actual.data(),
-                    into, actual_dweight.data(), in_loops<T>, parallel);
+                    into, actual_dweight.data(), in_loops<E>, parallel);
   EXPECT_LT(test::relative_error(dz, widen(actual)), stored<T>);
-  EXPECT_LT(test::relative_error(dweight, widen(actual_dweight)), summed<T>);
+  EXPECT_LT(test::relative_error(dweight, widen(actual_dweight)), summed<E>);
   if (sums_are_made) {
-    EXPECT_LT(test::relative_error(test::pair_sums(k.in, dz, x), sums), summed<T>);
+    EXPECT_LT(test::relative_error(test::pair_sums(k.in, dz, x), sums), summed<E>);
   }
   dense_backward<T>(k.shape, k.x.data(), before, k.weight.data(), gradient, residual,
-                    without.data(), into, nullptr, in_loops<T>, parallel);
+                    without.data(), into, nullptr, in_loops<E>, parallel);
   EXPECT_EQ(widen(without), widen(actual)) << "without weight gradient";
   if (sums_are_made) return;
   std::vector<float> alone(dweight.size());
   dense_backward<T>(k.shape, k.x.data(), before, k.weight.data(), gradient, nullptr, nullptr,
-                    nullptr, alone.data(), in_loops<T>, parallel);
+                    nullptr, alone.data(), in_loops<E>, parallel);
   EXPECT_EQ(alone, actual_dweight) << "without gradient of the input";
 }
 
-template <class T>
+template <class Elements>
 void expect_right(const DenseShape& shape, uint32_t seed, int thread_count) {
   SCOPED_TRACE(testing::Message() << shape.n << " of " << shape.h << "x" << shape.w << " in "
                                   << shape.in << " out " << shape.out << " kernel " << shape.kernel
                                   << " stride " << shape.stride << " seed " << seed);
+  using T = typename Elements::Stored;
+  using E = typename Elements::Multiplied;
   const Case<T> k(shape, seed, seed % 3 == 0 ? Clamp{} : Clamp{0, 6});
   const Parallel parallel = test::threads(thread_count);
   test::on_each_target([&] {
-    expect_forward(k, k.before.view(), parallel);
-    expect_forward(k, {}, parallel);
-    expect_backward(k, k.before.view(), static_cast<const T*>(nullptr), parallel);
-    expect_backward(k, {}, static_cast<const T*>(nullptr), parallel);
-    expect_backward(k, {}, k.residual.data(), parallel);
+    expect_forward<E>(k, k.before.view(), parallel);
+    expect_forward<E>(k, {}, parallel);
+    expect_backward<E>(k, k.before.view(), static_cast<const T*>(nullptr), parallel);
+    expect_backward<E>(k, {}, static_cast<const T*>(nullptr), parallel);
+    expect_backward<E>(k, {}, k.residual.data(), parallel);
   });
 }
 
 template <class T>
 class Dense : public testing::Test {};
-using Storages = testing::Types<float, Bfloat16>;
-TYPED_TEST_SUITE(Dense, Storages);
+// T and E of dense.h.
+template <class T, class E>
+struct Elements {
+  using Stored = T;
+  using Multiplied = E;
+};
+using AllElements =
+    testing::Types<Elements<float, float>, Elements<Bfloat16, Bfloat16>, Elements<Bfloat16, float>>;
+TYPED_TEST_SUITE(Dense, AllElements);
 
 TYPED_TEST(Dense, AgreesWithLoopsOnRandomShapes) {
   std::mt19937 random(1);
