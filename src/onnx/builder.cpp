@@ -22,7 +22,8 @@ bool gives_nonnegative(const Layer& layer, bool from_nonnegative) {
 
 }  // namespace
 
-Builder::Builder(Model model, Budget& budget) : model_(std::move(model)), budget_(budget) {
+Builder::Builder(Model model, Allowance& allowance)
+    : model_(std::move(model)), allowance_(allowance) {
   for (const Operator& op : model_.operators) read_.insert(op.inputs.begin(), op.inputs.end());
   for (const ValueInfo& output : model_.outputs) read_.insert(output.name);
 }
@@ -107,7 +108,7 @@ void Builder::check_output() {
 void Builder::read_operator(const Operator& op) {
   if ((op.type == "Shape" || op.type == "Size") && !constant_or_null(op, 0)) {
     Constant measured{.dims = dims(padded_value(op))};
-    set(op, *evaluate(op, {&measured}, budget_));
+    set(op, *evaluate(op, {&measured}, allowance_));
     return;
   }
   std::vector<const Constant*> inputs;
@@ -117,7 +118,7 @@ void Builder::read_operator(const Operator& op) {
     constant = constant && (inputs.back() || op.inputs[i].empty());
   }
   std::optional<Constant> result;
-  if (constant) result = evaluate(op, inputs, budget_);
+  if (constant) result = evaluate(op, inputs, allowance_);
   if (result) return set(op, std::move(*result));
   read_layer(*this, op);
 }
@@ -223,7 +224,7 @@ void Builder::set_view(const Operator& op, int node, View view) {
 
 void Builder::set_weight(int node, const char* parameter, const Constant& values) {
   if (values.is_integer) fail("its ", parameter, " is not of floats");
-  budget_.spend(values.size());
+  allowance_.spend(values.size());
   set_weight(node, parameter, values.dims, values.floats);
 }
 
@@ -234,7 +235,7 @@ void Builder::set_weight(int node, const char* parameter, Dims dims, std::vector
 
 std::vector<float> Builder::by_channel(const Constant& from, const Value& in) {
   const auto c = static_cast<size_t>(shape(in).c);
-  budget_.spend(c);
+  allowance_.spend(c);
   if (from.is_integer) fail("a constant operand is not a float");
   if (from.floats.size() == 1 && from.dims.size() <= in.view.rank())
     return std::vector<float>(c, from.floats[0]);
@@ -250,6 +251,8 @@ std::vector<float> Builder::by_channel(const Constant& from, const Value& in) {
   fail("a constant operand must be a scalar or have a value for each of the ", c, " channels");
 }
 
-FoldedNetwork build(Model model, Budget& budget) { return Builder(std::move(model), budget).run(); }
+FoldedNetwork build(Model model, Allowance& allowance) {
+  return Builder(std::move(model), allowance).run();
+}
 
 }  // namespace vpunas::onnx

@@ -23,7 +23,7 @@ struct Value {
 
 class Builder {
  public:
-  Builder(Model model, Budget& budget);
+  Builder(Model model, Allowance& allowance);
 
   int64_t opset() const { return model_.opset; }
 
@@ -62,7 +62,7 @@ class Builder {
   void set_weight(int node, const char* parameter, Dims dims, std::vector<float> values);
   // A constant with a value by channel of `in`, or one for all.
   std::vector<float> by_channel(const Constant& from, const Value& in);
-  Budget& budget() { return budget_; }
+  Allowance& allowance() { return allowance_; }
 
   FoldedNetwork run();
 
@@ -75,7 +75,7 @@ class Builder {
   void check_output();
 
   Model model_;
-  Budget& budget_;
+  Allowance& allowance_;
   std::unordered_set<std::string> read_;   // values that operators read
   std::unordered_set<std::string> names_;  // of nodes
   std::unordered_map<std::string, Value> values_;

@@ -41,8 +41,8 @@ Dims strides_of(const Dims& dims) {
 }
 
 Constant strided(const Constant& from, Dims dims, const Dims& strides, int64_t start,
-                 Budget& budget) {
-  budget.spend(element_count(dims));
+                 Allowance& allowance) {
+  allowance.spend(element_count(dims));
   Constant result{.dims = std::move(dims), .is_integer = from.is_integer};
   if (from.is_integer) {
     result.ints = gathered(from.ints, result.dims, strides, start);
@@ -52,8 +52,8 @@ Constant strided(const Constant& from, Dims dims, const Dims& strides, int64_t s
   return result;
 }
 
-Constant redimensioned(const Constant& from, Dims dims, Budget& budget) {
-  budget.spend(from.size());
+Constant redimensioned(const Constant& from, Dims dims, Allowance& allowance) {
+  allowance.spend(from.size());
   Constant result = from;
   result.dims = std::move(dims);
   return result;
@@ -71,13 +71,13 @@ Dims broadcast_dims(const Dims& a, const Dims& b) {
   return result;
 }
 
-Constant broadcast(const Constant& from, const Dims& dims, Budget& budget) {
+Constant broadcast(const Constant& from, const Dims& dims, Allowance& allowance) {
   const Dims own = strides_of(from.dims);
   Dims strides(dims.size(), 0);
   const size_t extra = dims.size() - from.dims.size();
   for (size_t i = 0; i < from.dims.size(); ++i)
     if (from.dims[i] != 1) strides[extra + i] = own[i];
-  return strided(from, dims, strides, 0, budget);
+  return strided(from, dims, strides, 0, allowance);
 }
 
 // --- Operands ---
@@ -118,36 +118,36 @@ float calculate(const std::string& type, float a, float b) {
   return a / b;
 }
 
-Constant arithmetic(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant arithmetic(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 2, 2);
   const Constant &left = operand(inputs, 0), &right = operand(inputs, 1);
   if (left.is_integer != right.is_integer) fail("its operands' types differ");
   const Dims dims = broadcast_dims(left.dims, right.dims);
-  Constant a = broadcast(left, dims, budget);
-  const Constant b = broadcast(right, dims, budget);
+  Constant a = broadcast(left, dims, allowance);
+  const Constant b = broadcast(right, dims, allowance);
   for (size_t i = 0; i < a.ints.size(); ++i) a.ints[i] = calculate(op.type, a.ints[i], b.ints[i]);
   for (size_t i = 0; i < a.floats.size(); ++i)
     a.floats[i] = calculate(op.type, a.floats[i], b.floats[i]);
   return a;
 }
 
-Constant comparison(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant comparison(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 2, 2);
   const Dims dims = broadcast_dims(operand(inputs, 0).dims, operand(inputs, 1).dims);
-  Constant a = broadcast(operand(inputs, 0), dims, budget);
-  const Constant b = broadcast(operand(inputs, 1), dims, budget);
+  Constant a = broadcast(operand(inputs, 0), dims, allowance);
+  const Constant b = broadcast(operand(inputs, 1), dims, allowance);
   if (!a.is_integer || !b.is_integer) fail("compares numbers that are not integers");
   for (size_t i = 0; i < a.ints.size(); ++i) a.ints[i] = a.ints[i] == b.ints[i];
   return a;
 }
 
-Constant choice(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant choice(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 3, 3);
   Dims dims = operand(inputs, 0).dims;
   for (const size_t i : {1, 2}) dims = broadcast_dims(dims, operand(inputs, i).dims);
-  const Constant condition = broadcast(operand(inputs, 0), dims, budget);
-  Constant result = broadcast(operand(inputs, 1), dims, budget);
-  const Constant other = broadcast(operand(inputs, 2), dims, budget);
+  const Constant condition = broadcast(operand(inputs, 0), dims, allowance);
+  Constant result = broadcast(operand(inputs, 1), dims, allowance);
+  const Constant other = broadcast(operand(inputs, 2), dims, allowance);
   if (!condition.is_integer || result.is_integer != other.is_integer)
     fail("its operands' types differ");
   for (size_t i = 0; i < condition.ints.size(); ++i) {
@@ -166,16 +166,16 @@ float calculate(const std::string& type, float x) {
   return std::ceil(x);
 }
 
-Constant function(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant function(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 1, 1);
-  Constant result = redimensioned(operand(inputs, 0), operand(inputs, 0).dims, budget);
+  Constant result = redimensioned(operand(inputs, 0), operand(inputs, 0).dims, allowance);
   if (result.is_integer && op.type != "Neg") fail("takes floats");
   for (float& x : result.floats) x = calculate(op.type, x);
   for (int64_t& x : result.ints) x = calculate("Sub", int64_t{0}, x);
   return result;
 }
 
-Constant product(const Operator& op, const Inputs& inputs, Budget&) {
+Constant product(const Operator& op, const Inputs& inputs, Allowance&) {
   require_inputs(op, 1, 1);
   const Constant& in = operand(inputs, 0);
   if (!in.is_integer || in.dims.size() > 1) fail("takes a list of integers");
@@ -186,11 +186,11 @@ Constant product(const Operator& op, const Inputs& inputs, Budget&) {
   return constant;
 }
 
-Constant cast(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant cast(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 1, 1);
   const Constant& in = operand(inputs, 0);
   const int64_t to = int_or(op, "to", 0);
-  Constant result = redimensioned(in, in.dims, budget);
+  Constant result = redimensioned(in, in.dims, allowance);
   const bool to_float =
       to == data_float || to == data_double || to == data_float16 || to == data_bfloat16;
   if (to == data_bool) {
@@ -215,28 +215,29 @@ Constant cast(const Operator& op, const Inputs& inputs, Budget& budget) {
 
 // --- Shapes ---
 
-Constant reshape(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant reshape(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   const Constant& in = operand(inputs, 0);
-  if (op.type == "Identity") return redimensioned(in, in.dims, budget);
+  if (op.type == "Identity") return redimensioned(in, in.dims, allowance);
   if (op.type == "Flatten")
-    return redimensioned(in, flattened_dims(in.dims, int_or(op, "axis", 1)), budget);
+    return redimensioned(in, flattened_dims(in.dims, int_or(op, "axis", 1)), allowance);
   if (op.type == "Squeeze") {
     const bool has_axes = inputs.size() > 1 && inputs[1];
     return redimensioned(in, squeezed_dims(in.dims, has_axes ? &int_operand(inputs, 1) : nullptr),
-                         budget);
+                         allowance);
   }
   const Dims& target = int_operand(inputs, 1);
-  if (op.type == "Unsqueeze") return redimensioned(in, unsqueezed_dims(in.dims, target), budget);
-  return redimensioned(in, reshaped_dims(in.dims, target, int_or(op, "allowzero", 0) != 0), budget);
+  if (op.type == "Unsqueeze") return redimensioned(in, unsqueezed_dims(in.dims, target), allowance);
+  return redimensioned(in, reshaped_dims(in.dims, target, int_or(op, "allowzero", 0) != 0),
+                       allowance);
 }
 
-Constant transpose(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant transpose(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 1, 1);
   const Constant& in = operand(inputs, 0);
-  return transposed(in, permutation(op, in.dims.size()), budget);
+  return transposed(in, permutation(op, in.dims.size()), allowance);
 }
 
-Constant shape(const Operator& op, const Inputs& inputs, Budget&) {
+Constant shape(const Operator& op, const Inputs& inputs, Allowance&) {
   const Dims& dims = operand(inputs, 0).dims;
   const auto size = static_cast<int64_t>(dims.size());
   if (op.type == "Size") return int_constant({static_cast<int64_t>(element_count(dims))});
@@ -244,7 +245,7 @@ Constant shape(const Operator& op, const Inputs& inputs, Budget&) {
   return int_constant({dims.begin() + first, dims.begin() + last});
 }
 
-Constant concat(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant concat(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   const Constant& first = operand(inputs, 0);
   const size_t axis = front_axis(int_or(op, "axis", 0), first.dims.size());
   Constant result{.dims = first.dims, .is_integer = first.is_integer};
@@ -256,7 +257,7 @@ Constant concat(const Operator& op, const Inputs& inputs, Budget& budget) {
     result.dims[axis] += dims[axis];
     dims[axis] = rest[axis] = 1;
     if (dims != rest) fail("its inputs' shapes differ");
-    budget.spend(inputs[i]->size());
+    allowance.spend(inputs[i]->size());
   }
   if (element_count(result.dims) == 0) return result;
   const size_t outer = element_count({first.dims.begin(), first.dims.begin() + axis});
@@ -275,7 +276,7 @@ Constant concat(const Operator& op, const Inputs& inputs, Budget& budget) {
 }
 
 // Positions of one axis of `in`, whose dims there become those of the indices.
-Constant gather(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant gather(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 2, 2);
   const Constant& in = operand(inputs, 0);
   const size_t axis = front_axis(int_or(op, "axis", 0), in.dims.size());
@@ -286,7 +287,7 @@ Constant gather(const Operator& op, const Inputs& inputs, Budget& budget) {
   result.dims.insert(result.dims.end(), indices.dims.begin(), indices.dims.end());
   result.dims.insert(result.dims.end(), in.dims.begin() + axis + 1, in.dims.end());
   if (element_count(result.dims) == 0) return result;
-  budget.spend(element_count(result.dims));
+  allowance.spend(element_count(result.dims));
   const size_t outer = element_count({in.dims.begin(), in.dims.begin() + axis});
   const auto inner =
       static_cast<int64_t>(element_count({in.dims.begin() + axis + 1, in.dims.end()}));
@@ -304,7 +305,7 @@ Constant gather(const Operator& op, const Inputs& inputs, Budget& budget) {
   return result;
 }
 
-Constant slice(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant slice(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 3, 5);
   const Constant& in = operand(inputs, 0);
   const auto &starts = int_operand(inputs, 1), &ends = int_operand(inputs, 2);
@@ -326,28 +327,28 @@ Constant slice(const Operator& op, const Inputs& inputs, Budget& budget) {
     dims[axis] = last - first;
     start += first * strides[axis];
   }
-  return strided(in, std::move(dims), strides, start, budget);
+  return strided(in, std::move(dims), strides, start, allowance);
 }
 
-Constant filled(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant filled(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 1, 1);
   const Attribute* value = find_attribute(op, "value", type_tensor);
   const Constant element = value ? *value->tensor : scalar_constant(0);
   if (element.size() != 1) fail("its value is not one number");
   const Dims& dims = int_operand(inputs, 0);
   if (dims.size() > max_rank) fail("has more than ", max_rank, " axes");
-  return broadcast({{}, element.floats, element.ints, element.is_integer}, dims, budget);
+  return broadcast({{}, element.floats, element.ints, element.is_integer}, dims, allowance);
 }
 
-Constant expand(const Operator& op, const Inputs& inputs, Budget& budget) {
+Constant expand(const Operator& op, const Inputs& inputs, Allowance& allowance) {
   require_inputs(op, 2, 2);
   const Dims& target = int_operand(inputs, 1);
   if (target.size() > max_rank) fail("has more than ", max_rank, " axes");
-  return broadcast(operand(inputs, 0), broadcast_dims(operand(inputs, 0).dims, target), budget);
+  return broadcast(operand(inputs, 0), broadcast_dims(operand(inputs, 0).dims, target), allowance);
 }
 
 struct Evaluation {
-  Constant (*evaluate)(const Operator&, const Inputs&, Budget&);
+  Constant (*evaluate)(const Operator&, const Inputs&, Allowance&);
   const char* attributes;
 };
 
@@ -386,7 +387,7 @@ const std::unordered_map<std::string, Evaluation>& evaluations() {
 
 }  // namespace
 
-void Budget::spend(size_t elements) {
+void Allowance::spend(size_t elements) {
   if (elements > left_) fail("shares its weights too often");
   left_ -= elements;
 }
@@ -398,22 +399,22 @@ Constant int_constant(std::vector<int64_t> values) {
 
 Constant scalar_constant(float value) { return {.floats = {value}}; }
 
-Constant transposed(const Constant& constant, const Dims& order, Budget& budget) {
+Constant transposed(const Constant& constant, const Dims& order, Allowance& allowance) {
   const Dims own = strides_of(constant.dims);
   Dims dims, strides;
   for (const int64_t axis : order) {
     dims.push_back(constant.dims[static_cast<size_t>(axis)]);
     strides.push_back(own[static_cast<size_t>(axis)]);
   }
-  return strided(constant, std::move(dims), strides, 0, budget);
+  return strided(constant, std::move(dims), strides, 0, allowance);
 }
 
 std::optional<Constant> evaluate(const Operator& op, const std::vector<const Constant*>& inputs,
-                                 Budget& budget) {
+                                 Allowance& allowance) {
   const auto found = evaluations().find(op.type);
   if (found == evaluations().end()) return std::nullopt;
   require_known_attributes(op, found->second.attributes);
-  return found->second.evaluate(op, inputs, budget);
+  return found->second.evaluate(op, inputs, allowance);
 }
 
 }  // namespace vpunas::onnx

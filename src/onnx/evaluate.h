@@ -10,9 +10,9 @@ namespace vpunas::onnx {
 
 // Elements that may still be made from constants: a hostile file could name one tensor a thousand
 // times.
-class Budget {
+class Allowance {
  public:
-  explicit Budget(size_t elements) : left_(elements) {}
+  explicit Allowance(size_t elements) : left_(elements) {}
   void spend(size_t elements);
 
  private:
@@ -22,10 +22,10 @@ class Budget {
 // The operator's first output, nullopt where it is none that we evaluate. An input that is left out
 // is null. Throws Error for operands that do not go together.
 std::optional<Constant> evaluate(const Operator& op, const std::vector<const Constant*>& inputs,
-                                 Budget& budget);
+                                 Allowance& allowance);
 
 Constant int_constant(std::vector<int64_t> values);
 Constant scalar_constant(float value);
-Constant transposed(const Constant& constant, const Dims& order, Budget& budget);
+Constant transposed(const Constant& constant, const Dims& order, Allowance& allowance);
 
 }  // namespace vpunas::onnx

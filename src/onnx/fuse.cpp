@@ -16,7 +16,7 @@ bool is_sixth(float value) { return std::abs(value - 1.0 / 6) < 1.0 / 6 / 2048; 
 // at the end.
 class Fuser {
  public:
-  Fuser(Model& model, Budget& budget) : model_(model), budget_(budget) {
+  Fuser(Model& model, Allowance& allowance) : model_(model), allowance_(allowance) {
     for (size_t i = 0; i < model.operators.size(); ++i) {
       const Operator& op = model.operators[i];
       for (const std::string& output : op.outputs) source_.emplace(output, i);
@@ -103,7 +103,7 @@ class Fuser {
   // --- Arithmetic with constants: x + c and x * c ---
 
   std::string changed_constant(const Operator& op, size_t i, float (*change)(float)) {
-    budget_.spend(constant(op, i)->size());
+    allowance_.spend(constant(op, i)->size());
     Constant changed = *constant(op, i);
     for (float& value : changed.floats) value = change(value);
     const std::string name = op.outputs[0] + "/constant";
@@ -301,15 +301,15 @@ class Fuser {
   }
 
   Model& model_;
-  Budget& budget_;
+  Allowance& allowance_;
   std::unordered_map<std::string, size_t> source_;  // of a value: the operator
   std::unordered_map<std::string, int> uses_;       // of a value: how many read it
 };
 
 }  // namespace
 
-void fuse(Model& model, Budget& budget) {
-  Fuser(model, budget).run();
+void fuse(Model& model, Allowance& allowance) {
+  Fuser(model, allowance).run();
   drop_dead_operators(model);
 }
 

@@ -39,7 +39,7 @@ Constant constant_of(const Attribute& attribute) {
 
 class Normaliser {
  public:
-  Normaliser(Model& model, Budget& budget) : model_(model), budget_(budget) {}
+  Normaliser(Model& model, Allowance& allowance) : model_(model), allowance_(allowance) {}
 
   void run() {
     std::vector<Operator> kept;
@@ -95,7 +95,7 @@ class Normaliser {
       if (op.attributes.size() != 1) fail("does not have one value");
       constant = constant_of(op.attributes.begin()->second);
     } else if (!inputs.empty()) {
-      constant = evaluate(op, inputs, budget_);
+      constant = evaluate(op, inputs, allowance_);
     }
     if (constant) add_constant(op.outputs[0], std::move(*constant));
     return constant.has_value();
@@ -116,7 +116,7 @@ class Normaliser {
   }
 
   Model& model_;
-  Budget& budget_;
+  Allowance& allowance_;
   std::unordered_map<std::string, std::string> aliases_;
 };
 
@@ -161,9 +161,9 @@ void drop_dead_operators(Model& model) {
   model.operators = std::move(kept);
 }
 
-void normalise(Model& model, Budget& budget) {
+void normalise(Model& model, Allowance& allowance) {
   drop_dead_operators(model);
-  Normaliser(model, budget).run();
+  Normaliser(model, allowance).run();
 }
 
 }  // namespace vpunas::onnx

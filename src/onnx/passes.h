@@ -20,12 +20,12 @@ constexpr const char* scale_shift_op = "vpunas ScaleShift";  // x, scale, shift
 // The operators that give the output, each value given once. Identity, Dropout, Constant and what
 // can be calculated from constants are gone; what older opsets say in attributes stands in inputs,
 // as in newer ones.
-void normalise(Model& model, Budget& budget);
+void normalise(Model& model, Allowance& allowance);
 
 // Replaces activations, biases and scales that are spelled out in several operators by one.
-void fuse(Model& model, Budget& budget);
+void fuse(Model& model, Allowance& allowance);
 
-FoldedNetwork build(Model model, Budget& budget);
+FoldedNetwork build(Model model, Allowance& allowance);
 
 // Removes operators that do not lead to the output. Throws Error for a value given twice.
 void drop_dead_operators(Model& model);

@@ -12,7 +12,7 @@ namespace {
 Constant linear_weight(Builder& builder, const Constant& given, bool transposed_already,
                        const Axis& in) {
   if (given.dims.size() != 2 || given.is_integer) fail("its weight is not a matrix of floats");
-  Constant weight = transposed_already ? given : transposed(given, {1, 0}, builder.budget());
+  Constant weight = transposed_already ? given : transposed(given, {1, 0}, builder.allowance());
   int64_t columns = 1;
   for (const Factor& factor : in) columns *= factor.size;
   if (weight.dims[1] != columns)
@@ -35,7 +35,7 @@ void scale(Constant& constant, double factor) {
 // The bias with a value for each of `count` features.
 Constant linear_bias(Builder& builder, const Constant& given, int64_t count) {
   Constant bias = given;
-  builder.budget().spend(static_cast<size_t>(count));
+  builder.allowance().spend(static_cast<size_t>(count));
   if (bias.floats.size() == 1) bias.floats.assign(static_cast<size_t>(count), bias.floats[0]);
   const bool is_row = given.size() == 1 || (!given.dims.empty() && given.dims.back() == count);
   if (!is_row || static_cast<int64_t>(bias.floats.size()) != count)

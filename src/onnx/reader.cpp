@@ -21,23 +21,23 @@ void check(const Model& model) {
 }
 
 // What may be made of constants, beside the model's own copy of them.
-Budget budget_of(const Model& model) {
+Allowance allowance_of(const Model& model) {
   size_t elements = 0;
   for (const auto& [name, constant] : model.constants) elements += constant.size();
   for (const Operator& op : model.operators)
     for (const auto& [name, attribute] : op.attributes)
       if (attribute.tensor) elements += attribute.tensor->size();
-  return Budget(4 * elements + (size_t{1} << 22));
+  return Allowance(4 * elements + (size_t{1} << 22));
 }
 
 FoldedNetwork read(std::string_view bytes, ExternalData external, const std::string& where) {
   try {
     Model model = parse_model(bytes, external);
     check(model);
-    Budget budget = budget_of(model);
-    normalise(model, budget);
-    fuse(model, budget);
-    return build(std::move(model), budget);
+    Allowance allowance = allowance_of(model);
+    normalise(model, allowance);
+    fuse(model, allowance);
+    return build(std::move(model), allowance);
   } catch (const Error& error) {
     fail(where, ": ", error.what());
   }
