@@ -277,13 +277,15 @@ fs::path data_folder() {
     return chosen;
   }
   const fs::path installed = program_folder() / ".." / "share" / "vpunas";
-  const fs::path source = VPUNAS_DATA_FOLDER;
+  const fs::path source = source_folder() / "data";
   for (const fs::path& folder : {installed, source}) {
     if (fs::is_directory(folder, ignored)) return folder.lexically_normal();
   }
   fail("the data folder (networks, spaces, constants) is neither ",
        installed.lexically_normal().string(), " nor ", source.string(), "; set VPUNAS_DATA to it");
 }
+
+fs::path source_folder() { return VPUNAS_SOURCE_FOLDER; }
 
 std::string version() { return VPUNAS_VERSION; }
 

@@ -60,6 +60,9 @@ fs::path program_folder();
 // installed program's bin, else the source tree's.
 fs::path data_folder();
 
+// The checkout that the program was built from; an installed program's may be gone.
+fs::path source_folder();
+
 // "0.1.0".
 std::string version();
 

@@ -38,7 +38,7 @@ constexpr myriadx::Precision output = myriadx::Precision::fp32;
 
 // Intel's compiler on the same network, written in the spelling that it knows best.
 myriadx::CompiledNetwork compiled(const Options& options, const myriadx::Resources& chip) {
-  const fs::path root = data_folder().parent_path();
+  const fs::path root = myriadx::compiler_root();
   myriadx::require_compiler(root);
   const LoadedNetwork network = load_network(options.network, options.size);
   const FoldedNetwork folded = fold(network.graph, network.weights);

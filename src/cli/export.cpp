@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "pipeline/deliver.h"
+#include "pipeline/export_network.h"
 #include "pipeline/stages.h"
 
 namespace vpunas::cli {
@@ -44,7 +44,8 @@ void export_networks(const Options& options, const CLI::Option& network_option, 
   for (const std::string& name : options.networks) {
     const LoadedNetwork network = load_network(name, options.size, options.init_from);
     const fs::path to = target(name);
-    deliver(network, images_for(network, config.data, work), config.exporting, device, to, work);
+    export_network(network, images_for(network, config.data, work), config.exporting, device, to,
+                   work);
     std::cout << to.string() << ": " << network.graph.name << " at " << network.graph.input_shape()
               << (network.random ? ", with random weights: for measuring, not for use" : "")
               << '\n';

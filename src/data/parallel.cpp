@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/processors.h"
+
 namespace vpunas {
 
 namespace {
@@ -63,7 +65,7 @@ void parallel_for(int64_t count, const std::string& what, const Work& work,
 
   Indices indices(count, each);
   {
-    const auto processors = static_cast<int64_t>(std::thread::hardware_concurrency());
+    const auto processors = int64_t{processor_count()};
     std::vector<std::jthread> helpers;
     for (int64_t i = 1; i < std::min(processors, count); ++i)
       helpers.emplace_back([&indices](const std::stop_token& stop) {

@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
-#include <thread>
 
+#include "base/processors.h"
 #include "base/text.h"
 #include "learn/compute_device.h"
 #include "learn/kernels/threads.h"
@@ -44,10 +44,7 @@ void tune_process(char** argv) {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
-void set_threads(int threads) {
-  torch::set_num_threads(threads > 0 ? threads
-                                     : static_cast<int>(std::thread::hardware_concurrency()));
-}
+void set_threads(int threads) { torch::set_num_threads(threads > 0 ? threads : processor_count()); }
 
 kernels::Parallel kernel_threads() {
   static std::mutex mutex;
@@ -129,7 +126,7 @@ void Effort::report(const Work& work, const std::string& stage, const std::strin
   if (chosen_device.is_cpu() && seconds > least_seconds && cores < least_share * threads) {
     work.warn(stage, cat(what, ": only ", fixed(cores, 1), " of ", threads,
                          " cores were at work; other programs run beside, or threads share a core "
-                         "(compare with OMP_NUM_THREADS=",
+                         "(compare with -j ",
                          std::max(1, threads / 2), ")"));
   }
 }

@@ -229,6 +229,11 @@ void read_tensor(const Blob& blob, size_t at, Shape& shape, std::string& precisi
 
 }  // namespace
 
+fs::path compiler_root() {
+  const fs::path beside_data = data_folder().parent_path();
+  return compiler_present(beside_data) ? beside_data : source_folder();
+}
+
 bool compiler_present(const fs::path& root) { return fs::is_regular_file(program(root)); }
 
 void require_compiler(const fs::path& root) {

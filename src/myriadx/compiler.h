@@ -34,6 +34,9 @@ struct CompilerOptions {
   Precision output = Precision::fp16;
 };
 
+// The folder that `make blob-compiler` was run in: the data folder's, or the checkout that an
+// installed program was built from. That one, too, where it was run in neither.
+std::filesystem::path compiler_root();
 // True where `make blob-compiler` has been run in `root`.
 bool compiler_present(const std::filesystem::path& root);
 // Throws Error that says how to get it.

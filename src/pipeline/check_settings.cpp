@@ -57,7 +57,7 @@ void check_settings(const Config& config) {
       fail("train.teacher: ", train.teacher, " has no weights; give train.teacher_weights");
     check_file(train.teacher_weights, "train.teacher_weights");
   }
-  if (config.exporting.blob) myriadx::require_compiler(data_folder().parent_path());
+  if (config.exporting.blob) myriadx::require_compiler(myriadx::compiler_root());
 }
 
 }  // namespace vpunas

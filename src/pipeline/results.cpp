@@ -1,6 +1,10 @@
 #include "pipeline/results.h"
 
+#include <sys/utsname.h>
+
 #include "base/error.h"
+#include "base/processors.h"
+#include "base/text.h"
 
 namespace vpunas {
 
@@ -95,6 +99,61 @@ Json to_json(const Measurement& m) {
           {"p95_ms", m.p95_ms},
           {"fps", m.fps},
           {"iterations", m.samples_us.size()}};
+}
+
+namespace {
+
+std::string machine() {
+  utsname name{};
+  uname(&name);
+  return cat(name.sysname, " ", name.machine, ", ", processor_count(), " cores");
+}
+
+}  // namespace
+
+Json run_result(const Run& run) {
+  const auto read = [&](const fs::path& relative, const char* schema) {
+    const fs::path path = run.folder() / relative;
+    return fs::exists(path) ? read_json(path, schema) : Json::object();
+  };
+  const Json search = read("search.json", "vpunas.search/1");
+  const Json exported = read("export/found/export.json", "vpunas.export/1");
+  const Json benchmarks = read("benchmark.json", "vpunas.benchmark/1");
+  const auto accuracy = [&](const std::string& name) {
+    return read("train/" + name + "/train.json", "vpunas.train/1").value("test_accuracy", Json());
+  };
+  const std::string device = search.at("budgets").front().at("device");
+  Json mobilenet_ms, cpu_ms;
+  for (const Json& row : benchmarks.value("rows", Json::array())) {
+    if (row["network"] == "mobilenet_v2" && row["device"] == device &&
+        !row["predicted"].is_null()) {
+      mobilenet_ms = row["predicted"]["ms"];
+    }
+    if (row["network"] == "found" && row["device"] == "CPU" && !row["measured"].is_null()) {
+      cpu_ms = row["measured"]["median_ms"];
+    }
+  }
+  double total = 0;
+  Json seconds = Json::object();
+  for (const Stage stage : all_stages) {
+    if (stage == Stage::report) continue;  // it is being made
+    seconds[stage_name(stage)] = run.seconds(stage);
+    total += run.seconds(stage);
+  }
+  return {{"version", version()},
+          {"date", timestamp()},
+          {"machine", machine()},
+          {"seconds_total", total},
+          {"seconds", seconds},
+          {"test_accuracy", accuracy("found")},
+          {"mobilenet_v2_accuracy", accuracy("mobilenet_v2")},
+          {"device", device},
+          {"predicted_ms", search.at("predicted").at("ms")},
+          {"budget_ms", search.at("budget_ms")},
+          {"mobilenet_v2_ms", mobilenet_ms},
+          {"measured_cpu_ms", cpu_ms},
+          {"onnx_top1_agreement", exported.at("onnx").at("top1_agreement")},
+          {"ir_top1_agreement", exported.at("ir").at("top1_agreement")}};
 }
 
 }  // namespace vpunas

@@ -6,6 +6,7 @@
 #include "latency/latency.h"
 #include "learn/search.h"
 #include "learn/train.h"
+#include "pipeline/run.h"
 
 namespace vpunas {
 
@@ -16,5 +17,8 @@ Json to_json(const Latency& latency);
 Json to_json(const SearchResult& result);
 Json to_json(const std::vector<CurvePoint>& curve);
 Json to_json(const Measurement& measurement);  // the figures, not the samples
+
+// The run in one page of figures, of what its folder has.
+Json run_result(const Run& run);
 
 }  // namespace vpunas

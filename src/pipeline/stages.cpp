@@ -1,20 +1,18 @@
 #include "pipeline/stages.h"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <thread>
 
 #include "arch/zoo.h"
+#include "base/processors.h"
 #include "base/text.h"
 #include "latency/census.h"
 #include "learn/checkpoint.h"
 #include "learn/runtime.h"
 #include "myriadx/explanation.h"
 #include "output/report.h"
-#include "pipeline/deliver.h"
+#include "pipeline/export_network.h"
 #include "pipeline/history.h"
 #include "pipeline/networks.h"
 #include "pipeline/pricing.h"
@@ -36,9 +34,8 @@ class Sitting {
         work_(work),
         asked_(config_.run.baselines),
         ladder_(parse_budgets(config_.latency.budget, config_.latency.device)) {
-    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
     set_threads(config_.run.workers > 0 ? config_.run.workers
-                                        : std::max(1, cores / group_.local_size()));
+                                        : std::max(1, processor_count() / group_.local_size()));
     const std::string device = choose_device(config_.run.device, group_.local_rank());
     if (config_.run.device != "cpu") work_.note("run", cat("computes on ", device));
     cuda_graphs_ = config_.run.cuda_graphs && device != "cpu";
@@ -179,7 +176,6 @@ class Sitting {
   void benchmark();
   void report();
   void explain(const std::string& name);
-  Json result() const;
 
   Run* run_;
   const Config& config_;
@@ -403,8 +399,8 @@ void Sitting::export_networks() {
     const fs::path weights = file("train/" + name + "/weights.safetensors");
     if (!fs::exists(weights))
       fail(weights.string(), ": ", name, " is not trained yet; run `vpunas train` first");
-    deliver(architecture, graph, read_safetensors(weights), data(graph.input_shape().h).test,
-            config_.exporting, device(), file("export/" + name), work_);
+    export_network(architecture, graph, read_safetensors(weights), data(graph.input_shape().h).test,
+                   config_.exporting, device(), file("export/" + name), work_);
   }
 }
 
@@ -486,58 +482,8 @@ void Sitting::benchmark() {
   write_json(file("benchmark.json"), "vpunas.benchmark/1", {{"rows", rows}});
 }
 
-std::string machine() {
-  utsname name{};
-  uname(&name);
-  return cat(name.sysname, " ", name.machine, ", ", std::thread::hardware_concurrency(), " cores");
-}
-
-Json Sitting::result() const {
-  const auto read = [&](const fs::path& path, const char* schema) {
-    return fs::exists(file(path)) ? read_json(file(path), schema) : Json::object();
-  };
-  const Json search = read("search.json", "vpunas.search/1");
-  const Json exported = read("export/found/export.json", "vpunas.export/1");
-  const Json benchmarks = read("benchmark.json", "vpunas.benchmark/1");
-  const auto accuracy = [&](const std::string& name) {
-    return read("train/" + name + "/train.json", "vpunas.train/1").value("test_accuracy", Json());
-  };
-  const std::string device = search.at("budgets").front().at("device");
-  Json mobilenet_ms, cpu_ms;
-  for (const Json& row : benchmarks.value("rows", Json::array())) {
-    if (row["network"] == "mobilenet_v2" && row["device"] == device &&
-        !row["predicted"].is_null()) {
-      mobilenet_ms = row["predicted"]["ms"];
-    }
-    if (row["network"] == "found" && row["device"] == "CPU" && !row["measured"].is_null()) {
-      cpu_ms = row["measured"]["median_ms"];
-    }
-  }
-  double total = 0;
-  Json seconds = Json::object();
-  for (const Stage stage : all_stages) {
-    if (stage == Stage::report) continue;  // it is being made
-    seconds[stage_name(stage)] = run_->seconds(stage);
-    total += run_->seconds(stage);
-  }
-  return {{"version", version()},
-          {"date", timestamp()},
-          {"machine", machine()},
-          {"seconds_total", total},
-          {"seconds", seconds},
-          {"test_accuracy", accuracy("found")},
-          {"mobilenet_v2_accuracy", accuracy("mobilenet_v2")},
-          {"device", device},
-          {"predicted_ms", search.at("predicted").at("ms")},
-          {"budget_ms", search.at("budget_ms")},
-          {"mobilenet_v2_ms", mobilenet_ms},
-          {"measured_cpu_ms", cpu_ms},
-          {"onnx_top1_agreement", exported.at("onnx").at("top1_agreement")},
-          {"ir_top1_agreement", exported.at("ir").at("top1_agreement")}};
-}
-
 void Sitting::report() {
-  write_json(file("result.json"), "vpunas.result/1", result());
+  write_json(file("result.json"), "vpunas.result/1", run_result(*run_));
   write_file(file("report.html"), report_html(run_->folder()));
 }
 

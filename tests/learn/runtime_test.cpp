@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "learn/torch.h"
+#include "tests/learn/kernels/two_tasks_meet.h"
 
 namespace vpunas {
 namespace {
@@ -14,6 +15,13 @@ TEST(KernelThreads, AreAsManyAsLibtorchs) {
     EXPECT_EQ(at::get_num_threads(), threads);
     EXPECT_EQ(kernel_threads().threads, threads);
   }
+  set_threads(before);
+}
+
+TEST(KernelThreads, RunTasksAtTheSameTime) {
+  const int before = at::get_num_threads();
+  set_threads(2);
+  EXPECT_TRUE(kernels::test::two_tasks_meet(kernel_threads().run));
   set_threads(before);
 }
 

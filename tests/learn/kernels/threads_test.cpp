@@ -5,6 +5,8 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "tests/learn/kernels/two_tasks_meet.h"
+
 namespace vpunas::kernels {
 namespace {
 
@@ -20,20 +22,13 @@ TEST(Threads, RunEveryTaskOnce) {
   }
 }
 
-// Each of two tasks ends when the other one has begun, so one thread alone never ends the first.
+bool two_tasks_meet(Threads& threads) {
+  return test::two_tasks_meet([&](int tasks, const auto& task) { threads.run(tasks, task); });
+}
+
 TEST(Threads, RunTasksAtTheSameTime) {
   Threads threads(2);
-  std::atomic<int> begun = 0;
-  std::atomic<bool> met = true;
-  threads.run(2, [&](int) {
-    ++begun;
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (begun < 2 && met) {
-      if (std::chrono::steady_clock::now() > give_up) met = false;
-      std::this_thread::yield();
-    }
-  });
-  EXPECT_TRUE(met);
+  EXPECT_TRUE(two_tasks_meet(threads));
 }
 
 // Workers come late, sleep or are still looking out: each call has its own tasks run all the same,
@@ -49,15 +44,10 @@ TEST(Threads, RunCallAfterCall) {
 }
 
 TEST(Threads, WakeUpForMoreTasks) {
-  Threads threads(3);
-  for (int call = 0; call < 20; ++call) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // all workers sleep by now
-    std::atomic<int> sum = 0;
-    threads.run(5, [&](int task) {
-      std::this_thread::sleep_for(std::chrono::microseconds(500));
-      sum += task;
-    });
-    ASSERT_EQ(sum, 10);
+  Threads threads(2);
+  for (int call = 0; call < 5; ++call) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the worker sleeps by now
+    ASSERT_TRUE(two_tasks_meet(threads));
   }
 }
 

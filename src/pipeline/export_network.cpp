@@ -1,4 +1,4 @@
-#include "pipeline/deliver.h"
+#include "pipeline/export_network.h"
 
 #include <algorithm>
 #include <cmath>
@@ -81,10 +81,9 @@ Json compile_blob(const FoldedNetwork& network, const ExportConfig& config,
   const TemporaryFolder temporary;
   const fs::path onnx = temporary.path() / "model.onnx";
   write_onnx(onnx, network.graph, network.weights, OnnxDialect::myriadx);
-  const fs::path root = data_folder().parent_path();
   const myriadx::Resources chip = resources_of(config);
   const myriadx::CompiledNetwork compiled = myriadx::compile(
-      root, onnx, folder / "model.blob",
+      myriadx::compiler_root(), onnx, folder / "model.blob",
       {.streams = chip.streams, .shaves = chip.shaves, .cmx_slices = chip.cmx_slices});
   const auto nce = std::count_if(
       compiled.stages.begin(), compiled.stages.end(),
@@ -161,9 +160,9 @@ myriadx::Resources resources_of(const ExportConfig& config) {
                             config.cmx_slices > 0 ? config.cmx_slices : slices);
 }
 
-void deliver(const Architecture& architecture, const Graph& graph, const Weights& weights,
-             const ImageSet& images, const ExportConfig& config, DeviceClient& device,
-             const fs::path& folder, const Work& work) {
+void export_network(const Architecture& architecture, const Graph& graph, const Weights& weights,
+                    const ImageSet& images, const ExportConfig& config, DeviceClient& device,
+                    const fs::path& folder, const Work& work) {
   const fs::path partial = partial_folder(folder);
   const FoldedNetwork folded = fold(graph, weights);
   write_onnx(partial / "model.onnx", folded.graph, folded.weights);
@@ -209,8 +208,9 @@ void deliver(const Architecture& architecture, const Graph& graph, const Weights
   publish(partial, folder);
 }
 
-void deliver(const LoadedNetwork& network, const ImageSet& images, const ExportConfig& config,
-             DeviceClient& device, const fs::path& folder, const Work& work) {
+void export_network(const LoadedNetwork& network, const ImageSet& images,
+                    const ExportConfig& config, DeviceClient& device, const fs::path& folder,
+                    const Work& work) {
   const Graph& graph = network.graph;
   const fs::path partial = partial_folder(folder);
   const FoldedNetwork folded = fold(graph, network.weights);

@@ -17,14 +17,15 @@ namespace vpunas {
 // into `folder`, after OpenVINO (float32) has given what libtorch gives on the first images of
 // `images` from raw U8 on. The folder appears only when all of it is there and agrees; what was
 // there before is replaced. Throws Error where top-1 agreement of ONNX or IR is below 99 %.
-void deliver(const Architecture& architecture, const Graph& graph, const Weights& weights,
-             const ImageSet& images, const ExportConfig& config, DeviceClient& device,
-             const std::filesystem::path& folder, const Work& work);
+void export_network(const Architecture& architecture, const Graph& graph, const Weights& weights,
+                    const ImageSet& images, const ExportConfig& config, DeviceClient& device,
+                    const std::filesystem::path& folder, const Work& work);
 
 // The same for a network outside a run, which is not verified: model.onnx, model.xml/.bin,
 // labels.txt where there are labels, what `config` asks for and export.json. `images`, which may be
 // none, tell whether it fits FP16.
-void deliver(const LoadedNetwork& network, const ImageSet& images, const ExportConfig& config,
-             DeviceClient& device, const std::filesystem::path& folder, const Work& work);
+void export_network(const LoadedNetwork& network, const ImageSet& images,
+                    const ExportConfig& config, DeviceClient& device,
+                    const std::filesystem::path& folder, const Work& work);
 
 }  // namespace vpunas
