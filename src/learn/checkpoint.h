@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/config.h"
 #include "base/files.h"
 #include "base/safetensors.h"
 #include "learn/process_group.h"
@@ -16,6 +17,9 @@ struct Checkpoint {
   Json state;
   Tensors tensors;
 };
+
+// What settings are to a key: their values, without the help, which is for people.
+std::string settings_of(const ConfigWriter& writer);
 
 void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint);
 

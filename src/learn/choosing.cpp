@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "learn/baselines.h"
+#include "learn/checkpoint.h"
 #include "learn/effects.h"
 #include "learn/paths.h"
 
@@ -21,8 +22,8 @@ std::string work_key(const SearchProblem& problem, const ImageSet& images,
   std::string devices;
   for (const SearchDevice& device : problem.devices)
     devices += device.table.provenance.device + " ";
-  return content_hash(cat(writer.text(), weights_key, space_hash(problem.deploy_space), devices,
-                          images.size(), seed));
+  return content_hash(cat(settings_of(writer), weights_key, space_hash(problem.deploy_space),
+                          devices, images.size(), seed));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/statistics.h"
 #include "base/text.h"
 #include "learn/belief.h"
+#include "learn/checkpoint.h"
 #include "learn/choosing.h"
 #include "learn/delivery.h"
 #include "learn/draws.h"
@@ -48,7 +49,7 @@ std::string work_key(const SearchProblem& problem, const Dataset& data, Augmenta
   ConfigWriter writer;
   writer.write("train", training);
   writer.write("augment", augmentation);
-  return content_hash(cat(writer.text(), space_hash(problem.train_space),
+  return content_hash(cat(settings_of(writer), space_hash(problem.train_space),
                           Json(problem.preprocess.mean).dump(), Json(data.train.labels).dump(),
                           Json(data.validation.labels).dump(), seed));
 }

@@ -1,6 +1,7 @@
 #include "learn/search.h"
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 
 #include "base/error.h"
@@ -142,6 +143,10 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
   for (const Budgets& rung : problem.ladder)
     check_feasible(problem.deploy_space, constraints(problem, rung));
   const std::vector<Budgets> ladder = rungs(problem, config, work);
+  std::deque<Finalists> rounds;  // before all work: each refuses what another search left
+  for (size_t round = 0; config.finalists > 0 && round < config.finalist_epochs.size(); ++round)
+    rounds.emplace_back(problem, data, augmentation, training, config, round, seed, workers, folder,
+                        work);
   const SharedWeights shared = train_weights();
   Choosing choosing(problem, shared.supernet, data.validation, config.choosing, seed, workers,
                     folder / "choosing.json", shared.key, work);
@@ -154,9 +159,7 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
     // Throws where nothing keeps the budget, before networks are trained for it.
     const auto own = std::ranges::find(ladder, problem.ladder.front()) - ladder.begin();
     deliver(problem, choices[static_cast<size_t>(own)], config.choosing, problem.ladder.front());
-    for (size_t round = 0; round < config.finalist_epochs.size(); ++round) {
-      Finalists finalists(problem, data, augmentation, training, config, round, seed, workers,
-                          folder, work);
+    for (Finalists& finalists : rounds) {
       for (size_t i = 0; i < ladder.size(); ++i) finalists.train_some(choices[i], ladder[i]);
       for (size_t i = 0; i < ladder.size(); ++i) finalists.correct(choices[i], ladder[i]);
       result.cost.finalists = result.cost.finalists + finalists.cost();

@@ -27,8 +27,8 @@ std::string work_key(const SearchSpace& space, const Preprocess& preprocess, con
   writer.write("augment", augment);
   // Raised when checkpoints of before cannot be read any more.
   constexpr int version = 2;
-  return content_hash(cat(version, writer.text(), space_hash(space), Json(preprocess.mean).dump(),
-                          name, images.size(), seed));
+  return content_hash(cat(version, settings_of(writer), space_hash(space),
+                          Json(preprocess.mean).dump(), name, images.size(), seed));
 }
 
 struct Training {

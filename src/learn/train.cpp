@@ -31,7 +31,7 @@ std::string work_key(const TrainJob& job, const Dataset& data) {
   ConfigWriter writer;
   writer.write("train", config);
   writer.write("augment", augmentation);
-  return content_hash(cat(writer.text(), job.graph.name, count_parameters(job.graph),
+  return content_hash(cat(settings_of(writer), job.graph.name, count_parameters(job.graph),
                           count_macs(job.graph), data.name, data.train.size(), job.seed));
 }
 
@@ -218,144 +218,194 @@ class Objective {
   std::optional<Network> teacher_;
 };
 
+// The network as it begins, or what the checkpoint of the same work has of it.
+Progress begun(const TrainJob& job, const fs::path& checkpoint, const std::string& key,
+               const ProcessGroup& group) {
+  Network fresh = first_network(job);
+  Average start(fresh, job.config.ema_decay);
+  Progress progress{std::move(fresh), Optimizer(job.config.recipe), std::move(start)};
+  if (const auto saved = read_checkpoint(checkpoint, key, group)) progress.load(*saved);
+  return progress;
+}
+
+class Training {
+ public:
+  Training(const TrainJob& job, const Dataset& data, const fs::path& checkpoint, const Work& work,
+           const ProcessGroup& group)
+      : job_(job),
+        config_(job.config),
+        data_(data),
+        checkpoint_(checkpoint),
+        work_(work),
+        group_(group),
+        key_(work_key(job, data)),
+        now_(begun(job, checkpoint, key_, group)),
+        parameters_(parameters_of(now_.network, config_.layer_decay)),
+        objective_(job, data.train.shape, group),
+        gradients_(trained_values(parameters_), group, /*some_unused=*/false),
+        watched_(sample_images(data.validation, kWatched)),
+        step_images_(int64_t{1} * config_.recipe.batch_size * config_.accumulate),
+        total_(std::max<int64_t>(
+            1, std::llround(config_.epochs * images() / static_cast<double>(step_images_)))),
+        points_(std::clamp<int64_t>(static_cast<int64_t>(std::ceil(config_.epochs)), 8, 200)) {
+    if (job.cuda_graphs) record();
+  }
+
+  TrainResult run() {
+    Loader loader(data_.train, job_.augmentation, group_.part_of(config_.recipe.batch_size),
+                  job_.seed, now_.step * config_.accumulate, std::max(1, job_.workers),
+                  group_.rank(), group_.size());
+    CheckpointClock clock(config_.checkpoint_seconds);
+    Stopwatch watch(now_.earlier_seconds);
+    const Effort effort;
+    const int64_t first_step = now_.step;
+    const std::string& name = job_.graph.name;
+    work_.report(
+        {.kind = Event::Kind::begin, .stage = "train", .what = "train " + name, .total = total_});
+    while (now_.step < total_) {
+      if (work_.stop.stop_requested()) {
+        read_loss();
+        if (group_.leads()) now_.save(checkpoint_, key_, watch.seconds());
+        throw Interrupted(
+            cat("training of ", name, " stopped at step ", now_.step, " of ", total_));
+      }
+      const double lr = step(loader);
+      const bool at_point = now_.step * points_ / total_ != (now_.step - 1) * points_ / total_;
+      const bool save = clock.due();
+      if (at_point || save || now_.step == total_) read_loss();
+      if (!group_.leads()) continue;
+      if (at_point) add_point(lr);
+      if (save) now_.save(checkpoint_, key_, watch.seconds());
+    }
+    work_.report({.kind = Event::Kind::end, .stage = "train", .what = "train " + name});
+    effort.report(work_, "train", name, (now_.step - first_step) * step_images_,
+                  loader.waited_seconds());
+    return {averaged(), std::move(now_.best),     now_.best_epoch,
+            now_.curve, now_.step * step_images_, watch.seconds()};
+  }
+
+ private:
+  double images() const { return static_cast<double>(data_.train.size()); }
+  double epoch() const { return static_cast<double>(now_.step * step_images_) / images(); }
+  Weights averaged() const {
+    return config_.ema_decay > 0 ? now_.average.weights() : now_.network.weights();
+  }
+
+  void record() {
+    if (group_.size() > 1 || config_.accumulate > 1) {
+      work_.warn("train",
+                 "run.cuda_graphs: not with several processes or train.accumulate; left off");
+      return;
+    }
+    recorded_.emplace(cuda_graph(), trained_values(parameters_),
+                      [this](const torch::Tensor& images, const torch::Tensor& targets) {
+                        const auto loss = objective_.loss(now_.network, images, targets);
+                        loss.backward();
+                        return loss.detach();
+                      });
+  }
+
+  // Gradients of a batch (of several parts, where they are accumulated); its loss, which is on its
+  // way.
+  torch::Tensor backward(Loader& loader) {
+    torch::Tensor sum;
+    for (int part = 0; part < config_.accumulate; ++part) {
+      const int64_t number = loader.position();
+      const MixedBatch batch = objective_.show(loader.next(), number);
+      if (recorded_)
+        return (*recorded_)(batch.images, soft_targets(batch, job_.graph.output_shape().c));
+      const auto loss = objective_.loss(now_.network, batch) / config_.accumulate;
+      gradients_.backward(loss, part + 1 == config_.accumulate);
+      sum = sum.defined() ? sum + loss.detach() : loss.detach();
+    }
+    return sum;
+  }
+
+  // Returns its learning rate.
+  double step(Loader& loader) {
+    torch::Tensor loss = backward(loader);
+    read_loss();
+    if (config_.clip_norm > 0) clip_gradients(parameters_, config_.clip_norm);
+    const double lr = learning_rate(
+        config_.recipe, static_cast<double>(now_.step + 1) / static_cast<double>(total_),
+        config_.epochs);
+    now_.optimizer.step(parameters_, lr);
+    if (config_.ema_decay > 0 && group_.leads()) now_.average.update(now_.network, now_.step);
+    ++now_.step;
+    unread_ = std::move(loss);
+    return lr;
+  }
+
+  void read_loss() {
+    if (!unread_.defined()) return;
+    const auto loss = unread_.item<double>();
+    unread_.reset();
+    if (!std::isfinite(loss)) fail_diverged("the loss is");
+    if (!group_.leads()) return;
+    now_.loss_sum += loss;
+    ++now_.loss_steps;
+    work_.report({.kind = Event::Kind::step,
+                  .stage = "train",
+                  .done = now_.step,
+                  .total = total_,
+                  .metrics = {{"loss", loss}}});
+  }
+
+  // Of the curve.
+  void add_point(double lr) {
+    const double loss = now_.loss_sum / static_cast<double>(now_.loss_steps);
+    Weights weights = averaged();
+    if (!is_finite(weights)) fail_diverged("weights are");
+    const double accuracy = evaluate(job_.graph, weights, watched_).accuracy;
+    now_.curve.push_back({epoch(), loss, accuracy, lr});
+    now_.loss_sum = 0;
+    now_.loss_steps = 0;
+    if (accuracy > now_.best_accuracy) {
+      now_.best_accuracy = accuracy;
+      now_.best_epoch = epoch();
+      now_.best = std::move(weights);
+    }
+    work_.report({.kind = Event::Kind::metrics,
+                  .stage = "train",
+                  .what = job_.graph.name,
+                  .metrics = {{"step", static_cast<double>(now_.step)},
+                              {"epoch", epoch()},
+                              {"train_loss", loss},
+                              {"validation_accuracy", accuracy},
+                              {"lr", lr}}});
+  }
+
+  [[noreturn]] void fail_diverged(const char* what) const {
+    throw Diverged(cat("training of ", job_.graph.name, ": ", what, " not finite at step ",
+                       now_.step, "; lower the learning rate (--lr, now ", config_.recipe.lr, ")"));
+  }
+
+  const TrainJob& job_;
+  const TrainConfig& config_;
+  const Dataset& data_;
+  const fs::path& checkpoint_;
+  const Work& work_;
+  const ProcessGroup& group_;
+  std::string key_;
+  Progress now_;
+  std::vector<Network::Parameter> parameters_;
+  Objective objective_;
+  GradientAverage gradients_;
+  std::optional<RecordedStep> recorded_;
+  ImageSet watched_;
+  int64_t step_images_, total_, points_;  // images of a step; steps; points of the curve
+  // The loss of the last step. It is read when the next one's work is on its way: a GPU would stand
+  // still while its result is waited for.
+  torch::Tensor unread_;
+};
+
 }  // namespace
 
 void check_cuda_graphs() { cuda_graph(); }
 
 TrainResult train(const TrainJob& job, const Dataset& data, const fs::path& checkpoint,
                   const Work& work, const ProcessGroup& group) {
-  const TrainConfig& config = job.config;
-  const Graph& graph = job.graph;
-  const std::string key = work_key(job, data);
-  Network fresh = first_network(job);
-  Average start(fresh, config.ema_decay);
-  Progress now{std::move(fresh), Optimizer(config.recipe), std::move(start)};
-  if (const auto saved = read_checkpoint(checkpoint, key, group)) now.load(*saved);
-  const auto parameters = parameters_of(now.network, config.layer_decay);
-  const Objective objective(job, data.train.shape, group);
-  GradientAverage gradients(trained_values(parameters), group, /*some_unused=*/false);
-  std::optional<RecordedStep> recorded;
-  const int64_t classes = graph.output_shape().c;
-  if (job.cuda_graphs) {
-    if (group.size() > 1 || config.accumulate > 1) {
-      work.warn("train",
-                "run.cuda_graphs: not with several processes or train.accumulate; left off");
-    } else {
-      recorded.emplace(cuda_graph(), trained_values(parameters),
-                       [&](const torch::Tensor& images, const torch::Tensor& targets) {
-                         const auto loss = objective.loss(now.network, images, targets);
-                         loss.backward();
-                         return loss.detach();
-                       });
-    }
-  }
-
-  const auto images = static_cast<double>(data.train.size());
-  const int64_t step_images = int64_t{1} * config.recipe.batch_size * config.accumulate;
-  const auto total =
-      std::max<int64_t>(1, std::llround(config.epochs * images / static_cast<double>(step_images)));
-  const int64_t points =
-      std::clamp<int64_t>(static_cast<int64_t>(std::ceil(config.epochs)), 8, 200);
-  const auto epoch = [&](int64_t step) { return static_cast<double>(step * step_images) / images; };
-  const ImageSet watched = sample_images(data.validation, kWatched);
-  const auto averaged = [&] {
-    return config.ema_decay > 0 ? now.average.weights() : now.network.weights();
-  };
-  const auto fail_diverged = [&](const char* what) {
-    throw Diverged(cat("training of ", graph.name, ": ", what, " not finite at step ", now.step,
-                       "; lower the learning rate (--lr, now ", config.recipe.lr, ")"));
-  };
-  const auto add_point = [&](double lr) {
-    const double loss = now.loss_sum / static_cast<double>(now.loss_steps);
-    Weights weights = averaged();
-    if (!is_finite(weights)) fail_diverged("weights are");
-    const double accuracy = evaluate(graph, weights, watched).accuracy;
-    now.curve.push_back({epoch(now.step), loss, accuracy, lr});
-    now.loss_sum = 0;
-    now.loss_steps = 0;
-    if (accuracy > now.best_accuracy) {
-      now.best_accuracy = accuracy;
-      now.best_epoch = epoch(now.step);
-      now.best = std::move(weights);
-    }
-    work.report({.kind = Event::Kind::metrics,
-                 .stage = "train",
-                 .what = graph.name,
-                 .metrics = {{"step", static_cast<double>(now.step)},
-                             {"epoch", epoch(now.step)},
-                             {"train_loss", loss},
-                             {"validation_accuracy", accuracy},
-                             {"lr", lr}}});
-  };
-
-  // The loss of the last step. It is read when the next one's work is on its way: a GPU would stand
-  // still while its result is waited for.
-  torch::Tensor unread;
-  const auto read_loss = [&] {
-    if (!unread.defined()) return;
-    const auto loss = unread.item<double>();
-    unread.reset();
-    if (!std::isfinite(loss)) fail_diverged("the loss is");
-    if (!group.leads()) return;
-    now.loss_sum += loss;
-    ++now.loss_steps;
-    work.report({.kind = Event::Kind::step,
-                 .stage = "train",
-                 .done = now.step,
-                 .total = total,
-                 .metrics = {{"loss", loss}}});
-  };
-
-  Loader loader(data.train, job.augmentation, group.part_of(config.recipe.batch_size), job.seed,
-                now.step * config.accumulate, std::max(1, job.workers), group.rank(), group.size());
-  CheckpointClock clock(config.checkpoint_seconds);
-  Stopwatch watch(now.earlier_seconds);
-  const Effort effort;
-  const int64_t first_step = now.step;
-  work.report({.kind = Event::Kind::begin,
-               .stage = "train",
-               .what = "train " + graph.name,
-               .total = total});
-  while (now.step < total) {
-    if (work.stop.stop_requested()) {
-      read_loss();
-      if (group.leads()) now.save(checkpoint, key, watch.seconds());
-      throw Interrupted(
-          cat("training of ", graph.name, " stopped at step ", now.step, " of ", total));
-    }
-    torch::Tensor loss_sum;
-    for (int part = 0; part < config.accumulate; ++part) {
-      const int64_t number = loader.position();
-      const MixedBatch batch = objective.show(loader.next(), number);
-      if (recorded) {
-        loss_sum = (*recorded)(batch.images, soft_targets(batch, classes));
-        continue;
-      }
-      const auto loss = objective.loss(now.network, batch) / config.accumulate;
-      gradients.backward(loss, part + 1 == config.accumulate);
-      loss_sum = loss_sum.defined() ? loss_sum + loss.detach() : loss.detach();
-    }
-    read_loss();
-    if (config.clip_norm > 0) clip_gradients(parameters, config.clip_norm);
-    const double lr =
-        learning_rate(config.recipe, static_cast<double>(now.step + 1) / static_cast<double>(total),
-                      config.epochs);
-    now.optimizer.step(parameters, lr);
-    if (config.ema_decay > 0 && group.leads()) now.average.update(now.network, now.step);
-    ++now.step;
-    unread = std::move(loss_sum);
-    const bool at_point = now.step * points / total != (now.step - 1) * points / total;
-    const bool save = clock.due();
-    if (at_point || save || now.step == total) read_loss();
-    if (!group.leads()) continue;
-    if (at_point) add_point(lr);
-    if (save) now.save(checkpoint, key, watch.seconds());
-  }
-  work.report({.kind = Event::Kind::end, .stage = "train", .what = "train " + graph.name});
-  effort.report(work, "train", graph.name, (now.step - first_step) * step_images,
-                loader.waited_seconds());
-  return {averaged(), std::move(now.best),    now.best_epoch,
-          now.curve,  now.step * step_images, watch.seconds()};
+  return Training(job, data, checkpoint, work, group).run();
 }
 
 }  // namespace vpunas
