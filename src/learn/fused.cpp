@@ -70,7 +70,8 @@ void with_products(const Use& use) {
 
 // The BLAS, where it makes the products, has threads of its own.
 kernels::Parallel dense_threads() {
-  static const bool small_products = at::get_cpu_capability().starts_with("AVX");
+  static const bool small_products =
+      at::get_cpu_capability().starts_with("AVX") && has_brgemm<float>();
   return small_products ? kernel_threads() : kernels::Parallel();
 }
 

@@ -6,6 +6,7 @@
 #include "arch/zoo.h"
 #include "base/files.h"
 #include "learn/network.h"
+#include "learn/runtime.h"
 #include "learn/supernet.h"
 #include "tests/cases.h"
 #include "tests/learn/support.h"
@@ -169,6 +170,38 @@ TEST(Fused, DenseSegmentsEqualLibtorchsClosely) {
         }
       }
     }
+  }
+}
+
+// Tests have one thread otherwise.
+class FusedOnThreads : public ::testing::Test {
+ protected:
+  void SetUp() override { set_threads(3); }
+  void TearDown() override { set_threads(before_); }
+  const int before_ = at::get_num_threads();
+};
+
+TEST_F(FusedOnThreads, DenseSegmentsEqualLibtorchsClosely) {
+  for (const int kernel : {1, 3}) {
+    const Graph graph = dense_segment({32, 40, 40}, 48, kernel, 1);
+    expect_same_step(graph, random_images(graph.input_shape(), 8), 1e-4);
+  }
+}
+
+TEST_F(FusedOnThreads, StepsOfMobileNetV2EqualThoseOfOneThread) {
+  Architecture network = with_input(find_network("mobilenet_v2", data_folder()), {3, 64, 64}, 10);
+  network.blocks.resize(5);
+  const Graph graph = lower(network, {});
+  const Weights weights = random_weights(graph, 3);
+  const auto images = random_images(graph.input_shape(), 8);
+  for (const bool bfloat16 : {false, true}) {
+    const Computing computing(Engine::fused, bfloat16);
+    set_threads(1);
+    const Outcome expected = step(graph, weights, images, computing, Statistics::train);
+    set_threads(3);
+    const Outcome actual = step(graph, weights, images, computing, Statistics::train);
+    EXPECT_LT(relative_difference(expected.output, actual.output), bfloat16 ? 0.02 : 1e-4);
+    EXPECT_LT(relative_difference(expected.gradients, actual.gradients), of_networks);
   }
 }
 

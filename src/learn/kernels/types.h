@@ -1,5 +1,6 @@
 // What the CPU kernels share. Activations are NHWC: [n, h, w, c] without gaps, which is libtorch's
-// channels_last. Storage is float or Bfloat16; arithmetic is float, sums over images are double.
+// channels_last. Storage is float or Bfloat16; arithmetic is float, sums over images are
+// double, but for the gradients of dense weights.
 #pragma once
 
 #include <bit>
