@@ -95,7 +95,7 @@ void classify(const Options& options) {
 void add_classify(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("classify", "what a network takes images for");
   auto options = std::make_shared<Options>();
-  options->run.add_to(*verb);
+  options->run.add_reading_to(*verb);
   verb->add_option("IMAGE", options->images, "JPEG or PNG files")->required();
   verb->add_option("-n,--network", options->network,
                    "an exported network of the run (default: found); an ONNX file; with "

@@ -69,6 +69,8 @@ void check_groups(const CLI::App& verb, const CLI::Option& outside, const char* 
 class RunOptions {
  public:
   void add_to(CLI::App& verb);
+  // Of verbs that use what a run has and do none of its stages.
+  void add_reading_to(CLI::App& verb);
   // An option of one verb that is short for --set `key`=.
   void add_shortcut(CLI::App& verb, const char* flags, const char* key, const char* type);
   // The command line laid over -c, or without it over the settings of the run that is in folder().

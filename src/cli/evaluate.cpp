@@ -98,7 +98,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand(
       "evaluate", "accuracy of a network on test images: of a run, or any with weights");
   auto options = std::make_shared<Options>();
-  options->run.add_to(*verb);
+  options->run.add_reading_to(*verb);
   verb->add_option("NETWORK", options->network,
                    "found or a baseline of the run (default: found); an ONNX file; with "
                    "--init-from one of the zoo or an architecture or graph file");

@@ -65,28 +65,32 @@ void check_groups(const CLI::App& verb, const CLI::Option& outside, const char* 
   }
 }
 
-void RunOptions::add_to(CLI::App& verb) {
+void RunOptions::add_reading_to(CLI::App& verb) {
   verb.add_option("-c,--config", config_path_,
                   "configuration, as configs/quick.toml (default: of the run in the run folder)")
       ->type_name("FILE");
-  verb.add_option("--recipe", recipe_,
-                  "how to train, laid over the configuration: quick, cifar, mobilenet, proxyless, "
-                  "timm, or a file")
-      ->type_name("NAME");
   verb.add_option("-o,--output", output_, "run folder (default: runs/NAME of the configuration)")
       ->type_name("FOLDER");
   verb.add_option("--set", sets_, "set a key of the configuration, as search.epochs=2 (repeatable)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  add_shortcut(verb, "-d,--device", "latency.device", "NAME");
-  add_shortcut(verb, "--budget", "latency.budget", "BUDGET");
   add_shortcut(verb, "--data", "data.path", "PATH");
   add_shortcut(verb, "--on-bad-image", "data.on_bad_image", "skip|fail");
+  add_shortcut(verb, "-j,--workers", "run.workers", "N");
+}
+
+void RunOptions::add_to(CLI::App& verb) {
+  add_reading_to(verb);
+  verb.add_option("--recipe", recipe_,
+                  "how to train, laid over the configuration: quick, cifar, mobilenet, proxyless, "
+                  "timm, or a file")
+      ->type_name("NAME");
+  add_shortcut(verb, "-d,--device", "latency.device", "NAME");
+  add_shortcut(verb, "--budget", "latency.budget", "BUDGET");
   add_shortcut(verb, "--epochs", "train.epochs", "X");
   add_shortcut(verb, "-b,--batch-size", "train.batch_size", "N");
   add_shortcut(verb, "--lr", "train.lr", "X");
   add_shortcut(verb, "--seed", "run.seed", "N");
-  add_shortcut(verb, "-j,--workers", "run.workers", "N");
   verb.add_flag("--amp", amp_, "activations in bfloat16 while searching and training: faster");
   verb.add_flag("--blob", blob_, "also export a MyriadX .blob (make blob-compiler)");
   verb.add_flag("--nn-archive", nn_archive_, "also export a DepthAI NN Archive (OAK cameras)");
