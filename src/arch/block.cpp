@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <charconv>
 #include <cmath>
 
 #include "arch/strict_json.h"
@@ -31,12 +30,6 @@ bool is_mbconv(BlockKind kind) {
   return kind == BlockKind::mbconv || kind == BlockKind::fused_mbconv;
 }
 bool has_expansion(BlockKind kind) { return is_mbconv(kind) || kind == BlockKind::bottleneck; }
-
-std::string shortest(double value) {
-  std::array<char, 32> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
-}
 
 int inner_width(double expansion, int channels) {
   const double width = std::round(expansion * channels);
@@ -266,49 +259,6 @@ std::string describe(const BlockSpec& block) {
                 act_name(block.se->gate), " ", act_name(block.se->act), ")");
   }
   return text + " " + act_name(block.act);
-}
-
-std::string timm_string(const BlockSpec& block) {
-  // A depthwise-separable block is timm's name for an inverted residual without expansion, a plain
-  // convolution ("cn") for a fused one.
-  const char* type = nullptr;
-  const bool expands = block.expansion != 1;
-  switch (block.kind) {
-    case BlockKind::mbconv:
-      type = expands ? "ir" : "ds";
-      break;
-    case BlockKind::fused_mbconv:
-      type = expands ? "er" : "cn";
-      break;
-    case BlockKind::conv:
-      type = "cn";
-      break;
-    case BlockKind::residual:
-    case BlockKind::bottleneck:
-    case BlockKind::skip:
-    case BlockKind::input:
-      return "";
-  }
-  std::string text = cat(type, "_r1_k", block.kernel, "_s", block.stride);
-  if (is_mbconv(block.kind) && expands) text += "_e" + shortest(block.expansion);
-  text += cat("_c", block.out_channels);
-  if (block.se) {
-    // timm's ratio is of the block's input.
-    const double share = block.se->base == SeBase::expanded ? block.expansion : 1.0;
-    text += "_se" + shortest(block.se->ratio * share);
-  }
-  switch (block.act) {
-    case Act::relu:
-      return text + "_nre";
-    case Act::relu6:
-      return text + "_nr6";
-    case Act::hswish:
-      return text + "_nhs";
-    case Act::swish:
-      return text + "_nsw";
-    default:
-      return text;
-  }
 }
 
 const char* kind_name(BlockKind kind) {

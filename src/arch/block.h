@@ -82,10 +82,6 @@ enum class Width { named, may_follow };
 // but for the width and the activation. Throws Error.
 BlockSpec parse_block(Words words, Width width = Width::named);
 
-// timm's block string, as "ir_r1_k5_s2_e3_c32" (timm/models/_efficientnet_builder.py documents the
-// fields); empty for the kinds that timm has no string for (residual, bottleneck, skip, input).
-std::string timm_string(const BlockSpec& block);
-
 const char* kind_name(BlockKind kind);
 
 Json to_json(const BlockSpec& block);

@@ -3,7 +3,6 @@
 #include <toml++/toml.h>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <span>
 #include <string_view>
@@ -19,11 +18,6 @@ constexpr const char* command_line = "--set";
 
 using Strings = std::vector<std::string>;
 using Numbers = std::vector<double>;
-
-std::string shortest(double value) {
-  std::array<char, 32> buffer;
-  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
-}
 
 // A TOML basic string.
 std::string toml_string(std::string_view text) {

@@ -24,6 +24,9 @@ std::string_view trim(std::string_view text);
 // `value` with `digits` digits behind the point.
 std::string fixed(double value, int digits);
 
+// The shortest text that reads back as the same number.
+std::string shortest(double value);
+
 // 83 -> "1m 23s", 7500 -> "2h 05m"; below ten seconds with one decimal.
 std::string duration(double seconds);
 

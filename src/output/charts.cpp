@@ -57,8 +57,8 @@ void draw_end_names(Svg& svg, const Frame& frame, const std::vector<Series>& ser
 void draw_reference_name(Svg& svg, const Frame& frame, const std::vector<Series>& series,
                          const std::pair<double, std::string>& reference) {
   const double y = frame.py(reference.first), w = text_width(reference.second), h = 18;
-  const Box& box = frame.box;
-  Box best;
+  const SvgBox& box = frame.box;
+  SvgBox best;
   int least = std::numeric_limits<int>::max();
   for (const double x : {box.x + box.w - w, box.x + 6}) {
     for (const double top : {y - h - 2, y + 2, y - 2 * h, y + h, y - 3 * h}) {
@@ -129,7 +129,7 @@ std::string series_css(size_t index) { return cat("c", index < 5 ? index : 1 + (
 
 namespace {
 
-void draw_range(Svg& svg, const Frame& frame, const Interval& range, double y, const char* css,
+void draw_range(Svg& svg, const Frame& frame, const Estimate& range, double y, const char* css,
                 const std::string& hint) {
   svg.line(frame.px(range.low), y, frame.px(range.high), y, cat("range ", css));
   for (const double end : {range.low, range.high}) {

@@ -31,7 +31,7 @@ std::string line_chart(const LineChart& chart, double width);
 // A row of a range chart: an estimate and a measurement of one thing, each with its interval.
 struct RangeRow {
   std::string name;
-  std::optional<Interval> predicted, measured;
+  std::optional<Estimate> predicted, measured;
 };
 // Horizontal intervals over a common axis from zero; predictions hollow, measurements filled, both
 // labelled at the right.

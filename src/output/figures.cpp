@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/statistics.h"
 #include "base/text.h"
 
 namespace vpunas {
@@ -58,21 +59,18 @@ std::vector<double> numbers(const Json& array) {
   return out;
 }
 
-std::optional<Interval> latency(const Json& json) {
+std::optional<Estimate> latency(const Json& json) {
   const Figure ms = number(at(json, "ms"));
   if (!ms) return std::nullopt;
   const double low = number(at(json, "low_ms")).value_or(*ms),
                high = number(at(json, "high_ms")).value_or(*ms);
-  return Interval{*ms, std::min(low, *ms), std::max(high, *ms)};
+  return Estimate{*ms, std::min(low, *ms), std::max(high, *ms)};
 }
 
-Interval share_interval(double share, Figure n) {
+Estimate share_interval(double share, Figure n) {
   if (!n || *n < 1 || share < 0 || share > 1) return {share, share, share};
-  constexpr double z = 1.96;
-  const double middle = (share + z * z / (2 * *n)) / (1 + z * z / *n);
-  const double half =
-      z / (1 + z * z / *n) * std::sqrt(share * (1 - share) / *n + z * z / (4 * *n * *n));
-  return {share, middle - half, middle + half};
+  const Interval range = wilson_interval(std::llround(share * *n), std::llround(*n));
+  return {share, range.low, range.high};
 }
 
 std::string significant(double value, int digits) {
@@ -94,7 +92,7 @@ std::string cost(Figure value, const std::string& unit) {
 
 std::string milliseconds(Figure ms) { return cost(ms, "ms"); }
 
-std::string interval_text(const Interval& ms) {
+std::string interval_text(const Estimate& ms) {
   return cat(fixed(ms.low, ms_digits(ms.high)), "–", fixed(ms.high, ms_digits(ms.high)));
 }
 

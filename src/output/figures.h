@@ -28,21 +28,21 @@ std::string text(const Json& json);
 std::vector<double> numbers(const Json& array);  // what is no number becomes 0
 
 // An estimate with its interval, {"ms":, "low_ms":, "high_ms":}.
-struct Interval {
+struct Estimate {
   double value = 0, low = 0, high = 0;
 };
-std::optional<Interval> latency(const Json& json);
+std::optional<Estimate> latency(const Json& json);
 
 // The 95 % interval of a share observed on n images (Wilson's score interval, JASA 22, 1927); a
 // point where n is unknown.
-Interval share_interval(double share, Figure n);
+Estimate share_interval(double share, Figure n);
 
 // "91.84 %", "11.3 ms", "+0.42 points", "-13.1 %", "2.38 M", "3,504,872", "98 kB"; "" where there
 // is no figure.
 std::string percent(Figure share, int digits = 1);
 std::string milliseconds(Figure ms);
 std::string cost(Figure value, const std::string& unit);  // "11.3 ms", "50.0 MMACs"
-std::string interval_text(const Interval& ms);            // "9.9–12.1"
+std::string interval_text(const Estimate& ms);            // "9.9–12.1"
 std::string points(double difference);                    // of shares
 std::string change(double value, double reference);       // relative, signed
 std::string count_short(Figure count);

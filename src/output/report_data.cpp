@@ -210,7 +210,7 @@ Json network_json(Gatherer& gather, const std::string& name) {
   if (out["train"].is_object()) {
     out["train"]["curve"] = thinned(at(out["train"], "curve"), kMostPoints);
     if (const Figure accuracy = number(at(out["train"], "test_accuracy"))) {
-      const Interval range = share_interval(*accuracy, number(at(out["train"], "test_images")));
+      const Estimate range = share_interval(*accuracy, number(at(out["train"], "test_images")));
       out["test_interval"] = {{"low", range.low}, {"high", range.high}};
     }
   }

@@ -97,7 +97,7 @@ std::string heat_map(const Json& search, double width) {
       const double p = std::clamp(row[j], 0.0, 1.0);
       const std::string name = candidate_name(search, i, j);
       const bool chosen = i < choice.size() && choice[i] == static_cast<double>(j);
-      const Box box{left + cell * static_cast<double>(j) + 1, y + 1, cell - 2, kRow - 2};
+      const SvgBox box{left + cell * static_cast<double>(j) + 1, y + 1, cell - 2, kRow - 2};
       svg.rect(box, "empty");
       svg.rect(box, "heat",
                cat(slot_title(search, i), ", ", name, ": ", percent(p), chosen ? ", chosen" : ""),
@@ -171,7 +171,7 @@ std::vector<Step> steps_of(const Json& history) {
 
 // Candidates' shares of one slot, stacked from the bottom.
 void draw_slot(Svg& svg, const std::vector<Step>& steps, size_t slot, const std::string& title,
-               const Box& box) {
+               const SvgBox& box) {
   const double first = steps.front().step, last = std::max(first + 1e-9, steps.back().step);
   const size_t candidates = steps.front().shares[slot].size();
   std::vector<double> below(steps.size(), 0.0);

@@ -10,12 +10,12 @@
 namespace vpunas {
 namespace {
 
-std::optional<Interval> measured_interval(const Json& measured) {
+std::optional<Estimate> measured_interval(const Json& measured) {
   const Figure median = number(at(measured, "median_ms"));
   if (!median) return std::nullopt;
   const double low = number(at(measured, "p5_ms")).value_or(*median),
                high = number(at(measured, "p95_ms")).value_or(*median);
-  return Interval{*median, std::min(low, *median), std::max(high, *median)};
+  return Estimate{*median, std::min(low, *median), std::max(high, *median)};
 }
 
 // Devices in order of first appearance.
@@ -54,7 +54,7 @@ std::string device_figure(const Json& rows, const std::string& device, size_t de
       devices > 1 ? kHalf : kWide, kNarrow, caption);
 }
 
-std::string with_interval(const std::optional<Interval>& ms) {
+std::string with_interval(const std::optional<Estimate>& ms) {
   return ms ? cat(significant(ms->value), " (", interval_text(*ms), ")") : "";
 }
 

@@ -276,7 +276,7 @@ std::string tiles_html(const Json& explanation) {
     for (const auto& [what, count] : traffic.items()) bytes += number(count).value_or(0);
   }
   const double streams = value(explanation, "streams");
-  const Interval ms{value(explanation, "total_ms"), value(explanation, "low_ms"),
+  const Estimate ms{value(explanation, "total_ms"), value(explanation, "low_ms"),
                     value(explanation, "high_ms")};
   return cat("<dl class=\"tiles\">",
              tile("Predicted time", milliseconds(ms.value),

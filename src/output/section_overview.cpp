@@ -13,7 +13,7 @@ namespace {
 
 struct Headline {
   Figure accuracy, images, baseline_accuracy, baseline_images, baseline_ms, budget_ms;
-  std::optional<Interval> predicted;
+  std::optional<Estimate> predicted;
   std::string device, mode, unit;
 };
 
@@ -86,7 +86,7 @@ std::string good_or_bad(const std::string& words, bool good) {
 std::string accuracy_tile(const Headline& h) {
   std::string note;
   if (h.accuracy && h.images) {
-    const Interval range = share_interval(*h.accuracy, h.images);
+    const Estimate range = share_interval(*h.accuracy, h.images);
     note = cat(fixed(100 * range.low, 1), "–", percent(range.high), " (95 %, ",
                count_full(h.images), " images)");
   }

@@ -13,7 +13,7 @@ namespace {
 
 struct PlanePoint {
   std::string name, css;
-  Interval ms, accuracy;
+  Estimate ms, accuracy;
 };
 
 std::vector<PlanePoint> trained_points(const Json& data) {
@@ -24,7 +24,7 @@ std::vector<PlanePoint> trained_points(const Json& data) {
     const auto ms = latency(at(network, "predicted"));
     const Figure accuracy = number(at(network, "train", "test_accuracy"));
     if (!ms || !accuracy) continue;
-    const Interval range = share_interval(*accuracy, number(at(network, "train", "test_images")));
+    const Estimate range = share_interval(*accuracy, number(at(network, "train", "test_images")));
     out.push_back({display_name(text(at(network, "name"))),
                    css,
                    *ms,
@@ -52,7 +52,7 @@ std::vector<CandidatePoint> candidate_points(const Json& data) {
 // A network that the search delivered for a budget of its ladder.
 struct FrontPoint {
   std::string name;
-  Interval ms;
+  Estimate ms;
   double accuracy;
   Figure budget;
   bool dominated;
@@ -89,7 +89,7 @@ void draw_budget(Svg& svg, const Frame& frame, Figure budget, const std::string&
 
 // `taken`: where no label should stand.
 void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& points,
-                  const std::string& unit, std::vector<Box> taken) {
+                  const std::string& unit, std::vector<SvgBox> taken) {
   std::vector<Label> labels;
   for (const PlanePoint& p : points) {
     const double x = frame.px(p.ms.value), y = frame.py(p.accuracy.value);
@@ -114,7 +114,7 @@ void draw_front(Svg& svg, const Frame& frame, const std::vector<FrontPoint>& fro
                 const std::string& unit) {
   std::vector<std::pair<double, double>> points;
   std::vector<Label> labels;
-  std::vector<Box> taken;
+  std::vector<SvgBox> taken;
   for (const FrontPoint& p : front) {
     const double x = frame.px(p.ms.value), y = frame.py(p.accuracy);
     points.emplace_back(x, y);
@@ -166,7 +166,7 @@ std::string plane_svg(const Json& data, double width) {
     const Frame frame{{kLeft, 34, plot, kTrained}, x, axis_of(accuracy, 6)};
     draw_axes(svg, frame, inherited.empty() ? x_title : "", "test accuracy after full training, %");
     draw_budget(svg, frame, budget, unit, true);
-    std::vector<Box> taken;
+    std::vector<SvgBox> taken;
     if (budget) taken.push_back({frame.px(*budget) - 1, frame.box.y, 2, frame.box.h});
     draw_trained(svg, frame, trained, unit, std::move(taken));
   }

@@ -23,13 +23,15 @@ std::string close(std::string_view tag, std::string_view hint) {
   return cat("><title>", escape(hint), "</title></", tag, ">");
 }
 
-double overlap(const Box& a, const Box& b) {
+double overlap(const SvgBox& a, const SvgBox& b) {
   const double w = std::min(a.x + a.w, b.x + b.w) - std::max(a.x, b.x);
   const double h = std::min(a.y + a.h, b.y + b.h) - std::max(a.y, b.y);
   return w > 0 && h > 0 ? w * h : 0;
 }
 
-double outside(const Box& box, const Box& bounds) { return box.w * box.h - overlap(box, bounds); }
+double outside(const SvgBox& box, const SvgBox& bounds) {
+  return box.w * box.h - overlap(box, bounds);
+}
 
 }  // namespace
 
@@ -43,7 +45,7 @@ void Svg::line(double x1, double y1, double x2, double y2, std::string_view css)
                "\" class=\"", css, "\"/>\n");
 }
 
-void Svg::rect(const Box& box, std::string_view css, std::string_view hint, double opacity) {
+void Svg::rect(const SvgBox& box, std::string_view css, std::string_view hint, double opacity) {
   body_ +=
       cat("<rect x=\"", px(box.x), "\" y=\"", px(box.y), "\" width=\"", px(std::max(0.0, box.w)),
           "\" height=\"", px(std::max(0.0, box.h)), "\" class=\"", css, "\"",
@@ -122,7 +124,7 @@ bool Frame::holds(double x_value, double y_value) const {
 }
 
 void draw_axes(Svg& svg, const Frame& frame, std::string_view x_title, std::string_view y_title) {
-  const Box& box = frame.box;
+  const SvgBox& box = frame.box;
   for (const double tick : frame.y.ticks()) {
     svg.line(box.x, frame.py(tick), box.x + box.w, frame.py(tick), "grid");
     svg.text(box.x - 8, frame.py(tick) + 4, frame.y.label(tick), "tick", Anchor::end);
@@ -136,8 +138,8 @@ void draw_axes(Svg& svg, const Frame& frame, std::string_view x_title, std::stri
   if (!x_title.empty()) svg.text(box.x + box.w, box.y + box.h + 34, x_title, "what", Anchor::end);
 }
 
-void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> taken,
-                  const Box& bounds) {
+void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<SvgBox> taken,
+                  const SvgBox& bounds) {
   constexpr double kHeight = 15, kBaseline = 11.5;
   struct Offset {
     double x, y;  // of the label's near edge from the point
@@ -146,7 +148,7 @@ void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> t
   for (const Label& label : labels) {
     const double width = text_width(label.text) + 2;
     double least = std::numeric_limits<double>::infinity();
-    Box best;
+    SvgBox best;
     for (const double away : {9.0, 18.0, 30.0, 44.0, 60.0, 80.0}) {
       const double diagonal = 0.75 * away;
       const std::array<Offset, 8> offsets = {{{away, 0, Anchor::start},
@@ -158,7 +160,7 @@ void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> t
                                               {-diagonal, -diagonal, Anchor::end},
                                               {-diagonal, diagonal, Anchor::end}}};
       for (const Offset& offset : offsets) {
-        Box box{label.x + offset.x, label.y + offset.y - kHeight / 2, width, kHeight};
+        SvgBox box{label.x + offset.x, label.y + offset.y - kHeight / 2, width, kHeight};
         if (offset.anchor == Anchor::end) box.x -= width;
         if (offset.anchor == Anchor::middle) {
           box.x = std::clamp(box.x - width / 2, bounds.x,
@@ -167,7 +169,7 @@ void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> t
         if (offset.y < 0) box.y -= kHeight / 2;
         if (offset.y > 0) box.y += kHeight / 2;
         double cost = 6 * away + 20 * outside(box, bounds);
-        for (const Box& other : taken) cost += 4 * overlap(box, other);
+        for (const SvgBox& other : taken) cost += 4 * overlap(box, other);
         if (cost < least) {
           least = cost;
           best = box;

@@ -10,7 +10,7 @@
 
 namespace vpunas {
 
-struct Box {
+struct SvgBox {
   double x = 0, y = 0, w = 0, h = 0;
 };
 
@@ -23,7 +23,8 @@ class Svg {
 
   void line(double x1, double y1, double x2, double y2, std::string_view css);
   // `hint` appears when the pointer rests on the element. `opacity` is of the fill.
-  void rect(const Box& box, std::string_view css, std::string_view hint = "", double opacity = 1);
+  void rect(const SvgBox& box, std::string_view css, std::string_view hint = "",
+            double opacity = 1);
   void circle(double x, double y, double radius, std::string_view css, std::string_view hint = "");
   void polyline(const std::vector<std::pair<double, double>>& points, std::string_view css);
   void polygon(const std::vector<std::pair<double, double>>& points, std::string_view css);
@@ -51,7 +52,7 @@ Axis round_axis(double low, double high, int most_ticks);
 
 // A plot's area with its two axes.
 struct Frame {
-  Box box;
+  SvgBox box;
   Axis x, y;
   double px(double value) const;
   double py(double value) const;
@@ -69,8 +70,8 @@ struct Label {
 };
 // Puts each label beside its point where it covers least of the others and of `taken`, inside
 // `bounds`.
-void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<Box> taken,
-                  const Box& bounds);
+void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<SvgBox> taken,
+                  const SvgBox& bounds);
 
 // Moves sorted-or-not positions apart so that neighbours are at least `gap` apart within [low,
 // high], keeping their order.

@@ -106,15 +106,6 @@ TEST(Describe, IsUnique) {
   EXPECT_EQ(describe(blocks()[2]), "mbconv k3 e6 c24 s1 se relu6");
 }
 
-TEST(TimmString, SpellsWhatTimmKnows) {
-  EXPECT_EQ(timm_string(blocks()[1]), "ir_r1_k5_s1_e2.5_c24_nr6");
-  EXPECT_EQ(timm_string({.expansion = 1, .out_channels = 16}), "ds_r1_k3_s1_c16_nr6");
-  EXPECT_EQ(timm_string(blocks()[2]), "ir_r1_k3_s1_e6_c24_se1.5_nr6");
-  EXPECT_EQ(timm_string(blocks()[3]), "ir_r1_k3_s1_e6_c24_se0.25_nr6");
-  EXPECT_EQ(timm_string(blocks()[4]), "er_r1_k3_s1_e4_c24_nhs");
-  EXPECT_EQ(timm_string({.kind = K::skip}), "");
-}
-
 TEST(BlockJson, GivesTheSameBlock) {
   for (const BlockSpec& block : blocks()) EXPECT_EQ(block_from_json(to_json(block), "x"), block);
   EXPECT_EQ(

@@ -69,7 +69,7 @@ TEST(Figures, ReadAsPeopleWriteThem) {
 }
 
 TEST(Figures, WilsonIntervalMatchesTheLiterature) {
-  const Interval range = share_interval(0.5, 100);  // Wilson 1927; 0.404 to 0.596 for 50 of 100
+  const Estimate range = share_interval(0.5, 100);  // Wilson 1927; 0.404 to 0.596 for 50 of 100
   EXPECT_NEAR(range.low, 0.4038, 1e-3);
   EXPECT_NEAR(range.high, 0.5962, 1e-3);
   EXPECT_EQ(share_interval(0.5, std::nullopt).low, 0.5);
