@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     const vpunas::Graph graph = network.ends_with(".onnx") ? vpunas::read_onnx(network).graph
                                                            : vpunas::find_graph(network, DATA);
     using namespace vpunas::myriadx;
-    const Mapping mapping = map(fold(graph), resources(2), Precision::fp32);
+    const Mapping mapping = map(graph, resources(2), Precision::fp32);
     const TimeModel model = read_time_model(DATA "/myriadx.json");
     const std::vector<double> ms = stage_ms(mapping, model);
     const vpunas::Latency total = total_ms(mapping, model);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 
 #include "arch/space.h"
@@ -69,6 +70,33 @@ TEST_F(FakeRunner, SamplesAreSummarised) {
   EXPECT_EQ(measured.device, "PHONE");
   EXPECT_EQ(measured.runtime, "Fake 1");
   EXPECT_EQ(measured.precision, "f16");
+}
+
+// The "board" is this machine, where a model's file is its own answer.
+TEST_F(FakeRunner, TheSshExampleTellsModelsOfOneNameApart) {
+  const auto executable = [&](const std::string& name, const std::string& text) {
+    write_file(folder_.path() / name, "#!/bin/sh\n" + text);
+    fs::permissions(folder_.path() / name, fs::perms::owner_all);
+  };
+  executable("ssh", R"sh(while read -r request; do
+  cat "$(echo "$request" | sed 's/.*"model": *"\([^"]*\)".*/\1/')"
+done
+)sh");
+  executable("scp", "cp \"$2\" \"${3#*:}\"\n");
+  const auto model = [&](const std::string& name, int microseconds) {
+    const fs::path path = folder_.path() / name / "model.xml";
+    fs::create_directories(path.parent_path());
+    write_file(path, cat(R"({"ok": true, "samples_us": [)", microseconds,
+                         R"(], "fps": 1, "precision": "f32", "runtime": "Fake"})", "\n"));
+    return path;
+  };
+  const fs::path runner = data_folder().parent_path() / "examples/ssh_runner.py";
+  DeviceClient board({"env", cat("PATH=", folder_.path().string(), ":", std::getenv("PATH")),
+                      runner.string(), "board"});
+  const fs::path first = model("a", 1000), second = model("b", 2000);
+  EXPECT_DOUBLE_EQ(board.measure(first, "CPU", {}).median_ms, 1);
+  EXPECT_DOUBLE_EQ(board.measure(second, "CPU", {}).median_ms, 2);
+  EXPECT_DOUBLE_EQ(board.measure(model("a", 3000), "CPU", {}).median_ms, 3) << "written anew";
 }
 
 TEST(Pooled, HasTheSamplesOfAllRoundsAndTheMedianOfTheirFps) {
