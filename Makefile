@@ -15,7 +15,7 @@ build: setup ## build the program
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS) --target vpunas vpunas-device
 
-build-all: setup
+build-all: setup ## build the tests, too
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS)
 
@@ -51,7 +51,7 @@ bench: build ## benchmarks (run them on a quiet machine)
 	@build/release/pipeline_bench
 	@build/release/kernels_bench
 
-bench-loader: ## random resized crops beside libjpeg-turbo's decoding (IMAGES=folder of JPEGs; a quiet machine)
+bench-loader: build ## random resized crops beside libjpeg-turbo's decoding (IMAGES=folder of JPEGs; a quiet machine)
 	@test -n "$(IMAGES)" || { echo "bench-loader: give IMAGES=folder of JPEG files" >&2; exit 1; }
 	@cmake --build --preset release -j $(JOBS) --target loader_bench
 	@build/release/loader_bench "$(IMAGES)"

@@ -6,7 +6,6 @@ request at a time, float32 input and the same inference precision. Prints a tabl
   bench/benchmark_app.py [--rounds 9] [--seconds 3] [--precision f32] [--output docs/results/benchmark_app.json] [NETWORK...]"""
 
 import argparse
-import datetime
 import json
 import os
 import statistics
@@ -14,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-from peers import ROOT, machine, middle, torch_environment
+from peers import middle, torch_environment
+from provenance import ROOT, machine, provenance
 
 NETWORKS = ["mobilenet_v2", "mobilenet_v3_large", "squeezenet1.1", "resnet18", "googlenet_v1"]
 VPUNAS = os.path.join(ROOT, "build/release/vpunas")
@@ -102,9 +102,8 @@ def main():
     print(f"{'network':>20} {'ours ms':>9} {'theirs ms':>9} {'ratio':>6} {'+-':>6}")
     for c in cases:
         print(f"{c['network']:>20} {c['median_ms']['ours']:9.3f} {c['median_ms']['benchmark_app']:9.3f} {c['ratio']:6.3f} {c['spread']:6.3f}")
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    result = {"schema": "vpunas.benchmark_app/1", "command": " ".join(["bench/benchmark_app.py", *sys.argv[1:]]), "commit": commit,
-              "date": datetime.date.today().isoformat(), "machine": machine(), "load_before": round(load, 2), "device": options.device,
+    result = {"schema": "vpunas.benchmark_app/1", "command": " ".join(["bench/benchmark_app.py", *sys.argv[1:]]), **provenance(),
+              "machine": machine(), "load_before": round(load, 2), "device": options.device,
               "runtime": next(iter(rounds.values()))[0][0]["runtime"], "mode": "latency", "seconds": options.seconds, "cases": cases}
     with open(options.output, "w") as file:
         json.dump(result, file, indent=2)

@@ -7,7 +7,7 @@ import argparse
 import json
 import os
 
-from peers import ROOT, machine
+from provenance import ROOT, machine, provenance
 
 
 def main():
@@ -29,7 +29,7 @@ def main():
         print(f"{table['device']} {input_side} px: {100 * check['mean_abs_error']:.2f} % off, Spearman {check['spearman']:.4f}; "
               f"again: {100 * check['repeat_mean_abs_difference']:.2f} %, {check['repeat_spearman']:.4f}")
     with open(options.output, "w") as file:
-        json.dump({"schema": "vpunas.devices/1", "machine": machine(), "resolutions": rows}, file, indent=1)
+        json.dump({"schema": "vpunas.devices/1", **provenance(), "machine": machine(), "resolutions": rows}, file, indent=1)
         file.write("\n")
 
 

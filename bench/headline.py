@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The claim: a network found for MyriadX beside MobileNetV2, one found for the CPU, and random ones.
 
-    bench/headline.py IMAGES [--minutes N] [--jobs N]
+    bench/headline.py IMAGES [--minutes N] [--jobs N] [--measure]
 
 found_one_round and found_1.5x_one_round are what the search found when its finalists were trained
 for one epoch only; found_for_cpu was found so, too.
@@ -12,7 +12,8 @@ measure them at 224 px, and have Intel's compiler map them (`make blob-compiler`
 as class folders or the canonical binaries. A job that is done is skipped and one that was
 interrupted continues, so call it again until it says that it is done; --minutes stops it. --jobs
 trains so many networks at once, each on its share of the cores: they wait less for each other than
-the threads of one.
+the threads of one. --measure trains nothing and measures all networks on this CPU (a quiet
+machine).
 
 What is done is kept in docs/results, to be committed, so that another machine can go on:
 headline/NAME.json (the networks, once searched and drawn), headline/search.json and finalists*.json
@@ -30,7 +31,7 @@ import subprocess
 import sys
 import time
 
-from provenance import ROOT, provenance, write_section
+from provenance import ROOT, machine, provenance, write_section
 
 PROGRAM = ROOT / "build/release/vpunas"
 CONFIG = "configs/headline.toml"
@@ -177,6 +178,7 @@ def keep(name, seed, trained):
     keys = ("macs", "parameters", "epochs", "images_seen", "seconds", "validation_accuracy",
             "test_accuracy", "test_loss", "test_images")
     line = {"name": name, "seed": seed} | {key: trained[key] for key in keys} | provenance()
+    line["machine"] = machine()
     with open(TRAININGS, "a") as file:
         file.write(json.dumps(line) + "\n")
 
@@ -191,7 +193,7 @@ def explain(jobs, file, reference):
 
 
 def measured(jobs, names):
-    """Median milliseconds on the CPU by name; nothing else should run meanwhile."""
+    """Median milliseconds on this CPU by name; nothing else should run meanwhile."""
     rows = jobs.benchmark(map(deployed, names), "-d", "CPU", "-t", 0.4, "--rounds", 15)
     return {name: row["measured"]["median_ms"] for name, row in zip(names, rows)}
 
@@ -232,12 +234,18 @@ def markdown(networks):
     return "\n".join(lines)
 
 
-def write_table(jobs):
+def write_table(jobs, measure=False):
     trainings = kept()
     names = [name for name in SEEDS if name in trainings]
-    whole = all(set(seeds) == set(trainings.get(name, {})) for name, seeds in SEEDS.items())
-    cpu = measured(jobs, names) if whole else {}
+    before = json.load(open(RESULT)) if RESULT.exists() else {"networks": []}
+    if measure:
+        cpu = measured(jobs, names)
+        cpu_measured = provenance() | {"machine": machine()}
+    else:
+        cpu = {network["name"]: network["cpu_ms"] for network in before["networks"]}
+        cpu_measured = before.get("cpu_measured")
     table = {"schema": "vpunas.headline/1", "command": "bench/headline.py IMAGES"} | provenance()
+    table["cpu_measured"] = cpu_measured
     table["networks"] = []
     for name in names:
         priced = explain(jobs, deployed(name), deployed(REFERENCE))
@@ -272,10 +280,13 @@ def main():
     parser.add_argument("images", type=pathlib.Path)
     parser.add_argument("--minutes", type=float, default=10_000)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--measure", action="store_true")
     arguments = parser.parse_args()
     os.chdir(ROOT)
     jobs = Jobs(arguments.images.resolve(), arguments.minutes)
     try:
+        if arguments.measure:
+            return write_table(jobs, measure=True)
         NETWORKS.mkdir(exist_ok=True)
         for job, name in [(jobs.find, "search"), (jobs.draw, RANDOM_NAMES[-1]),
                           (jobs.find_for_cpu, "found_for_cpu")]:
@@ -288,10 +299,14 @@ def main():
         threads = max(1, os.cpu_count() // arguments.jobs)
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
             trainings = {pool.submit(jobs.train, *job, threads): job for job in todo}
-            for training in concurrent.futures.as_completed(trainings):
-                keep(*trainings[training], training.result())
-                if deployed(REFERENCE).exists():
-                    write_table(jobs)
+            try:
+                for training in concurrent.futures.as_completed(trainings):
+                    keep(*trainings[training], training.result())
+                    if deployed(REFERENCE).exists():
+                        write_table(jobs)
+            except BaseException:  # begin no others
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     except OutOfTime:
         sys.exit("headline: out of time; call again to go on")
 

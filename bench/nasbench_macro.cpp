@@ -63,7 +63,6 @@ TrainConfig finalists_training() {
 
 Dataset images(const std::string& folder, uint64_t seed, const Work& work) {
   DataConfig config;
-  config.format = "folder";
   config.path = folder;
   config.validation = 0.1;
   config.test_limit = 10;  // there must be some; none is used

@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
 """Judges searches by NAS-Bench-Macro and writes docs/results/nasbench_macro.json.
 
-    bench/nasbench_macro.py FOLDER TABLE [COMMAND]
+    bench/nasbench_macro.py FOLDER TABLE [COMMAND] [--output FILE]
 
 FOLDER has what build/release/nasbench_macro left; TABLE is nas-bench-macro_cifar10.json of
 xiusu/NAS-Bench-Macro (6,561 trained networks with their accuracy). Regret is the accuracy of the
 best network within the budget minus that of the network found, in percentage points.
 """
+import argparse
 import json
-import os
 import pathlib
 import random
 import statistics
-import sys
 
-from provenance import ROOT, provenance
+from provenance import ROOT, machine, provenance
 
 RESULT = ROOT / "docs/results/nasbench_macro.json"
 
@@ -67,13 +66,17 @@ def rounded(value):
 
 
 def main():
-    folder, table = pathlib.Path(sys.argv[1]), json.load(open(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("table", type=pathlib.Path)
+    parser.add_argument("command", nargs="?", default="make nasbench")
+    parser.add_argument("--output", type=pathlib.Path, default=RESULT)
+    arguments = parser.parse_args()
+    folder, table = arguments.folder, json.load(open(arguments.table))
     prices = json.load(open(folder / "prices.json"))
     prices.pop("schema")
     result = {"schema": "vpunas.nasbench_macro/1",
-              "command": sys.argv[3] if len(sys.argv) > 3 else "make nasbench",
-              **provenance(),
-              "cores": os.cpu_count(),
+              "command": arguments.command, **provenance(), "machine": machine(),
               "supernets": [], "runs": [], "summary": [], "rules": []}
     best = {}
     for device, priced in prices.items():
@@ -114,9 +117,8 @@ def main():
                   f"{statistics.mean(regrets):8.2f} {max(regrets):6.2f}")
     for run in result["runs"]:
         run.pop("budget")
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(rounded(result), indent=1) + "\n")
-    print(RESULT.relative_to(ROOT))
+    arguments.output.write_text(json.dumps(rounded(result), indent=1) + "\n")
+    print(arguments.output)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,15 @@ the machine disturbs all. Prints a table and writes JSON.
   bench/peers.py [--rounds 9] [--steps 2] [--size 32] [--batch 96] [--output docs/results/speed.json]"""
 
 import argparse
-import datetime
 import glob
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from provenance import ROOT, machine, provenance
+
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647", "MALLOC_TOP_PAD_": "67108864",
          "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
@@ -114,18 +113,11 @@ def main():
             cases.append(case)
             print(f"{step:>8} {case['kernel'] or '-':>6} {case['storage']:>9} {case['ours']:8.1f} {case['baseline']:9.1f} {case['ratio']:6.2f}"
                   f" {case['spread']:5.2f}  {case['baseline_name']}", flush=True)
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    result = {"schema": "vpunas.speed/1", "command": " ".join(["bench/peers.py", *sys.argv[1:]]), "commit": commit,
-              "date": datetime.date.today().isoformat(), "machine": machine(), "load_before": round(load, 2), "cases": cases}
+    result = {"schema": "vpunas.speed/1", "command": " ".join(["bench/peers.py", *sys.argv[1:]]), **provenance(), "machine": machine(),
+              "load_before": round(load, 2), "cases": cases}
     with open(options.output, "w") as file:
         json.dump(result, file, indent=2)
         file.write("\n")
-
-
-def machine():
-    with open("/proc/cpuinfo") as file:
-        names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    return f"{os.cpu_count()} x {names[0] if names else platform.processor()}"
 
 
 if __name__ == "__main__":

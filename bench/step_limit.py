@@ -4,7 +4,8 @@
   bench/step_limit.py [--size 224] [--batch 16] [--kernel 3] [--rounds 5] [--output docs/results/step_limit.jsonl]
 
 A step of a MobileNetV2-like network takes at least
-  products    its 1x1 convolutions' three matrix products, each at the rate torch.mm attains for that shape alone
+  products    its 1x1 convolutions' three matrix products, each at the rate torch.mm attains for that shape alone, in bfloat16
+              or float32, whichever is faster
   depthwise   its depthwise convolutions' three passes, at the rate of a large float32 torch.mm
   memory      every raw output of a convolution written once and read three times (by the next convolution; backward by it
               and by its own batch norm), every gradient written and read once, at the rate of a large copy
@@ -19,9 +20,8 @@ import sys
 import time
 
 from peers import ours, torch_environment
-from provenance import provenance
+from provenance import ROOT, machine, provenance
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BLOCKS = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
 
 
@@ -65,7 +65,7 @@ def rates():
         print(statistics.median(seconds[2:]), flush=True)
 
 
-def limits(options, ask):
+def limits(options, ask, dtypes):
     """Seconds of a step's parts."""
     parts = {"products": 0.0, "depthwise": 0.0, "memory": 0.0}
     copy = (256 << 20) * 2 / ask({"copy": 256})  # bytes read and written a second
@@ -81,7 +81,7 @@ def limits(options, ask):
         # y = x w; dx = dy w'; dw = x' dy. The stem has no gradient of its input.
         shapes = [(m, inputs, outputs), (m, outputs, inputs), (inputs, m, outputs)]
         for shape in shapes if kind == "1x1" else [shapes[0], shapes[2]]:
-            parts["products"] += ask({"mm": [*shape, "bfloat16"]})
+            parts["products"] += min(ask({"mm": [*shape, dtype]}) for dtype in dtypes)
             flops += 2 * m * inputs * outputs
     return parts | {"copy_gb_s": copy * 1e-9, "mm_float32_gf_s": large * 1e-9, "products_gf_s": flops / parts["products"] * 1e-9}
 
@@ -95,18 +95,22 @@ def main():
     parser.add_argument("--output", default=os.path.join(ROOT, "docs/results/step_limit.jsonl"))
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(os.cpu_count())
-    machine = subprocess.Popen([os.path.join(ROOT, ".venv-bench/bin/python"), __file__, "rates"], cwd=ROOT, text=True,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **torch_environment()})
+    rates_of = subprocess.Popen([os.path.join(ROOT, ".venv-bench/bin/python"), __file__, "rates"], cwd=ROOT, text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **torch_environment()})
 
     def ask(what):
-        print(json.dumps(what), file=machine.stdin, flush=True)
-        return float(machine.stdout.readline())
+        print(json.dumps(what), file=rates_of.stdin, flush=True)
+        return float(rates_of.stdout.readline())
+
+    # Without instructions for it, products in bfloat16 take many times those in float32.
+    seconds = {dtype: ask({"mm": [4096, 96, 576, dtype]}) for dtype in ("bfloat16", "float32")}
+    dtypes = [dtype for dtype in seconds if seconds[dtype] < 2 * min(seconds.values())]
 
     step = ours("train", options.size, options.batch, options.kernel, "bfloat16")
     step.seconds(3)
     rounds = []
     for _ in range(options.rounds):
-        found = limits(options, ask)
+        found = limits(options, ask, dtypes)
         compute = found["products"] + found["depthwise"]
         found["in_turn"] = options.batch / (compute + found["memory"])
         found["at_once"] = options.batch / max(compute, found["memory"])
@@ -119,7 +123,7 @@ def main():
         print(f"{key:>16} {value:9.4f}")
     with open(options.output, "a") as file:  # a line a call
         print(json.dumps({"schema": "vpunas.step_limit/1", "command": " ".join(["bench/step_limit.py", *sys.argv[1:]]), **provenance(),
-                          **{k: round(v, 4) for k, v in middle.items()}}), file=file)
+                          "machine": machine(), **{k: round(v, 4) for k, v in middle.items()}}), file=file)
 
 
 if __name__ == "__main__":
