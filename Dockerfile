@@ -7,7 +7,8 @@
 FROM debian:12 AS build
 COPY . /vpunas
 WORKDIR /vpunas
-RUN make build && cmake --install build/release --prefix /opt/vpunas --strip
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends make \
+ && make build && cmake --install build/release --prefix /opt/vpunas --strip
 # Of the wheels only libraries are needed; they stay where the program was linked to them.
 RUN cd .venv/lib/python3.*/site-packages && mkdir -p /libraries/$PWD \
  && for folder in torch/lib torch.libs openvino/libs nvidia; do [ ! -d $folder ] || cp -a --parents $folder /libraries/$PWD; done

@@ -64,7 +64,7 @@ struct Mapping {
 // How the result leaves the chip; fp32 costs a conversion.
 enum class Precision { fp16, fp32 };
 
-// Throws Error naming the node for a graph that the MyriadX cannot run.
+// Folds the graph first. Throws Error naming the node for a graph that the MyriadX cannot run.
 Mapping map(const Graph& graph, const Resources& resources, Precision output = Precision::fp16);
 
 // Sums over a mapping, for reports and comparisons.
