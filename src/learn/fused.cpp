@@ -61,9 +61,8 @@ kernels::Products<Bfloat16> products_of_bfloat16() {
 // Calls use(products): with those of bfloat16 for such activations, where the processor has them.
 template <class T, class Use>
 void with_products(const Use& use) {
-  static const bool halves = std::is_same_v<T, Bfloat16> && has_brgemm<Bfloat16>();
   if constexpr (std::is_same_v<T, Bfloat16>) {
-    if (halves) return use(products_of_bfloat16());
+    if (multiplies_bfloat16()) return use(products_of_bfloat16());
   }
   use(products_of_floats());
 }
@@ -376,6 +375,11 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
 };
 
 }  // namespace
+
+bool multiplies_bfloat16() {
+  static const bool can = has_brgemm<Bfloat16>();
+  return can;
+}
 
 bool can_fuse(const torch::Tensor& x) {
   return x.dim() == 4 && x.device().is_cpu() && x.numel() > 0 &&

@@ -28,6 +28,10 @@ struct ConvNorm {
 // Whether fused_chain takes x: images on a CPU, float or bfloat16.
 bool can_fuse(const torch::Tensor& x);
 
+// Whether this processor multiplies matrices of bfloat16 (x86-64 with AVX-512, faster with its
+// bfloat16 dot products or AMX). Elsewhere chains of bfloat16 are multiplied as float32.
+bool multiplies_bfloat16();
+
 // The stages one after the other on x, or on before(x) where that is not null; plus the residual
 // where there is one. The output has x's type.
 torch::Tensor fused_chain(const torch::Tensor& x, const NormTensors* before,

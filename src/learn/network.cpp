@@ -337,9 +337,11 @@ torch::Tensor Network::run(size_t index, const std::vector<torch::Tensor>& value
           [&](const Input&) { return values[index]; },
           [&](const Conv& l) {
             const bool half = bfloat16_ && statistics != Statistics::running;
-            const auto type = half ? torch::kBFloat16 : torch::kFloat32;
-            return convolve(l, input(0).to(type), tensor_as("weight", type),
-                            tensor_as("bias", type));
+            const bool widened = input(0).is_cpu() && !multiplies_bfloat16();
+            const auto type = half && !widened ? torch::kBFloat16 : torch::kFloat32;
+            const auto y =
+                convolve(l, input(0).to(type), tensor_as("weight", type), tensor_as("bias", type));
+            return half ? y.to(torch::kBFloat16) : y;
           },
           [&](const BatchNorm& l) {
             const bool own =
