@@ -420,7 +420,9 @@ TEST(SearchSlow, FindsTheKnownBestNetworkWithEverySeed) {
   const Dataset data = test::small_data(1500);
   for (const char* algorithm : {"gates", "gumbel"}) {
     SearchConfig config = quick_search(algorithm);
-    config.weights.epochs = 24;  // with 16, one seed of ten missed it on a processor without AMX
+    // With 16 one seed of ten missed it by the rounding of a processor without AMX, with 24 one by
+    // that of a processor without AVX-512.
+    config.weights.epochs = 40;
     config.choosing.arch_steps = 200;
     config.front = {};
     config.choosing.budget_floor = 0;
