@@ -150,6 +150,15 @@ fs::path partial_folder(const fs::path& folder) {
   return partial;
 }
 
+// ONNX and IR into `folder`; the network that is in them.
+FoldedNetwork write_models(const Graph& graph, const Weights& weights, DeviceClient& device,
+                           const fs::path& folder) {
+  FoldedNetwork folded = fold(graph, weights);
+  write_onnx(folder / "model.onnx", folded.graph, folded.weights);
+  device.convert(folder / "model.onnx", folder / "model.xml", /*fp16=*/true);
+  return folded;
+}
+
 }  // namespace
 
 myriadx::Resources resources_of(const ExportConfig& config) {
@@ -164,9 +173,7 @@ void export_network(const Architecture& architecture, const Graph& graph, const 
                     const ImageSet& images, const ExportConfig& config, DeviceClient& device,
                     const fs::path& folder, const Work& work) {
   const fs::path partial = partial_folder(folder);
-  const FoldedNetwork folded = fold(graph, weights);
-  write_onnx(partial / "model.onnx", folded.graph, folded.weights);
-  device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);
+  const FoldedNetwork folded = write_models(graph, weights, device, partial);
   write_safetensors(partial / "weights.safetensors", weights,
                     {{"network", graph.name}, {"format", "pt"}});
   write_architecture(partial / "architecture.json", delivered(architecture, graph.preprocess));
@@ -213,9 +220,7 @@ void export_network(const LoadedNetwork& network, const ImageSet& images,
                     const Work& work) {
   const Graph& graph = network.graph;
   const fs::path partial = partial_folder(folder);
-  const FoldedNetwork folded = fold(graph, network.weights);
-  write_onnx(partial / "model.onnx", folded.graph, folded.weights);
-  device.convert(partial / "model.onnx", partial / "model.xml", /*fp16=*/true);
+  const FoldedNetwork folded = write_models(graph, network.weights, device, partial);
   if (!graph.preprocess.labels.empty())
     write_file(partial / "labels.txt", join(graph.preprocess.labels, "\n") + "\n");
   const Json fp16 = images.size() > 0 ? check_fp16(graph, network.weights, images, work) : Json();
