@@ -2,6 +2,9 @@
 // multiply-accumulates a second.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+
+#include "learn/kernels/dense.h"
 #include "learn/kernels/depthwise.h"
 #include "learn/kernels/norm.h"
 
@@ -104,6 +107,58 @@ void norm_backward_pass(benchmark::State& state) {
   l.count(state, 3 * l.inputs, 0);
 }
 
+// The same of a dense convolution, by our own products.
+template <class T>
+struct DenseLayer {
+  explicit DenseLayer(const benchmark::State& state)
+      : shape{.n = state.range(0),
+              .h = static_cast<int>(state.range(1)),
+              .w = static_cast<int>(state.range(1)),
+              .in = static_cast<int>(state.range(2)),
+              .out = static_cast<int>(state.range(3)),
+              .kernel = static_cast<int>(state.range(4))},
+        x(values<T>(static_cast<size_t>(shape.n * shape.h * shape.w * shape.in))),
+        dz(x.size()),
+        y(values<T>(static_cast<size_t>(shape.pixels() * shape.out))),
+        g(y),
+        weight(values<float>(static_cast<size_t>(shape.depth()) * static_cast<size_t>(shape.out))),
+        dweight(weight.size()),
+        channel(static_cast<size_t>(std::max(shape.in, shape.out)), 0.5F),
+        sums(2 * channel.size()) {}
+
+  Normalise normalise() const { return {channel.data(), channel.data(), {0, 6}}; }
+  void count(benchmark::State& state, int products) const {
+    state.counters["GMAC/s"] =
+        benchmark::Counter(static_cast<double>(y.size()) * shape.depth() * products * 1e-9,
+                           benchmark::Counter::kIsIterationInvariantRate);
+  }
+
+  DenseShape shape;
+  std::vector<T> x, dz, y, g;
+  std::vector<float> weight, dweight, channel;
+  std::vector<double> sums;
+};
+
+template <class T>
+void dense_forward_pass(benchmark::State& state) {
+  DenseLayer<T> l(state);
+  for (auto _ : state)
+    dense_forward<T, float>(l.shape, l.x.data(), l.normalise(), l.weight.data(), l.y.data(),
+                            l.sums.data(), vector_products(), {});
+  l.count(state, 1);
+}
+
+template <class T>
+void dense_backward_pass(benchmark::State& state) {
+  DenseLayer<T> l(state);
+  const float* c = l.channel.data();
+  for (auto _ : state)
+    dense_backward<T, float>(l.shape, l.x.data(), l.normalise(), l.weight.data(),
+                             {l.g.data(), l.y.data(), l.normalise(), {c, c, c}}, nullptr,
+                             l.dz.data(), l.sums.data(), l.dweight.data(), vector_products(), {});
+  l.count(state, 2);
+}
+
 // Batch, side, channels, kernel, stride: MobileNetV2 at 32 and at 224 pixels.
 void shapes(benchmark::internal::Benchmark* b) {
   for (const int kernel : {3, 5}) {
@@ -116,6 +171,11 @@ void shapes(benchmark::internal::Benchmark* b) {
     b->Args({2, 56, 144, kernel, 1});
   }
 }
+// Batch, side, inputs, outputs, kernel.
+void dense_shapes(benchmark::internal::Benchmark* b) {
+  b->Args({2, 112, 16, 96, 1})->Args({2, 56, 144, 24, 1})->Args({8, 14, 96, 576, 1});
+  b->Args({8, 14, 576, 96, 1})->Args({32, 7, 160, 960, 1})->Args({8, 16, 64, 64, 3});
+}
 void sizes(benchmark::internal::Benchmark* b) {
   b->Args({32, 32, 96, 3, 1})->Args({32, 32, 24, 3, 1})->Args({32, 8, 384, 3, 1});
 }
@@ -125,6 +185,8 @@ void sizes(benchmark::internal::Benchmark* b) {
   BENCHMARK_TEMPLATE(pass, Bfloat16)->Apply(args)->Unit(benchmark::kMicrosecond)
 VPUNAS_BENCHMARK(depthwise_forward_pass, shapes);
 VPUNAS_BENCHMARK(depthwise_backward_pass, shapes);
+VPUNAS_BENCHMARK(dense_forward_pass, dense_shapes);
+VPUNAS_BENCHMARK(dense_backward_pass, dense_shapes);
 VPUNAS_BENCHMARK(norm_sums_pass, sizes);
 VPUNAS_BENCHMARK(norm_apply_pass, sizes);
 VPUNAS_BENCHMARK(norm_backward_pass, sizes);

@@ -30,18 +30,11 @@ bool has_brgemm() {
   return product == 1;
 }
 
-void multiply_by_blas(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,
-                      bool add, const float* a, const float* b, float* c) {
-  const auto matrix = [](const float* values, int64_t rows, int64_t columns, int64_t length) {
-    return torch::from_blob(const_cast<float*>(values), {rows, columns}, {length, 1});
-  };
-  torch::NoGradGuard no_grad;
-  matrix(c, m, n, ldc).addmm_(matrix(a, m, k, lda), matrix(b, k, n, ldb), add ? 1 : 0);
-}
-
+// Ours are faster than oneDNN's with AVX2 (docs/engine.md); with AVX-512 they were not compared.
 kernels::Products<float> products_of_floats() {
-  static const bool has = has_brgemm<float>();
-  if (!has) return {.multiply = &multiply_by_blas};
+  static const bool by_onednn =
+      at::get_cpu_capability().starts_with("AVX512") && has_brgemm<float>();
+  if (!by_onednn) return kernels::vector_products();
   return {.multiply = [](int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,
                          bool add, const float* a, const float* b, float* c) {
     at::native::cpublas::brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, false);
@@ -65,13 +58,6 @@ void with_products(const Use& use) {
     if (multiplies_bfloat16()) return use(products_of_bfloat16());
   }
   use(products_of_floats());
-}
-
-// The BLAS, where it makes the products, has threads of its own.
-kernels::Parallel dense_threads() {
-  static const bool small_products =
-      at::get_cpu_capability().starts_with("AVX") && has_brgemm<float>();
-  return small_products ? kernel_threads() : kernels::Parallel();
 }
 
 torch::Tensor channels_last(const torch::Tensor& x) {
@@ -180,7 +166,7 @@ torch::Tensor convolve(const torch::Tensor& x, const std::optional<Norm>& before
     sums = new_sums(y);
     with_products<T>([&](const auto& products) {
       kernels::dense_forward<T>(shape, data<T>(x), view_of(before), taps.data_ptr<float>(),
-                                data<T>(y), sums.data_ptr<double>(), products, dense_threads());
+                                data<T>(y), sums.data_ptr<double>(), products, kernel_threads());
     });
     return y;
   }
@@ -209,7 +195,7 @@ torch::Tensor convolve_back(const torch::Tensor& x, const std::optional<Norm>& b
           dense_shape(x, taps, stride), data<T>(x), view_of(before), taps.data_ptr<float>(), dy,
           residual.defined() ? data<T>(residual) : nullptr, wanted ? data<T>(dz) : nullptr,
           before ? sums.data_ptr<double>() : nullptr,
-          dtaps.defined() ? dtaps.data_ptr<float>() : nullptr, products, dense_threads());
+          dtaps.defined() ? dtaps.data_ptr<float>() : nullptr, products, kernel_threads());
     });
     if (dweight.defined() && some) meeting(x, dweight.zero_()).copy_(dtaps);
     return dz;

@@ -202,19 +202,32 @@ class WeightGradient {
   WeightGradient(const DenseShape& shape, int64_t tile, const Products<E>& products)
       : shape_(shape),
         products_(products),
-        narrow_pairs_(tile, narrow(shape)),
-        wide_pairs_(tile, wide(shape)),
-        transposed_(narrow(shape), tile) {}
+        narrow_pairs_(pair_of<E> == 1 ? 0 : tile, narrow(shape)),
+        wide_pairs_(pair_of<E> == 1 ? 0 : tile, wide(shape)),
+        transposed_(products.multiply_transposed != nullptr ? 0 : narrow(shape), tile) {}
 
   // Both have `rows` rows and memory for whole pairs.
   void add(Rows<E> patches, Rows<E> dy, int64_t rows, float* dweight) {
-    const int64_t whole = multiple_of(rows, pair_of<E>);
-    for (int64_t row = rows; row < whole; ++row) {
-      for (const Rows<E>& tile : {patches, dy})
-        std::fill_n(tile.at(static_cast<size_t>(row), 0), tile.c, E{});
-    }
     const Rows<E>& narrow_tile = out_is_narrow(shape_) ? dy : patches;
     const Rows<E>& wide_tile = out_is_narrow(shape_) ? patches : dy;
+    if (products_.multiply_transposed != nullptr)
+      products_.multiply_transposed(narrow(shape_), wide(shape_), rows,
+                                    static_cast<int64_t>(narrow_tile.c),
+                                    static_cast<int64_t>(wide_tile.c), row_length(wide(shape_)),
+                                    added_, narrow_tile.first, wide_tile.first, dweight);
+    else
+      turn_and_multiply(narrow_tile, wide_tile, rows, dweight);
+    added_ = true;
+  }
+
+ private:
+  void turn_and_multiply(const Rows<E>& narrow_tile, const Rows<E>& wide_tile, int64_t rows,
+                         float* dweight) {
+    const int64_t whole = multiple_of(rows, pair_of<E>);
+    for (int64_t row = rows; row < whole; ++row) {
+      for (const Rows<E>& tile : {narrow_tile, wide_tile})
+        std::fill_n(tile.at(static_cast<size_t>(row), 0), tile.c, E{});
+    }
     const E* left = paired(narrow_tile.first, whole, narrow_tile.c, narrow_pairs_.get());
     const E* right = paired(wide_tile.first, whole, wide_tile.c, wide_pairs_.get());
     const auto words = static_cast<size_t>(pair_of<E>);
@@ -225,10 +238,8 @@ class WeightGradient {
                        static_cast<int64_t>(transposed_.length()),
                        static_cast<int64_t>(wide_tile.c), row_length(wide(shape_)), added_,
                        transposed_.get(), right, dweight);
-    added_ = true;
   }
 
- private:
   const DenseShape& shape_;
   const Products<E>& products_;
   Tile<E> narrow_pairs_, wide_pairs_, transposed_;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "learn/kernels/depthwise.h"
+#include "learn/kernels/products.h"
 
 namespace vpunas::kernels {
 
@@ -20,17 +21,6 @@ struct DenseShape {
   int depth() const { return kernel * kernel * in; }        // of a patch
   // Whether a patch is the input's pixel itself.
   bool is_pointwise() const { return kernel == 1 && stride == 1; }
-};
-
-// A processor's products of small matrices, C = A * B or C += A * B, in row-major order with rows
-// lda, ldb and ldc elements apart. Bfloat16 has B in pairs of rows, [k / 2][ldb][2], and an even k:
-// what dot product instructions read.
-template <class E>
-struct Products {
-  void (*multiply)(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, bool add,
-                   const E* a, const E* b, float* c) = nullptr;
-  // Called by a thread after its last product: some units keep state.
-  void (*release)() = [] {};
 };
 
 // Activations are stored as T, and E are the elements of the products: T, or float for Bfloat16 on

@@ -35,10 +35,11 @@ HWY_INLINE void sweep_columns(const Operation& op, int64_t rows, size_t channel,
 }
 template <class Operation>
 HWY_INLINE void sweep(const Operation& op, int64_t rows, size_t channels) {
-  constexpr size_t together = 4;
   size_t channel = 0;
-  for (; channel + together * lanes <= channels; channel += together * lanes)
-    sweep_columns(op, rows, channel, std::make_index_sequence<together>());
+  for (; channel + 4 * lanes <= channels; channel += 4 * lanes)
+    sweep_columns(op, rows, channel, std::make_index_sequence<4>());
+  for (; channel + 2 * lanes <= channels; channel += 2 * lanes)
+    sweep_columns(op, rows, channel, std::make_index_sequence<2>());
   for (; channel < channels; channel += lanes)
     sweep_columns(op, rows, channel, std::make_index_sequence<1>());
 }

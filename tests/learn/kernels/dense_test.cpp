@@ -93,7 +93,8 @@ void for_each_tap(const DenseShape& s, const Use& use) {
 }
 
 template <class E, class T>
-void expect_forward(const Case<T>& k, const Normalise& before, const Parallel& parallel) {
+void expect_forward(const Case<T>& k, const Normalise& before, const Products<E>& products,
+                    const Parallel& parallel) {
   const Doubles x = widen(k.x);
   Doubles expected(k.outputs * k.out);
   for_each_tap(k.shape, [&](size_t p, size_t tap, size_t q) {
@@ -104,7 +105,7 @@ void expect_forward(const Case<T>& k, const Normalise& before, const Parallel& p
   });
   std::vector<T> y(expected.size());
   Doubles sums(2 * k.out);
-  dense_forward(k.shape, k.x.data(), before, k.weight.data(), y.data(), sums.data(), in_loops<E>,
+  dense_forward(k.shape, k.x.data(), before, k.weight.data(), y.data(), sums.data(), products,
                 parallel);
   EXPECT_LT(test::relative_error(expected, widen(y)), stored<T>);
   EXPECT_LT(test::relative_error(test::pair_sums(k.out, expected, expected), sums), summed<E>);
@@ -112,7 +113,7 @@ void expect_forward(const Case<T>& k, const Normalise& before, const Parallel& p
 
 template <class E, class T>
 void expect_backward(const Case<T>& k, const Normalise& before, const T* residual,
-                     const Parallel& parallel) {
+                     const Products<E>& products, const Parallel& parallel) {
   const OutputGradient<T> gradient{.g = k.g.data(),
                                    .y = k.y.data(),
                                    .after = k.after.view(),
@@ -143,19 +144,19 @@ void expect_backward(const Case<T>& k, const Normalise& before, const T* residua
   Doubles sums(2 * k.in);
   double* into = sums_are_made ? sums.data() : nullptr;
   dense_backward<T>(k.shape, k.x.data(), before, k.weight.data(), gradient, residual, actual.data(),
-                    into, actual_dweight.data(), in_loops<E>, parallel);
+                    into, actual_dweight.data(), products, parallel);
   EXPECT_LT(test::relative_error(dz, widen(actual)), stored<T>);
   EXPECT_LT(test::relative_error(dweight, widen(actual_dweight)), summed<E>);
   if (sums_are_made) {
     EXPECT_LT(test::relative_error(test::pair_sums(k.in, dz, x), sums), summed<E>);
   }
   dense_backward<T>(k.shape, k.x.data(), before, k.weight.data(), gradient, residual,
-                    without.data(), into, nullptr, in_loops<E>, parallel);
+                    without.data(), into, nullptr, products, parallel);
   EXPECT_EQ(widen(without), widen(actual)) << "without weight gradient";
   if (sums_are_made) return;
   std::vector<float> alone(dweight.size());
   dense_backward<T>(k.shape, k.x.data(), before, k.weight.data(), gradient, nullptr, nullptr,
-                    nullptr, alone.data(), in_loops<E>, parallel);
+                    nullptr, alone.data(), products, parallel);
   EXPECT_EQ(alone, actual_dweight) << "without gradient of the input";
 }
 
@@ -168,12 +169,17 @@ void expect_right(const DenseShape& shape, uint32_t seed, int thread_count) {
   using E = typename Elements::Multiplied;
   const Case<T> k(shape, seed, seed % 3 == 0 ? Clamp{} : Clamp{0, 6});
   const Parallel parallel = test::threads(thread_count);
+  const auto expect_with = [&](const Products<E>& products) {
+    const T* none = nullptr;
+    expect_forward<E>(k, k.before.view(), products, parallel);
+    expect_forward<E>(k, {}, products, parallel);
+    expect_backward<E>(k, k.before.view(), none, products, parallel);
+    expect_backward<E>(k, {}, none, products, parallel);
+    expect_backward<E>(k, {}, k.residual.data(), products, parallel);
+  };
   test::on_each_target([&] {
-    expect_forward<E>(k, k.before.view(), parallel);
-    expect_forward<E>(k, {}, parallel);
-    expect_backward<E>(k, k.before.view(), static_cast<const T*>(nullptr), parallel);
-    expect_backward<E>(k, {}, static_cast<const T*>(nullptr), parallel);
-    expect_backward<E>(k, {}, k.residual.data(), parallel);
+    expect_with(in_loops<E>);
+    if constexpr (std::is_same_v<E, float>) expect_with(vector_products());
   });
 }
 
