@@ -2,12 +2,13 @@
 // Trains one supernet of the NAS-Bench-Macro space on the training images in IMAGES (CIFAR-10), of
 // which a tenth is held out, and chooses a network for every device, budget and algorithm on it.
 // Leaves FOLDER/seed_SEED.json, written anew after every choice, and FOLDER/prices.json. Stops
-// after MINUTES and continues when called again. Knows nothing of the benchmark's accuracies;
-// bench/nasbench_macro.py judges.
+// after MINUTES and continues when called again; a seed that has its choices is left as it is.
+// Knows nothing of the benchmark's accuracies; bench/nasbench_macro.py judges.
 #include <chrono>
 #include <cmath>
 #include <iostream>
 #include <set>
+#include <span>
 #include <stop_token>
 
 #include "base/text.h"
@@ -23,7 +24,9 @@ namespace {
 
 using namespace vpunas;
 
-constexpr const char* algorithms[] = {"effects", "gates", "gumbel", "random", "evolution"};
+// In the order of the work: finalists begin with effects.
+constexpr const char* algorithms[] = {"effects", "finalists", "gates",
+                                      "gumbel",  "random",    "evolution"};
 constexpr double mmacs_budgets[] = {40, 50, 60, 70};
 const Augmentation augmentation{.crop_padding = 4, .flip = true};
 
@@ -137,10 +140,21 @@ class Yardstick {
   void choose_all(const std::vector<Device>& devices, const SharedWeights& shared) {
     piece_["supernet"] = {{"seed", seed_}, {"cost", to_json(shared.cost)}};
     evaluate_all(shared);
+    for (const Device& device : devices) choose(device, "effects", shared);
+    for (const Device& device : devices)
+      choose_with_finalists(device, &device == &devices.front(), shared);
     for (const Device& device : devices) {
-      for (const char* algorithm : algorithms) choose(device, algorithm, shared);
+      for (const char* algorithm : std::span(algorithms).subspan(2))
+        choose(device, algorithm, shared);
     }
-    for (const Device& device : devices) choose_with_finalists(device, shared);
+  }
+
+  bool is_done(const std::vector<Device>& devices) const {
+    for (const Device& device : devices)
+      for (const char* algorithm : algorithms)
+        for (const double budget : device.budgets)
+          if (find(device.name, algorithm, budget) == nullptr) return false;
+    return true;
   }
 
  private:
@@ -218,9 +232,9 @@ class Yardstick {
     }
   }
 
-  // Effects, corrected by networks trained alone: those of all budgets and of the devices before
-  // serve each budget, which is charged for its share of them.
-  void choose_with_finalists(const Device& device, const SharedWeights& shared) {
+  // Effects, corrected by networks trained alone, for the budgets of the first device: they serve
+  // all budgets of every device, each charged for its share of them.
+  void choose_with_finalists(const Device& device, bool is_first, const SharedWeights& shared) {
     constexpr const char* algorithm = "finalists";
     const SearchConfig config = finalists_config();
     Choosing choosing(device.problem, shared.supernet, data_.validation, config.choosing, seed_, 1,
@@ -232,7 +246,7 @@ class Yardstick {
     std::vector<Chosen> all;
     for (const double budget : device.budgets) {
       all.push_back(choosing.choose({budget}));
-      finalists.train_some(all.back(), {budget});
+      if (is_first) finalists.train_some(all.back(), {budget});
     }
     for (size_t i = 0; i < all.size(); ++i) finalists.correct(all[i], {device.budgets[i]});
     Json& told = piece_["finalists"][device.name];
@@ -315,10 +329,12 @@ int run(int argc, char** argv) {
     prices[device.name] = {{"budgets", device.budgets}, {"networks", device.prices}};
   write_json(folder / "prices.json", "vpunas.nasbench_macro_prices/1", prices);
 
+  Yardstick yardstick(folder, seed, data, work);
+  if (yardstick.is_done(devices)) return 0;
   const SharedWeights shared =
       train_shared_weights(space, {}, data.train, data.name, augmentation, weights_config(epochs),
                            seed, 2, folder / cat("seed_", seed) / "supernet.safetensors", work);
-  Yardstick(folder, seed, data, work).choose_all(devices, shared);
+  yardstick.choose_all(devices, shared);
   return 0;
 }
 
