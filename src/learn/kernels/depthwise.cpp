@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <span>
 #include <type_traits>
 
 #include "learn/kernels/tasks.h"
@@ -128,69 +129,104 @@ void write_gradient(const float* from, const float* act, NormaliseVector before,
   sums = sum;
 }
 
+// The gradients of an item, for one vector of channels after the other.
 template <int K, int S, class T>
-void backward(const BackwardWork<T>& work, int64_t first, int64_t last, double* sums,
-              double* dweight) {
-  const DepthwiseShape& s = work.shape;
-  constexpr int pad = K / 2, taps_a_phase = taps_of(K, S);
-  const auto c = static_cast<size_t>(s.c), stride = rounded_up(c, lanes);
-  const auto columns = static_cast<size_t>(s.out_w());  // also those of one phase of the input
-  const size_t tiled = whole_tiles(columns), length = pad + tiled + taps_a_phase;
-  const Zeros ring(K * length), act((tiled - 1) * S + K), gradient(tiled * S), correlation(K * K);
-  const auto ring_row = [&](int y) { return ring.at(static_cast<size_t>(y % K) * length + pad); };
-  const int64_t inputs = s.n * s.h * s.w * s.c, outputs = s.n * s.out_h() * s.out_w() * s.c;
-  for (int64_t i = first; i < last; ++i) {
-    const Cut::Item item = work.cut.item(i);
-    const auto calls = item.size() * static_cast<int64_t>(stride / lanes);
-    Ahead ahead[] = {{work.x, inputs, work.cut, i + 1, last, calls},
-                     {work.dz, inputs, work.cut, i + 1, last, calls},
-                     {work.dy.g, outputs, work.cut, i + 1, last, calls},
-                     {work.dy.y, outputs, work.cut, i + 1, last, calls}};
-    for (size_t channel = 0; channel < c; channel += lanes) {
-      const NormaliseVector before(work.before, channel, c - channel);
-      const float* taps = work.taps + channel * S * K * taps_a_phase;
-      std::fill_n(correlation.at(0), K * K * lanes, 0.0F);
-      SumPair sum;
-      for (int64_t image = item.first_image; image < item.last_image; ++image) {
-        int next = std::max(0, (item.first_row + pad - K + S) / S);
-        for (int y = item.first_row; y < item.last_row; ++y) {
-          for (; next < std::min((y + pad) / S + 1, s.out_h()); ++next)
-            read_gradient(work.dy, row_of(work.dy.g, s, s.out_h(), s.out_w(), image, next, channel),
-                          row_of(work.dy.y, s, s.out_h(), s.out_w(), image, next, channel), channel,
-                          ring_row(next));
-          const auto x = row_of(work.x, s, s.h, s.w, image, y, channel);
-          read_row(x, before, act.at(pad));
-          RowsAndTaps<K> in[S];
-          for (int k = (y + pad) % S; k < K && k <= y + pad; k += S) {
-            const int from = (y + pad - k) / S;
-            if (from >= s.out_h()) continue;
-            for (int phase = 0; phase < S; ++phase) {
-              // Column m of this phase meets output column m + begin first.
-              const int begin =
-                  (phase + pad - first_tap(K, S, phase)) / S - (count_taps(K, S, phase) - 1);
-              in[phase].add(ring_row(from) + begin * static_cast<int>(lanes),
-                            taps + static_cast<size_t>((phase * K + k) * taps_a_phase) * lanes);
-            }
-            if (dweight != nullptr)
-              correlate_row<K, S>(act.at(0), ring_row(from), columns,
-                                  correlation.at(static_cast<size_t>(k) * K));
-          }
-          for (int phase = 0; phase < S; ++phase)
-            convolve_row<taps_a_phase, 1>(in[phase], columns,
-                                          gradient.at(static_cast<size_t>(phase)), S);
-          write_gradient(gradient.at(0), act.at(pad), before, x,
-                         row_of(work.dz, s, s.h, s.w, image, y, channel), sum);
-          sum.flush_after(x.w, sums + channel, stride);
-          for (Ahead& tensor : ahead) tensor.next();
-        }
-      }
-      sum.flush_after(0, sums + channel, stride, 0);
-      if (dweight == nullptr) continue;
-      for (size_t k = 0; k < K * K; ++k)
-        add_to(dweight + (channel * K * K + k * lanes), hn::Load(floats, correlation.at(k)));
+class Backward {
+ public:
+  explicit Backward(const BackwardWork<T>& work)
+      : work_(work),
+        s_(work.shape),
+        columns_(static_cast<size_t>(s_.out_w())),
+        length_(pad + whole_tiles(columns_) + taps_a_phase),
+        ring_(K * length_),
+        act_((whole_tiles(columns_) - 1) * S + K),
+        gradient_(whole_tiles(columns_) * S),
+        correlation_(K * K) {}
+
+  void run(int64_t first, int64_t last, double* sums, double* dweight) {
+    const auto c = static_cast<size_t>(s_.c), vectors = rounded_up(c, lanes) / lanes;
+    const int64_t inputs = s_.n * s_.h * s_.w * s_.c,
+                  outputs = s_.n * s_.out_h() * s_.out_w() * s_.c;
+    for (int64_t i = first; i < last; ++i) {
+      const Cut::Item item = work_.cut.item(i);
+      const auto calls = item.size() * static_cast<int64_t>(vectors);
+      Ahead ahead[] = {{work_.x, inputs, work_.cut, i + 1, last, calls},
+                       {work_.dz, inputs, work_.cut, i + 1, last, calls},
+                       {work_.dy.g, outputs, work_.cut, i + 1, last, calls},
+                       {work_.dy.y, outputs, work_.cut, i + 1, last, calls}};
+      for (size_t channel = 0; channel < c; channel += lanes)
+        differentiate(item, channel, ahead, sums, dweight);
     }
   }
-}
+
+ private:
+  static constexpr int pad = K / 2, taps_a_phase = taps_of(K, S);
+
+  void differentiate(const Cut::Item& item, size_t channel, std::span<Ahead> ahead, double* sums,
+                     double* dweight) {
+    const NormaliseVector before(work_.before, channel, static_cast<size_t>(s_.c) - channel);
+    const size_t stride = rounded_up(static_cast<size_t>(s_.c), lanes);
+    std::fill_n(correlation_.at(0), K * K * lanes, 0.0F);
+    SumPair sum;
+    for (int64_t image = item.first_image; image < item.last_image; ++image) {
+      int next = std::max(0, (item.first_row + pad - K + S) / S);
+      for (int y = item.first_row; y < item.last_row; ++y) {
+        for (; next < std::min((y + pad) / S + 1, s_.out_h()); ++next)
+          read_gradient(work_.dy, output_row(work_.dy.g, image, next, channel),
+                        output_row(work_.dy.y, image, next, channel), channel, ring_row(next));
+        differentiate_row(image, y, channel, before, dweight != nullptr, sum);
+        sum.flush_after(static_cast<size_t>(s_.w), sums + channel, stride);
+        for (Ahead& tensor : ahead) tensor.next();
+      }
+    }
+    sum.flush_after(0, sums + channel, stride, 0);
+    if (dweight == nullptr) return;
+    for (size_t k = 0; k < K * K; ++k)
+      add_to(dweight + (channel * K * K + k * lanes), hn::Load(floats, correlation_.at(k)));
+  }
+
+  // A row of the input, when the ring has dL/dy of all rows of outputs that see it.
+  void differentiate_row(int64_t image, int y, size_t channel, const NormaliseVector& before,
+                         bool with_weight, SumPair& sum) {
+    const Row<const T> x = row_of(work_.x, s_, s_.h, s_.w, image, y, channel);
+    read_row(x, before, act_.at(pad));
+    RowsAndTaps<K> in[S];
+    for (int k = (y + pad) % S; k < K && k <= y + pad; k += S) {
+      const int from = (y + pad - k) / S;
+      if (from >= s_.out_h()) continue;
+      for (int phase = 0; phase < S; ++phase) {
+        // Column m of this phase meets output column m + begin first.
+        const int begin =
+            (phase + pad - first_tap(K, S, phase)) / S - (count_taps(K, S, phase) - 1);
+        in[phase].add(ring_row(from) + begin * static_cast<int>(lanes),
+                      taps_of_line(channel, phase, k));
+      }
+      if (with_weight)
+        correlate_row<K, S>(act_.at(0), ring_row(from), columns_,
+                            correlation_.at(static_cast<size_t>(k) * K));
+    }
+    for (int phase = 0; phase < S; ++phase)
+      convolve_row<taps_a_phase, 1>(in[phase], columns_, gradient_.at(static_cast<size_t>(phase)),
+                                    S);
+    write_gradient(gradient_.at(0), act_.at(pad), before, x,
+                   row_of(work_.dz, s_, s_.h, s_.w, image, y, channel), sum);
+  }
+
+  Row<const T> output_row(const T* images, int64_t image, int y, size_t channel) const {
+    return row_of(images, s_, s_.out_h(), s_.out_w(), image, y, channel);
+  }
+  float* ring_row(int y) const { return ring_.at(static_cast<size_t>(y % K) * length_ + pad); }
+  const float* taps_of_line(size_t channel, int phase, int k) const {
+    return work_.taps +
+           (channel * S * K + static_cast<size_t>(phase * K + k) * lanes) * taps_a_phase;
+  }
+
+  const BackwardWork<T>& work_;
+  const DepthwiseShape& s_;
+  size_t columns_;  // of the output, also those of one phase of the input
+  size_t length_;   // of a row of the ring
+  Zeros ring_, act_, gradient_, correlation_;
+};
 
 // Calls use(kernel, stride), both std::integral_constant.
 template <class Use>
@@ -222,7 +258,7 @@ template <class T>
 void any_backward(const BackwardWork<T>& work, int64_t first, int64_t last, double* sums,
                   double* dweight) {
   with_size(work.shape, [&](auto kernel, auto stride) {
-    backward<kernel(), stride()>(work, first, last, sums, dweight);
+    Backward<kernel(), stride(), T>(work).run(first, last, sums, dweight);
   });
 }
 

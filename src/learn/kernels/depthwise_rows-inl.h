@@ -12,9 +12,6 @@
 #include "learn/kernels/simd-inl.h"
 #include "learn/kernels/tasks.h"
 
-// Accumulators are registers only where loops over them are unrolled.
-#define VPUNAS_UNROLL _Pragma("GCC unroll 64")
-
 HWY_BEFORE_NAMESPACE();
 namespace vpunas::kernels::HWY_NAMESPACE {
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 // Highway includes the rest of this file once for each target.
 #undef HWY_TARGET_INCLUDE
@@ -67,23 +68,23 @@ HWY_INLINE void block(const Left a, const Right b, size_t k, const Result c) {
 #pragma GCC unroll 4
   for (size_t i = 0; i < k; ++i) {
     V right[vectors];
-#pragma GCC unroll 8
+    VPUNAS_UNROLL
     for (size_t v = 0; v < vectors; ++v)
       right[v] = hn::LoadU(floats, b.first + i * b.length + v * lanes);
-#pragma GCC unroll 8
+    VPUNAS_UNROLL
     for (size_t r = 0; r < rows; ++r) {
       const V left = hn::Set(floats, a.at(r, i));
-#pragma GCC unroll 8
+      VPUNAS_UNROLL
       for (size_t v = 0; v < vectors; ++v)
         sum[r * vectors + v] = hn::MulAdd(left, right[v], sum[r * vectors + v]);
     }
   }
   if (c.add) {
-#pragma GCC unroll 32
+    VPUNAS_UNROLL
     for (size_t j = 0; j < rows * vectors; ++j)
       sum[j] = hn::Add(sum[j], hn::LoadU(floats, c.at(j / vectors, j % vectors)));
   }
-#pragma GCC unroll 32
+  VPUNAS_UNROLL
   for (size_t j = 0; j < rows * vectors; ++j)
     hn::StoreU(sum[j], floats, c.at(j / vectors, j % vectors));
 }
@@ -101,7 +102,7 @@ template <size_t vectors>
 void copy_panel(const Right b, size_t k, float* to) {
   const float* from = b.first;
   for (size_t i = 0; i < k; ++i, from += b.length, to += vectors * lanes) {
-#pragma GCC unroll 4
+    VPUNAS_UNROLL
     for (size_t v = 0; v < vectors; ++v)
       hn::Store(hn::LoadU(floats, from + v * lanes), floats, to + v * lanes);
   }
