@@ -71,15 +71,10 @@ bench-openvino: build ## `vpunas benchmark` beside OpenVINO's benchmark_app (a q
 
 SEEDS ?= 1 2 3
 MINUTES ?= 40
-PIECES = docs/results/nasbench_macro
 nasbench: build ## search on NAS-Bench-Macro and judge (IMAGES= CIFAR-10, TABLE= its JSON, SEEDS="1 2 3", MINUTES=40 a seed; call again to go on)
 	@test -n "$(IMAGES)" -a -n "$(TABLE)" || { echo "nasbench: give IMAGES=folder of CIFAR-10 and TABLE=nas-bench-macro_cifar10.json" >&2; exit 1; }
 	@cmake --build --preset release -j $(JOBS) --target nasbench_macro
-	@mkdir -p runs/nasbench $(PIECES) && cp -n $(PIECES)/seed_*.json runs/nasbench 2> /dev/null || true
-	@for seed in $(SEEDS); do \
-	  build/release/nasbench_macro "$(IMAGES)" runs/nasbench $$seed $(MINUTES) && cp runs/nasbench/seed_$$seed.json $(PIECES) \
-	    || test $$? = 130 || exit 1; done
-	@bench/nasbench_macro.py runs/nasbench "$(TABLE)" 'make nasbench SEEDS="$(SEEDS)"'
+	@bench/nasbench_macro.py "$(IMAGES)" "$(TABLE)" --seeds $(SEEDS) --minutes $(MINUTES)
 
 docs: ## the library's headers as HTML, build/docs/html/index.html
 	@scripts/setup.sh --docs

@@ -8,10 +8,11 @@
 #include <cmath>
 #include <iostream>
 #include <set>
-#include <span>
 #include <stop_token>
 
+#include "base/config.h"
 #include "base/text.h"
+#include "learn/checkpoint.h"
 #include "learn/choosing.h"
 #include "learn/delivery.h"
 #include "learn/finalists.h"
@@ -24,9 +25,8 @@ namespace {
 
 using namespace vpunas;
 
-// In the order of the work: finalists begin with effects.
-constexpr const char* algorithms[] = {"effects", "finalists", "gates",
-                                      "gumbel",  "random",    "evolution"};
+// Beside effects, alone and with finalists.
+constexpr const char* other_algorithms[] = {"gates", "gumbel", "random", "evolution"};
 constexpr double mmacs_budgets[] = {40, 50, 60, 70};
 const Augmentation augmentation{.crop_padding = 4, .flip = true};
 
@@ -64,6 +64,17 @@ TrainConfig finalists_training() {
   config.recipe.weight_decay = 5e-4;
   config.recipe.amp = true;
   return config;
+}
+
+// Of all settings: choices by others do not count.
+std::string recipe_key(double epochs) {
+  SearchConfig search = finalists_config();
+  search.weights = weights_config(epochs);
+  TrainConfig training = finalists_training();
+  ConfigWriter writer;
+  writer.write("search", search);
+  writer.write("train", training);
+  return content_hash(settings_of(writer));
 }
 
 Dataset images(const std::string& folder, uint64_t seed, const Work& work) {
@@ -133,10 +144,12 @@ Device make_device(const std::string& name, const SearchSpace& space, const Devi
 
 class Yardstick {
  public:
-  Yardstick(fs::path folder, uint64_t seed, const Dataset& data, const Work& work)
+  Yardstick(fs::path folder, uint64_t seed, const std::string& recipe, const Dataset& data,
+            const Work& work)
       : folder_(std::move(folder)), seed_(seed), data_(data), work_(work) {
     if (fs::exists(file())) piece_ = read_json(file(), schema);
-    if (!piece_.contains("runs")) piece_["runs"] = Json::array();
+    if (piece_.value("recipe", "") != recipe)
+      piece_ = {{"recipe", recipe}, {"runs", Json::array()}};
   }
 
   void choose_all(const std::vector<Device>& devices, const SharedWeights& shared) {
@@ -146,14 +159,15 @@ class Yardstick {
     for (const Device& device : devices)
       choose_with_finalists(device, &device == &devices.front(), shared);
     for (const Device& device : devices) {
-      for (const char* algorithm : std::span(algorithms).subspan(2))
-        choose(device, algorithm, shared);
+      for (const char* algorithm : other_algorithms) choose(device, algorithm, shared);
     }
   }
 
   bool is_done(const std::vector<Device>& devices) const {
+    std::vector<std::string> algorithms = {"effects", "finalists"};
+    algorithms.insert(algorithms.end(), std::begin(other_algorithms), std::end(other_algorithms));
     for (const Device& device : devices)
-      for (const char* algorithm : algorithms)
+      for (const std::string& algorithm : algorithms)
         for (const double budget : device.budgets)
           if (find(device.name, algorithm, budget) == nullptr) return false;
     return true;
@@ -331,7 +345,7 @@ int run(int argc, char** argv) {
     prices[device.name] = {{"budgets", device.budgets}, {"networks", device.prices}};
   write_json(folder / "prices.json", "vpunas.nasbench_macro_prices/1", prices);
 
-  Yardstick yardstick(folder, seed, data, work);
+  Yardstick yardstick(folder, seed, recipe_key(epochs), data, work);
   if (yardstick.is_done(devices)) return 0;
   const SharedWeights shared =
       train_shared_weights(space, {}, data.train, data.name, augmentation, weights_config(epochs),

@@ -1,21 +1,50 @@
 #!/usr/bin/env python3
-"""Judges searches by NAS-Bench-Macro and writes docs/results/nasbench_macro.json.
+"""Searches on NAS-Bench-Macro, judges the choices and writes docs/results/nasbench_macro.json.
 
-    bench/nasbench_macro.py FOLDER TABLE [COMMAND] [--output FILE]
+    bench/nasbench_macro.py IMAGES TABLE [--seeds 1 2 3] [--minutes 40] [--output FILE]
 
-FOLDER has what build/release/nasbench_macro left; TABLE is nas-bench-macro_cifar10.json of
-xiusu/NAS-Bench-Macro (6,561 trained networks with their accuracy). Regret is the accuracy of the
-best network within the budget minus that of the network found, in percentage points.
+build/release/nasbench_macro searches on IMAGES (CIFAR-10), at most so many minutes a seed; call it
+again to go on. A seed that has all its choices is kept in docs/results/nasbench_macro, to be
+committed, so that another machine can go on with the others; remove its file to repeat it. TABLE is
+nas-bench-macro_cifar10.json of xiusu/NAS-Bench-Macro (6,561 trained networks with their accuracy).
+Regret is the accuracy of the best network within the budget minus that of the network found, in
+percentage points.
 """
 import argparse
 import json
 import pathlib
 import random
+import shutil
 import statistics
+import subprocess
+import sys
 
 from provenance import ROOT, machine, provenance
 
+PROGRAM = ROOT / "build/release/nasbench_macro"
+FOLDER = ROOT / "runs/nasbench"
+PIECES = ROOT / "docs/results/nasbench_macro"
 RESULT = ROOT / "docs/results/nasbench_macro.json"
+
+
+def search(images, seed, minutes):
+    """The seed's choices, or None where its time was up before it had all."""
+    name = f"seed_{seed}.json"
+    local, piece = FOLDER / name, PIECES / name
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if piece.exists():
+        shutil.copy(piece, local)
+    code = subprocess.run([PROGRAM, images, FOLDER, str(seed), str(minutes)]).returncode
+    if code == 130:
+        return None
+    if code != 0:
+        sys.exit(code)
+    found = json.load(open(local))
+    if "commit" not in found:  # it was searched just now
+        found |= provenance() | {"machine": machine()}
+        PIECES.mkdir(exist_ok=True)
+        piece.write_text(json.dumps(found, indent=1) + "\n")
+    return found
 
 
 def rules(networks, prices, budget):
@@ -67,16 +96,21 @@ def rounded(value):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("images", type=pathlib.Path)
     parser.add_argument("table", type=pathlib.Path)
-    parser.add_argument("command", nargs="?", default="make nasbench")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--minutes", type=float, default=40, help="a seed (default: 40)")
     parser.add_argument("--output", type=pathlib.Path, default=RESULT)
     arguments = parser.parse_args()
-    folder, table = arguments.folder, json.load(open(arguments.table))
-    prices = json.load(open(folder / "prices.json"))
+    table = json.load(open(arguments.table))
+    pieces = [search(arguments.images, seed, arguments.minutes) for seed in arguments.seeds]
+    if None in pieces:
+        sys.exit("nasbench_macro: not all seeds have their choices yet; call again to go on")
+    prices = json.load(open(FOLDER / "prices.json"))
     prices.pop("schema")
+    seeds = " ".join(map(str, arguments.seeds))
     result = {"schema": "vpunas.nasbench_macro/1",
-              "command": arguments.command, **provenance(), "machine": machine(),
+              "command": f"bench/nasbench_macro.py CIFAR10 TABLE --seeds {seeds}", **provenance(),
               "supernets": [], "runs": [], "summary": [], "rules": []}
     best = {}
     for device, priced in prices.items():
@@ -84,13 +118,12 @@ def main():
             best[device, budget], regrets = rules(table, priced["networks"], budget)
             result["rules"].append({"device": device, "budget": budget,
                                     "best_accuracy": best[device, budget], "regret": regrets})
-    for path in sorted(folder.glob("seed_*.json")):
-        piece = json.load(open(path))
+    for piece in pieces:
         seed, cost = piece["supernet"]["seed"], piece["supernet"]["cost"]
         result["supernets"].append({"seed": seed, "images_seen": cost["images"],
                                     "core_seconds": cost["core_seconds"]}
-                                   | ({"finalists": piece["finalists"]}
-                                      if "finalists" in piece else {}))
+                                   | {key: piece[key]
+                                      for key in ("finalists", "commit", "date", "machine")})
         for run in piece["runs"]:
             accuracy = table[run["architecture"]]["mean_acc"]
             key = "budget_mmacs" if run["device"] == "MACS" else "budget_ms"

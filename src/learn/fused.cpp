@@ -30,7 +30,8 @@ bool has_brgemm() {
   return product == 1;
 }
 
-// Ours are faster than oneDNN's with AVX2 (docs/engine.md); with AVX-512 they were not compared.
+// Ours are faster than oneDNN's with AVX2 (docs/engine.md). With AVX-512 they were not compared;
+// other processors have no small products of libtorch's.
 kernels::Products<float> products_of_floats() {
   static const bool by_onednn =
       at::get_cpu_capability().starts_with("AVX512") && has_brgemm<float>();

@@ -434,9 +434,15 @@ int64_t tile_pixels(const DenseShape& s) {
   return std::clamp(pixels / least * least, least, most);
 }
 
+// Of zeros, with room behind the last row: products of a part of the columns read whole vectors,
+// wherever they begin.
 template <class E>
 hwy::AlignedFreeUniquePtr<E[]> new_weight(int64_t rows, int64_t columns) {
-  return aligned<E>(static_cast<size_t>(multiple_of(rows, pair_of<E>) * row_length(columns)));
+  const auto size =
+      static_cast<size_t>(multiple_of(rows, pair_of<E>) * row_length(columns) + row_length(1));
+  auto weight = aligned<E>(size);
+  std::fill_n(weight.get(), size, E{});
+  return weight;
 }
 
 int64_t operations(const DenseShape& s) { return s.pixels() * s.depth() * s.out; }

@@ -38,8 +38,10 @@ HWY_INLINE void sweep(const Operation& op, int64_t rows, size_t channels) {
   size_t channel = 0;
   for (; channel + 4 * lanes <= channels; channel += 4 * lanes)
     sweep_columns(op, rows, channel, std::make_index_sequence<4>());
-  for (; channel + 2 * lanes <= channels; channel += 2 * lanes)
+  if (channel + 2 * lanes <= channels) {
     sweep_columns(op, rows, channel, std::make_index_sequence<2>());
+    channel += 2 * lanes;
+  }
   for (; channel < channels; channel += lanes)
     sweep_columns(op, rows, channel, std::make_index_sequence<1>());
 }

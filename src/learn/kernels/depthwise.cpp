@@ -131,9 +131,9 @@ void write_gradient(const float* from, const float* act, NormaliseVector before,
 
 // The gradients of an item, for one vector of channels after the other.
 template <int K, int S, class T>
-class Backward {
+class DepthwiseGradients {
  public:
-  explicit Backward(const BackwardWork<T>& work)
+  explicit DepthwiseGradients(const BackwardWork<T>& work)
       : work_(work),
         s_(work.shape),
         columns_(static_cast<size_t>(s_.out_w())),
@@ -258,7 +258,7 @@ template <class T>
 void any_backward(const BackwardWork<T>& work, int64_t first, int64_t last, double* sums,
                   double* dweight) {
   with_size(work.shape, [&](auto kernel, auto stride) {
-    Backward<kernel(), stride(), T>(work).run(first, last, sums, dweight);
+    DepthwiseGradients<kernel(), stride(), T>(work).run(first, last, sums, dweight);
   });
 }
 

@@ -18,7 +18,7 @@ namespace vpunas::kernels::HWY_NAMESPACE {
 // block of C of some rows and vectors stays in registers while it takes up k rows of a panel of B
 // (as many vectors wide), which stays in the first cache for all rows.
 constexpr size_t widest_panel = 3;
-constexpr size_t deepest_panel = 256;  // rows, 24 KiB with AVX2
+constexpr size_t deepest_panel = 2048 / lanes;  // rows, 24 KiB
 // Registers are for the block, a row of the panel and an element of A.
 constexpr bool has_32_registers = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64;
 constexpr size_t block_rows(size_t vectors) {
@@ -28,8 +28,8 @@ constexpr size_t block_rows(size_t vectors) {
 // made of them stays in the second cache, in bundles of as many as a block has.
 constexpr size_t bundle = block_rows(widest_panel);
 constexpr size_t transposed_rows = 16 * bundle;
-// A panel is copied, without gaps, for that many rows: lines that lie a power of two apart share
-// few sets of the first cache.
+// A panel is copied, without gaps, for at least so many rows: lines that lie a power of two apart
+// share few sets of the first cache.
 constexpr size_t worth_copying = 32;
 
 // Rows of A, `length` apart.

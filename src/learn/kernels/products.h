@@ -5,10 +5,11 @@
 
 namespace vpunas::kernels {
 
-// A processor's products, C = A * B or C += A * B, in row-major order with rows lda, ldb and ldc
-// elements apart. Rows have memory for a multiple of 16 columns, which may be read and written
-// behind the n columns of B and C. Bfloat16 has B in pairs of rows, [k / 2][ldb][2], and an even k:
-// what dot product instructions read.
+// A processor's products, C = A * B or C += A * B with m, n, k > 0, in row-major order with rows
+// lda, ldb and ldc elements apart. Behind the n columns of B and C (and the m of A's transpose)
+// those up to the next multiple of 16 may be read, and of C written; what is there does not matter.
+// Bfloat16 has B in pairs of rows, [k / 2][ldb][2], and an even k: what dot product instructions
+// read.
 template <class E>
 struct Products {
   using Multiply = void(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,

@@ -14,7 +14,6 @@
 #include "learn/kernels/types.h"
 
 // Accumulators are registers only where loops over them are unrolled.
-#undef VPUNAS_UNROLL
 #define VPUNAS_UNROLL _Pragma("GCC unroll 64")
 
 HWY_BEFORE_NAMESPACE();

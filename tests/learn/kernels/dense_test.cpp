@@ -242,6 +242,12 @@ TYPED_TEST(Dense, CutsManyChannelsIntoBlocks) {
   expect_right<TypeParam>({.n = 2, .h = 4, .w = 4, .in = 270, .out = 8, .kernel = 3}, 5, 2);
 }
 
+// Taps whose channels begin within a vector and end with the weight.
+TYPED_TEST(Dense, MultipliesTapsOfOddChannels) {
+  expect_right<TypeParam>({.n = 1, .h = 5, .w = 6, .in = 17, .out = 3, .kernel = 3}, 8, 1);
+  expect_right<TypeParam>({.n = 1, .h = 5, .w = 6, .in = 23, .out = 3, .kernel = 5}, 9, 1);
+}
+
 TEST(Dense, GivesTheSameBitsAgain) {
   const Case<float> k({.n = 900, .h = 1, .w = 1, .in = 40, .out = 24}, 1, {});
   const auto run = [&] {

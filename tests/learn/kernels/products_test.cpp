@@ -73,24 +73,50 @@ TEST(VectorProducts, AgreeWithLoopsOnLargeMatrices) {
   expect_right(300, 20, 257);
 }
 
-TEST(VectorProducts, AreTheSameBitsAgain) {
-  const Case given{.m = 50, .n = 70, .k = 300};
-  const auto run = [&] {
-    std::vector<float> c(given.c.size());
-    vector_products().multiply(50, 70, 300, 300, whole(70), whole(70), false, given.a.data(),
-                               given.b.data(), c.data());
-    return c;
-  };
-  EXPECT_EQ(run(), run());
+// Matrices may be parts of larger ones, of which nothing else is written.
+TEST(VectorProducts, KeepToTheirPartOfALargerMatrix) {
+  constexpr int64_t m = 35, n = 20, k = 12, length = 51, column = 3;
+  std::mt19937 random(1);
+  const auto a = test::random_values<float>(m * length, random);
+  const auto b = test::random_values<float>(k * length, random);
+  test::on_each_target([&] {
+    std::vector<float> c(m * length, -1);
+    vector_products().multiply(m, n, k, length, length, length, false, a.data() + 1,
+                               b.data() + column, c.data() + column);
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < length; ++j) {
+        const float actual = c[static_cast<size_t>(i * length + j)];
+        if (j < column || j >= column + whole(n)) {
+          EXPECT_EQ(actual, -1) << i << ", " << j;
+        } else if (j < column + n) {
+          double expected = 0;
+          for (int64_t l = 0; l < k; ++l)
+            expected += double{a[static_cast<size_t>(i * length + l + 1)]} *
+                        b[static_cast<size_t>(l * length + j)];
+          EXPECT_NEAR(actual, expected, 1e-4) << i << ", " << j;
+        }
+      }
+    }
+  });
 }
 
 TEST(VectorProducts, PassOnWhatIsNotANumber) {
   Case given{.m = 40, .n = 16, .k = 3};
   given.a[3 * 5] = std::numeric_limits<float>::quiet_NaN();
-  vector_products().multiply(40, 16, 3, 3, 16, 16, false, given.a.data(), given.b.data(),
-                             given.c.data());
-  EXPECT_TRUE(std::isnan(given.c[16 * 5 + 2]));
-  EXPECT_FALSE(std::isnan(given.c[16 * 4 + 2]));
+  const std::vector<float> transposed = given.transposed();
+  test::on_each_target([&] {
+    const Products<float> products = vector_products();
+    for (const bool turned : {false, true}) {
+      std::vector<float> c(given.c.size());
+      if (turned)
+        products.multiply_transposed(40, 16, 3, 48, 16, 16, false, transposed.data(),
+                                     given.b.data(), c.data());
+      else
+        products.multiply(40, 16, 3, 3, 16, 16, false, given.a.data(), given.b.data(), c.data());
+      EXPECT_TRUE(std::isnan(c[16 * 5 + 2]));
+      EXPECT_FALSE(std::isnan(c[16 * 4 + 2]));
+    }
+  });
 }
 
 }  // namespace
