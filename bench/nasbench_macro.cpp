@@ -1,4 +1,5 @@
-// The searching half of `make nasbench`: nasbench_macro IMAGES FOLDER SEED [MINUTES [EPOCHS]].
+// The searching half of `make nasbench`: nasbench_macro IMAGES FOLDER SEED [MINUTES [EPOCHS
+// [ALGORITHM...]]].
 // Trains one supernet of the NAS-Bench-Macro space on the training images in IMAGES (CIFAR-10), of
 // which a tenth is held out, and chooses a network for every device, budget and algorithm on it.
 // Leaves FOLDER/seed_SEED.json, written anew after every choice, and FOLDER/prices.json. Stops
@@ -25,8 +26,9 @@ namespace {
 
 using namespace vpunas;
 
-// Beside effects, alone and with finalists.
-constexpr const char* other_algorithms[] = {"gates", "gumbel", "random", "evolution"};
+// In the order of the work: finalists begin with effects.
+const std::vector<std::string> all_algorithms = {"effects", "finalists", "gates",
+                                                 "gumbel",  "random",    "evolution"};
 constexpr double mmacs_budgets[] = {40, 50, 60, 70};
 const Augmentation augmentation{.crop_padding = 4, .flip = true};
 
@@ -46,12 +48,12 @@ SharedWeightsConfig weights_config(double epochs) {
   return config;
 }
 
-// Effects corrected by four networks a budget, each trained for half an epoch: together twice the
-// images of the supernet.
+// Effects corrected by three networks a budget, each trained for half an epoch: together half as
+// many images again as the supernet sees.
 SearchConfig finalists_config() {
   SearchConfig config;
   config.choosing.networks = evaluated_networks;
-  config.finalists = 4;
+  config.finalists = 3;
   config.finalist_epochs = {0.5};
   return config;
 }
@@ -144,9 +146,13 @@ Device make_device(const std::string& name, const SearchSpace& space, const Devi
 
 class Yardstick {
  public:
-  Yardstick(fs::path folder, uint64_t seed, const std::string& recipe, const Dataset& data,
-            const Work& work)
-      : folder_(std::move(folder)), seed_(seed), data_(data), work_(work) {
+  Yardstick(fs::path folder, uint64_t seed, const std::string& recipe,
+            std::vector<std::string> algorithms, const Dataset& data, const Work& work)
+      : folder_(std::move(folder)),
+        seed_(seed),
+        algorithms_(std::move(algorithms)),
+        data_(data),
+        work_(work) {
     if (fs::exists(file())) piece_ = read_json(file(), schema);
     if (piece_.value("recipe", "") != recipe)
       piece_ = {{"recipe", recipe}, {"runs", Json::array()}};
@@ -155,19 +161,19 @@ class Yardstick {
   void choose_all(const std::vector<Device>& devices, const SharedWeights& shared) {
     piece_["supernet"] = {{"seed", seed_}, {"cost", to_json(shared.cost)}};
     evaluate_all(shared);
-    for (const Device& device : devices) choose(device, "effects", shared);
-    for (const Device& device : devices)
-      choose_with_finalists(device, &device == &devices.front(), shared);
-    for (const Device& device : devices) {
-      for (const char* algorithm : other_algorithms) choose(device, algorithm, shared);
+    for (const std::string& algorithm : algorithms_) {
+      for (const Device& device : devices) {
+        if (algorithm == "finalists")
+          choose_with_finalists(device, &device == &devices.front(), shared);
+        else
+          choose(device, algorithm, shared);
+      }
     }
   }
 
   bool is_done(const std::vector<Device>& devices) const {
-    std::vector<std::string> algorithms = {"effects", "finalists"};
-    algorithms.insert(algorithms.end(), std::begin(other_algorithms), std::end(other_algorithms));
     for (const Device& device : devices)
-      for (const std::string& algorithm : algorithms)
+      for (const std::string& algorithm : algorithms_)
         for (const double budget : device.budgets)
           if (find(device.name, algorithm, budget) == nullptr) return false;
     return true;
@@ -311,6 +317,7 @@ class Yardstick {
 
   fs::path folder_;
   uint64_t seed_;
+  std::vector<std::string> algorithms_;
   const Dataset& data_;
   const Work& work_;
   Json piece_ = Json::object();
@@ -319,11 +326,16 @@ class Yardstick {
 };
 
 int run(int argc, char** argv) {
-  if (argc < 4) fail("usage: nasbench_macro IMAGES FOLDER SEED [MINUTES [EPOCHS]]");
+  if (argc < 4) fail("usage: nasbench_macro IMAGES FOLDER SEED [MINUTES [EPOCHS [ALGORITHM...]]]");
   const fs::path folder = argv[2];
   const uint64_t seed = std::stoull(argv[3]);
   const double minutes = argc > 4 ? std::stod(argv[4]) : 1e9;
   const double epochs = argc > 5 ? std::stod(argv[5]) : 4;
+  std::vector<std::string> algorithms;
+  for (const std::string& algorithm : all_algorithms) {
+    if (argc <= 6 || std::find(argv + 6, argv + argc, algorithm) != argv + argc)
+      algorithms.push_back(algorithm);
+  }
   set_threads(0);
 
   std::stop_source source;
@@ -345,7 +357,7 @@ int run(int argc, char** argv) {
     prices[device.name] = {{"budgets", device.budgets}, {"networks", device.prices}};
   write_json(folder / "prices.json", "vpunas.nasbench_macro_prices/1", prices);
 
-  Yardstick yardstick(folder, seed, recipe_key(epochs), data, work);
+  Yardstick yardstick(folder, seed, recipe_key(epochs), algorithms, data, work);
   if (yardstick.is_done(devices)) return 0;
   const SharedWeights shared =
       train_shared_weights(space, {}, data.train, data.name, augmentation, weights_config(epochs),

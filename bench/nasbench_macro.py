@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Searches on NAS-Bench-Macro, judges the choices and writes docs/results/nasbench_macro.json.
 
-    bench/nasbench_macro.py IMAGES TABLE [--seeds 1 2 3] [--minutes 40] [--output FILE]
+    bench/nasbench_macro.py IMAGES TABLE [--seeds 1 2 3] [--minutes 40]
+                            [--algorithms effects finalists ...] [--output FILE]
 
 build/release/nasbench_macro searches on IMAGES (CIFAR-10), at most so many minutes a seed; call it
-again to go on. A seed that has all its choices is kept in docs/results/nasbench_macro, to be
+again to go on. A seed that has all choices asked for is kept in docs/results/nasbench_macro, to be
 committed, so that another machine can go on with the others; remove its file to repeat it. TABLE is
 nas-bench-macro_cifar10.json of xiusu/NAS-Bench-Macro (6,561 trained networks with their accuracy).
 Regret is the accuracy of the best network within the budget minus that of the network found, in
@@ -27,20 +28,20 @@ PIECES = ROOT / "docs/results/nasbench_macro"
 RESULT = ROOT / "docs/results/nasbench_macro.json"
 
 
-def search(images, seed, minutes):
+def search(images, seed, minutes, algorithms):
     """The seed's choices, or None where its time was up before it had all."""
     name = f"seed_{seed}.json"
     local, piece = FOLDER / name, PIECES / name
     FOLDER.mkdir(parents=True, exist_ok=True)
     if piece.exists():
         shutil.copy(piece, local)
-    code = subprocess.run([PROGRAM, images, FOLDER, str(seed), str(minutes)]).returncode
+    code = subprocess.run([PROGRAM, images, FOLDER, str(seed), str(minutes), "4", *algorithms]).returncode
     if code == 130:
         return None
     if code != 0:
         sys.exit(code)
     found = json.load(open(local))
-    if "commit" not in found:  # it was searched just now
+    if not piece.exists() or found["runs"] != json.load(open(piece))["runs"]:
         found |= provenance() | {"machine": machine()}
         PIECES.mkdir(exist_ok=True)
         piece.write_text(json.dumps(found, indent=1) + "\n")
@@ -100,17 +101,21 @@ def main():
     parser.add_argument("table", type=pathlib.Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--minutes", type=float, default=40, help="a seed (default: 40)")
+    parser.add_argument("--algorithms", nargs="+", help="only these (default: all)",
+                        default=["effects", "finalists", "gates", "gumbel", "random", "evolution"])
     parser.add_argument("--output", type=pathlib.Path, default=RESULT)
     arguments = parser.parse_args()
     table = json.load(open(arguments.table))
-    pieces = [search(arguments.images, seed, arguments.minutes) for seed in arguments.seeds]
+    pieces = [search(arguments.images, seed, arguments.minutes, arguments.algorithms)
+              for seed in arguments.seeds]
     if None in pieces:
         sys.exit("nasbench_macro: not all seeds have their choices yet; call again to go on")
     prices = json.load(open(FOLDER / "prices.json"))
     prices.pop("schema")
     seeds = " ".join(map(str, arguments.seeds))
     result = {"schema": "vpunas.nasbench_macro/1",
-              "command": f"bench/nasbench_macro.py CIFAR10 TABLE --seeds {seeds}", **provenance(),
+              "command": f"bench/nasbench_macro.py CIFAR10 TABLE --seeds {seeds} --algorithms "
+                         + " ".join(arguments.algorithms), **provenance(),
               "supernets": [], "runs": [], "summary": [], "rules": []}
     best = {}
     for device, priced in prices.items():
@@ -125,6 +130,8 @@ def main():
                                    | {key: piece[key]
                                       for key in ("finalists", "commit", "date", "machine")})
         for run in piece["runs"]:
+            if run["algorithm"] not in arguments.algorithms:
+                continue
             accuracy = table[run["architecture"]]["mean_acc"]
             key = "budget_mmacs" if run["device"] == "MACS" else "budget_ms"
             result["runs"].append({
