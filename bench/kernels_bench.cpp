@@ -25,41 +25,77 @@ std::vector<T> values(size_t size) {
   return result;
 }
 
-// One convolution of MobileNetV2 between two batch norms, with all that it needs.
+// Of one convolution between two batch norms, all that it needs.
 template <class T>
-struct Layer {
-  explicit Layer(const benchmark::State& state)
-      : shape{.n = state.range(0),
-              .h = static_cast<int>(state.range(1)),
-              .w = static_cast<int>(state.range(1)),
-              .c = static_cast<int>(state.range(2)),
-              .kernel = static_cast<int>(state.range(3)),
-              .stride = static_cast<int>(state.range(4))},
-        inputs(static_cast<size_t>(shape.n * shape.h * shape.w * shape.c)),
-        outputs(static_cast<size_t>(shape.n * shape.out_h() * shape.out_w() * shape.c)),
+struct Tensors {
+  Tensors(int64_t input_size, int64_t output_size, int weights, int channels)
+      : inputs(static_cast<size_t>(input_size)),
+        outputs(static_cast<size_t>(output_size)),
         x(values<T>(inputs)),
         dz(inputs),
         y(values<T>(outputs)),
-        g(values<T>(outputs)),
-        weight(values<float>(static_cast<size_t>(shape.c * shape.kernel * shape.kernel))),
+        g(y),
+        weight(values<float>(static_cast<size_t>(weights))),
         dweight(weight.size()),
-        channel(static_cast<size_t>(shape.c), 0.5F),
+        channel(static_cast<size_t>(channels), 0.5F),
         sums(2 * channel.size()) {}
 
   Normalise normalise() const { return {channel.data(), channel.data(), {0, 6}}; }
-  void count(benchmark::State& state, size_t elements, int products) const {
-    state.counters["GB/s"] = benchmark::Counter(static_cast<double>(elements * sizeof(T)) * 1e-9,
-                                                benchmark::Counter::kIsIterationInvariantRate);
-    state.counters["GMAC/s"] = benchmark::Counter(
-        static_cast<double>(outputs) * shape.kernel * shape.kernel * products * 1e-9,
-        benchmark::Counter::kIsIterationInvariantRate);
-  }
 
-  DepthwiseShape shape;
   size_t inputs, outputs;
   std::vector<T> x, dz, y, g;
   std::vector<float> weight, dweight, channel;
   std::vector<double> sums;
+};
+
+void count_rate(benchmark::State& state, const char* name, double each) {
+  state.counters[name] =
+      benchmark::Counter(each * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+DepthwiseShape depthwise_shape(const benchmark::State& state) {
+  return {.n = state.range(0),
+          .h = static_cast<int>(state.range(1)),
+          .w = static_cast<int>(state.range(1)),
+          .c = static_cast<int>(state.range(2)),
+          .kernel = static_cast<int>(state.range(3)),
+          .stride = static_cast<int>(state.range(4))};
+}
+DenseShape dense_shape(const benchmark::State& state) {
+  return {.n = state.range(0),
+          .h = static_cast<int>(state.range(1)),
+          .w = static_cast<int>(state.range(1)),
+          .in = static_cast<int>(state.range(2)),
+          .out = static_cast<int>(state.range(3)),
+          .kernel = static_cast<int>(state.range(4))};
+}
+
+template <class T>
+struct Layer : Tensors<T> {
+  explicit Layer(const benchmark::State& state) : Layer(depthwise_shape(state)) {}
+  explicit Layer(const DepthwiseShape& s)
+      : Tensors<T>(s.n * s.h * s.w * s.c, s.n * s.out_h() * s.out_w() * s.c,
+                   s.c * s.kernel * s.kernel, s.c),
+        shape(s) {}
+  void count(benchmark::State& state, size_t elements, int products) const {
+    count_rate(state, "GB/s", static_cast<double>(elements * sizeof(T)));
+    count_rate(state, "GMAC/s",
+               static_cast<double>(this->outputs) * shape.kernel * shape.kernel * products);
+  }
+  DepthwiseShape shape;
+};
+
+template <class T>
+struct DenseLayer : Tensors<T> {
+  explicit DenseLayer(const benchmark::State& state) : DenseLayer(dense_shape(state)) {}
+  explicit DenseLayer(const DenseShape& s)
+      : Tensors<T>(s.n * s.h * s.w * s.in, s.pixels() * s.out, s.depth() * s.out,
+                   std::max(s.in, s.out)),
+        shape(s) {}
+  void count(benchmark::State& state, int products) const {
+    count_rate(state, "GMAC/s", static_cast<double>(this->outputs) * shape.depth() * products);
+  }
+  DenseShape shape;
 };
 
 template <class T>
@@ -107,38 +143,7 @@ void norm_backward_pass(benchmark::State& state) {
   l.count(state, 3 * l.inputs, 0);
 }
 
-// The same of a dense convolution, by our own products.
-template <class T>
-struct DenseLayer {
-  explicit DenseLayer(const benchmark::State& state)
-      : shape{.n = state.range(0),
-              .h = static_cast<int>(state.range(1)),
-              .w = static_cast<int>(state.range(1)),
-              .in = static_cast<int>(state.range(2)),
-              .out = static_cast<int>(state.range(3)),
-              .kernel = static_cast<int>(state.range(4))},
-        x(values<T>(static_cast<size_t>(shape.n * shape.h * shape.w * shape.in))),
-        dz(x.size()),
-        y(values<T>(static_cast<size_t>(shape.pixels() * shape.out))),
-        g(y),
-        weight(values<float>(static_cast<size_t>(shape.depth()) * static_cast<size_t>(shape.out))),
-        dweight(weight.size()),
-        channel(static_cast<size_t>(std::max(shape.in, shape.out)), 0.5F),
-        sums(2 * channel.size()) {}
-
-  Normalise normalise() const { return {channel.data(), channel.data(), {0, 6}}; }
-  void count(benchmark::State& state, int products) const {
-    state.counters["GMAC/s"] =
-        benchmark::Counter(static_cast<double>(y.size()) * shape.depth() * products * 1e-9,
-                           benchmark::Counter::kIsIterationInvariantRate);
-  }
-
-  DenseShape shape;
-  std::vector<T> x, dz, y, g;
-  std::vector<float> weight, dweight, channel;
-  std::vector<double> sums;
-};
-
+// By our own products.
 template <class T>
 void dense_forward_pass(benchmark::State& state) {
   DenseLayer<T> l(state);
