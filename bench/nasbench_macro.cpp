@@ -325,17 +325,26 @@ class Yardstick {
   Cost evaluation_;                        // of them together
 };
 
+// Those asked for, in the order of the work; all where none is.
+std::vector<std::string> algorithms_of(int count, char** names) {
+  if (count <= 0) return all_algorithms;
+  const std::set<std::string> asked(names, names + count);
+  std::vector<std::string> algorithms;
+  for (const std::string& algorithm : all_algorithms)
+    if (asked.contains(algorithm)) algorithms.push_back(algorithm);
+  if (algorithms.size() < asked.size()) fail("ALGORITHM: of ", join(all_algorithms), " only");
+  if (asked.contains("finalists") && !asked.contains("effects"))
+    fail("ALGORITHM: finalists begin with effects; name both");
+  return algorithms;
+}
+
 int run(int argc, char** argv) {
   if (argc < 4) fail("usage: nasbench_macro IMAGES FOLDER SEED [MINUTES [EPOCHS [ALGORITHM...]]]");
   const fs::path folder = argv[2];
   const uint64_t seed = std::stoull(argv[3]);
   const double minutes = argc > 4 ? std::stod(argv[4]) : 1e9;
   const double epochs = argc > 5 ? std::stod(argv[5]) : 4;
-  std::vector<std::string> algorithms;
-  for (const std::string& algorithm : all_algorithms) {
-    if (argc <= 6 || std::find(argv + 6, argv + argc, algorithm) != argv + argc)
-      algorithms.push_back(algorithm);
-  }
+  const std::vector<std::string> algorithms = algorithms_of(argc - 6, argv + 6);
   set_threads(0);
 
   std::stop_source source;

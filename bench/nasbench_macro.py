@@ -26,6 +26,7 @@ PROGRAM = ROOT / "build/release/nasbench_macro"
 FOLDER = ROOT / "runs/nasbench"
 PIECES = ROOT / "docs/results/nasbench_macro"
 RESULT = ROOT / "docs/results/nasbench_macro.json"
+ALGORITHMS = ["effects", "finalists", "gates", "gumbel", "random", "evolution"]
 
 
 def search(images, seed, minutes, algorithms):
@@ -35,7 +36,9 @@ def search(images, seed, minutes, algorithms):
     FOLDER.mkdir(parents=True, exist_ok=True)
     if piece.exists():
         shutil.copy(piece, local)
-    code = subprocess.run([PROGRAM, images, FOLDER, str(seed), str(minutes), "4", *algorithms]).returncode
+    epochs = "4"
+    code = subprocess.run([PROGRAM, images, FOLDER, str(seed), str(minutes), epochs,
+                           *algorithms]).returncode
     if code == 130:
         return None
     if code != 0:
@@ -101,8 +104,8 @@ def main():
     parser.add_argument("table", type=pathlib.Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--minutes", type=float, default=40, help="a seed (default: 40)")
-    parser.add_argument("--algorithms", nargs="+", help="only these (default: all)",
-                        default=["effects", "finalists", "gates", "gumbel", "random", "evolution"])
+    parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=ALGORITHMS,
+                        help="only these (default: all); finalists need effects")
     parser.add_argument("--output", type=pathlib.Path, default=RESULT)
     arguments = parser.parse_args()
     table = json.load(open(arguments.table))
@@ -128,7 +131,8 @@ def main():
         result["supernets"].append({"seed": seed, "images_seen": cost["images"],
                                     "core_seconds": cost["core_seconds"]}
                                    | {key: piece[key]
-                                      for key in ("finalists", "commit", "date", "machine")})
+                                      for key in ("finalists", "commit", "date", "machine")
+                                      if key in piece})
         for run in piece["runs"]:
             if run["algorithm"] not in arguments.algorithms:
                 continue
