@@ -40,7 +40,7 @@ constexpr int evaluated_networks = 1000;
 SharedWeightsConfig weights_config(double epochs) {
   // Eight slots are learned without aids.
   SharedWeightsConfig config{
-      .epochs = epochs, .projections = false, .residual_scale = 1, .recipe = {}};
+      .epochs = epochs, .projections = false, .residual_scale = 1, .clip_norm = 0, .recipe = {}};
   config.recipe.batch_size = 32;
   config.recipe.lr = 0.04;
   config.recipe.label_smoothing = 0;

@@ -13,6 +13,7 @@ struct SharedWeightsConfig {
   double epochs = 1;
   bool projections = true;
   double residual_scale = 0.25;
+  double clip_norm = 5;
   Recipe recipe;
 };
 template <class Fields>
@@ -24,6 +25,8 @@ void fields(Fields& f, SharedWeightsConfig& c) {
     "deep spaces are not learned without");
   f("residual_scale", c.residual_scale, "what residual branches of shared weights start at",
     between(0, 1));
+  f("clip_norm", c.clip_norm, "greatest norm of the gradients of a step of shared weights (0: any)",
+    between(0, 1e9));
   fields(f, c.recipe);
 }
 

@@ -64,7 +64,12 @@ double train_step(Training& training, GradientAverage& gradients, const Batch& b
       F::cross_entropy(outputs, labels_tensor(batch),
                        F::CrossEntropyFuncOptions().label_smoothing(config.recipe.label_smoothing));
   gradients.backward(loss);
-  training.optimizer.step(training.supernet.parameters(choice), lr);
+  const auto parameters = training.supernet.parameters(choice);
+  // Where the activations of a useless path are the same for all images, its gradients are rounding
+  // errors, divided by the root of batch norm's epsilon at every layer: thousands of times those of
+  // other paths. One such step can undo the weights that all paths share.
+  if (config.clip_norm > 0) clip_gradients(parameters, config.clip_norm);
+  training.optimizer.step(parameters, lr);
   ++training.step;
   const double value = loss.item<double>();
   if (!std::isfinite(value))
