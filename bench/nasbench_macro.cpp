@@ -68,7 +68,7 @@ TrainConfig finalists_training() {
   return config;
 }
 
-// Of all settings: choices by others do not count.
+// Of all settings, and of what changed without one: choices by others do not count.
 std::string recipe_key(double epochs) {
   SearchConfig search = finalists_config();
   search.weights = weights_config(epochs);
@@ -76,7 +76,7 @@ std::string recipe_key(double epochs) {
   ConfigWriter writer;
   writer.write("search", search);
   writer.write("train", training);
-  return content_hash(settings_of(writer));
+  return content_hash(cat(settings_of(writer), "groups of networks with images of their own"));
 }
 
 Dataset images(const std::string& folder, uint64_t seed, const Work& work) {
@@ -160,7 +160,6 @@ class Yardstick {
 
   void choose_all(const std::vector<Device>& devices, const SharedWeights& shared) {
     piece_["supernet"] = {{"seed", seed_}, {"cost", to_json(shared.cost)}};
-    evaluate_all(shared);
     for (const std::string& algorithm : algorithms_) {
       for (const Device& device : devices) {
         if (algorithm == "finalists")
@@ -184,20 +183,32 @@ class Yardstick {
   static constexpr const char* networks_schema = "vpunas.nasbench_macro_networks/1";
   fs::path file() const { return folder_ / cat("seed_", seed_, ".json"); }
 
-  // All networks at once, in the order of common beginnings, cost an eighth of the same networks
-  // one by one. The algorithms take from these what they would evaluate themselves, and are charged
-  // for it: images in full, core-seconds by the mean of all.
-  void evaluate_all(const SharedWeights& shared) {
-    const fs::path path = folder_ / cat("seed_", seed_) / "networks.json";
-    HeldOut held_out(shared.supernet, data_.validation, ChoosingConfig{}.held_out_images, 0,
-                     seed_ + 2);
+  // Every network with inherited weights.
+  struct Judged {
+    std::map<Choice, Inherited> networks;
+    Cost cost;
+  };
+
+  // All networks at once, in the order of common beginnings, cost a part of the same networks one
+  // by one. The algorithms take from these what they would evaluate themselves, and are charged for
+  // it: images in full, core-seconds by the mean of all. Those that compare single networks and
+  // those that average divide the images otherwise (image_groups()).
+  const Judged& judge_all(const SharedWeights& shared, const ChoosingConfig& config) {
+    const int groups = image_groups(config, data_.validation);
+    Judged& judged = judged_[groups];
+    if (!judged.networks.empty()) return judged;
+    const fs::path path =
+        folder_ / cat("seed_", seed_) / cat("networks_in_", groups, "_groups.json");
+    HeldOut held_out(shared.supernet, data_.validation, config.held_out_images, 0, seed_ + 2,
+                     groups);
     Cost earlier;
     if (fs::exists(path)) {
       const Json saved = read_json(path, networks_schema);
+      std::map<Choice, Inherited> known;
       for (const Json& entry : saved.at("networks"))
-        inherited_[entry.at(0).get<Choice>()] = {entry.at(1), entry.at(2)};
+        known[entry.at(0).get<Choice>()] = {entry.at(1), entry.at(2)};
+      held_out.remember(std::move(known));
       earlier = cost_from_json(saved.at("cost"));
-      held_out.remember(inherited_);
     }
     const CostMeter meter(earlier);
     const auto save = [&] {
@@ -221,8 +232,8 @@ class Yardstick {
       });
       save();
     }
-    inherited_ = held_out.known();
-    evaluation_ = cost_from_json(read_json(path, networks_schema).at("cost"));
+    judged = {held_out.known(), cost_from_json(read_json(path, networks_schema).at("cost"))};
+    return judged;
   }
 
   void choose(const Device& device, const std::string& algorithm, const SharedWeights& shared) {
@@ -234,7 +245,8 @@ class Yardstick {
         folder_ / cat("seed_", seed_) / cat(algorithm, "_", device.name, ".json");
     Choosing choosing(device.problem, shared.supernet, data_.validation, config, seed_, 1, state,
                       shared.key, work_);
-    choosing.borrow(inherited_);
+    const Judged* judged = evaluates ? &judge_all(shared, config) : nullptr;
+    if (judged != nullptr) choosing.borrow(judged->networks);
     Cost earlier;  // of the budgets before
     for (const double budget : device.budgets) {
       if (const Json* done = find(device.name, algorithm, budget)) {
@@ -245,10 +257,10 @@ class Yardstick {
       const Delivery delivery = deliver(device.problem, chosen, config, {budget});
       Cost cost = choosing.cost() - earlier;
       earlier = earlier + cost;
-      if (evaluates) {
-        const double share = static_cast<double>(cost.images) / evaluation_.images;
-        cost.seconds += share * evaluation_.seconds;
-        cost.core_seconds += share * evaluation_.core_seconds;
+      if (judged != nullptr) {
+        const double share = static_cast<double>(cost.images) / judged->cost.images;
+        cost.seconds += share * judged->cost.seconds;
+        cost.core_seconds += share * judged->cost.core_seconds;
       }
       keep(device, algorithm, chosen, delivery, cost);
     }
@@ -262,7 +274,7 @@ class Yardstick {
     Choosing choosing(device.problem, shared.supernet, data_.validation, config.choosing, seed_, 1,
                       folder_ / cat("seed_", seed_) / cat("effects_", device.name, ".json"),
                       shared.key, work_);
-    choosing.borrow(inherited_);
+    choosing.borrow(judge_all(shared, config.choosing).networks);
     Finalists finalists(device.problem, data_, augmentation, finalists_training(), config, 0, seed_,
                         2, folder_ / cat("seed_", seed_), work_);
     std::vector<Chosen> all;
@@ -321,8 +333,7 @@ class Yardstick {
   const Dataset& data_;
   const Work& work_;
   Json piece_ = Json::object();
-  std::map<Choice, Inherited> inherited_;  // of every network
-  Cost evaluation_;                        // of them together
+  std::map<int, Judged> judged_;  // by groups
 };
 
 // Those asked for, in the order of the work; all where none is.

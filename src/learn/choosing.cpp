@@ -23,10 +23,19 @@ std::string work_key(const SearchProblem& problem, const ImageSet& images,
   for (const SearchDevice& device : problem.devices)
     devices += device.table.provenance.device + " ";
   return content_hash(cat(settings_of(writer), weights_key, space_hash(problem.deploy_space),
-                          devices, images.size(), seed));
+                          devices, images.size(), image_groups(config, images), seed));
 }
 
 }  // namespace
+
+int image_groups(const ChoosingConfig& config, const ImageSet& held_out) {
+  if (config.algorithm != "effects") return 1;
+  constexpr int networks_a_group = 20;  // of which one is spent on the group's mean
+  const int64_t images =
+      held_out.size() / HeldOut::images_a_network(held_out, config.held_out_images) - 1;
+  return static_cast<int>(
+      std::max<int64_t>(1, std::min<int64_t>(images, config.networks / networks_a_group)));
+}
 
 Choosing::Choosing(const SearchProblem& problem, const Supernet& supernet, const ImageSet& held_out,
                    const ChoosingConfig& config, uint64_t seed, int workers, fs::path file,
@@ -40,7 +49,8 @@ Choosing::Choosing(const SearchProblem& problem, const Supernet& supernet, const
       file_(std::move(file)),
       key_(work_key(problem, held_out, config, seed, weights_key)),
       work_(work),
-      held_out_(supernet, held_out, config.held_out_images, 0, seed + 2) {
+      held_out_(supernet, held_out, config.held_out_images, 0, seed + 2,
+                image_groups(config, held_out)) {
   if (!fs::exists(file_)) return;
   const Json saved = read_json(file_, schema);
   if (saved.value("key", "") != key_)
@@ -113,8 +123,12 @@ Chosen Choosing::by_effects(const Budgets& budgets) {
       problem_.deploy_space, constraints(problem_, budgets), 0.5, 1.3, config_.networks, seed_);
   held_out_.evaluate(networks, [this, known = held_out_.known().size()] { evaluated(known); });
   std::vector<double> losses;
-  for (const Choice& network : networks) losses.push_back(held_out_[network].loss);
-  const Effects effects = fit_effects(problem_.deploy_space, networks, losses);
+  std::vector<int64_t> groups;
+  for (const Choice& network : networks) {
+    losses.push_back(held_out_[network].loss);
+    groups.push_back(held_out_.group_of(network));
+  }
+  const Effects effects = fit_effects(problem_.deploy_space, networks, losses, groups);
   Chosen chosen{.preference = scaled(effects.effect, -1 / std::max(effects.deviation, 1e-12)),
                 .agreement = effects.agreement};
   price(problem_, budgets, chosen);

@@ -15,6 +15,12 @@
 
 namespace vpunas {
 
+// Into how many groups of networks, each with held-out images of its own (HeldOut), the choice
+// divides them: effects are averages over networks, so where there are images enough each sees the
+// more of them; whoever compares two networks needs the same images for both. As many images again
+// are left for the ranking of what was chosen.
+int image_groups(const ChoosingConfig& config, const ImageSet& held_out);
+
 // Answers for any number of budgets, one after the other, on the same shared weights and held-out
 // images. What was evaluated for one serves the next. Its state is in `file`, written every ten
 // seconds and when stopped: an interrupted choice continues and ends as an unbroken one, where the

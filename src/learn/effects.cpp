@@ -9,16 +9,17 @@
 namespace vpunas {
 namespace {
 
-// A column a candidate: 1 where a network has it; columns and losses are centred, so that the mean
-// needs no column of its own.
+// A column a candidate: 1 where a network has it; columns and losses are centred in each group, so
+// that the groups' means need no columns of their own.
 struct Regression {
-  torch::Tensor design;  // [networks, candidates]
-  torch::Tensor loss;    // [networks]
+  torch::Tensor design;         // [networks, candidates]
+  torch::Tensor loss;           // [networks]
+  torch::Tensor mean_leverage;  // [networks], of their group's mean
   std::vector<int64_t> first_column;
 };
 
 Regression regression(const SearchSpace& space, const std::vector<Choice>& networks,
-                      const std::vector<double>& losses) {
+                      const std::vector<double>& losses, const std::vector<int64_t>& groups) {
   Regression r;
   int64_t columns = 0;
   for (const Slot& slot : space.slots) {
@@ -31,24 +32,32 @@ Regression regression(const SearchSpace& space, const std::vector<Choice>& netwo
     for (size_t slot = 0; slot < networks[i].size(); ++slot)
       cells[static_cast<int64_t>(i)][r.first_column[slot] + networks[i][slot]] = 1;
   }
-  r.design -= r.design.mean(0, /*keepdim=*/true);
-  r.loss = torch::tensor(losses, torch::kFloat64);
-  r.loss -= r.loss.mean();
+  const auto group = groups.empty() ? torch::zeros(r.design.size(0), torch::kInt64)
+                                    : torch::tensor(groups, torch::kInt64);
+  const auto members = group.bincount().to(torch::kFloat64);
+  r.mean_leverage = (1 / members).index_select(0, group);
+  const auto centred = [&](const torch::Tensor& rows) {
+    const auto sums =
+        torch::zeros({members.size(0), rows.size(1)}, torch::kFloat64).index_add_(0, group, rows);
+    return rows - (sums / members.unsqueeze(1)).index_select(0, group);
+  };
+  r.design = centred(r.design);
+  r.loss = centred(torch::tensor(losses, torch::kFloat64).unsqueeze(1)).squeeze(1);
   return r;
 }
 
 }  // namespace
 
 Effects fit_effects(const SearchSpace& space, const std::vector<Choice>& networks,
-                    const std::vector<double>& losses) {
+                    const std::vector<double>& losses, const std::vector<int64_t>& groups) {
   torch::NoGradGuard no_grad;
   Effects result{.effect = zeros_like(space)};
   if (networks.size() < 3) return result;
   const auto n = static_cast<int64_t>(networks.size());
-  const Regression r = regression(space, networks, losses);
+  const Regression r = regression(space, networks, losses, groups);
   // In the eigenvectors Q of the networks' similarities K = X X' the ridge's predictions are
   // Q diag(e / (e + ridge)) Q' y, and the errors on networks left out follow from them (Golub,
-  // Heath and Wahba 1979, equation 2.2), with 1 / n more leverage for the mean.
+  // Heath and Wahba 1979, equation 2.2), with more leverage for the group's mean.
   const auto [eigenvalues, q] = torch::linalg_eigh(r.design.matmul(r.design.t()), "L");
   const auto e = eigenvalues.clamp_min(0);
   const auto projected = q.t().matmul(r.loss);
@@ -56,7 +65,7 @@ Effects fit_effects(const SearchSpace& space, const std::vector<Choice>& network
   torch::Tensor dual, left_out;
   for (double ridge = 1e-3; ridge < 1e5; ridge *= 1.5) {
     const auto shrink = e / (e + ridge);
-    const auto leverage = (q * q).matmul(shrink) + 1.0 / static_cast<double>(n);
+    const auto leverage = (q * q).matmul(shrink) + r.mean_leverage;
     const auto errors = (r.loss - q.matmul(shrink * projected)) / (1 - leverage).clamp_min(1e-9);
     const double error = errors.square().mean().item<double>();
     if (error >= least) continue;
@@ -81,8 +90,10 @@ Effects fit_effects(const SearchSpace& space, const std::vector<Choice>& network
   const double candidates =
       static_cast<double>(r.design.size(1)) / static_cast<double>(space.slots.size());
   result.deviation = std::sqrt(least * candidates / static_cast<double>(n));
-  const std::vector<double> predicted(left_out.data_ptr<double>(), left_out.data_ptr<double>() + n);
-  result.agreement = kendall_tau(predicted, losses);
+  const auto list = [n](const torch::Tensor& x) {
+    return std::vector<double>(x.data_ptr<double>(), x.data_ptr<double>() + n);
+  };
+  result.agreement = kendall_tau(list(left_out), list(r.loss));
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/random.h"
 
 namespace vpunas {
 namespace {
@@ -11,26 +12,52 @@ namespace {
 namespace F = torch::nn::functional;
 
 // As many as give steady statistics, and activations that fit into memory.
-int images_a_pass(const ImageShape& shape) {
-  return std::clamp((512 * 32 * 32) / (shape.height * shape.width), 32, 512);
+int images_a_pass(const ImageSet& images, int count) {
+  const ImageShape& shape = images.shape;
+  const int most = std::clamp((512 * 32 * 32) / (shape.height * shape.width), 32, 512);
+  return static_cast<int>(std::min<int64_t>({count, most, images.size()}));
 }
 
 size_t common_beginning(const Choice& a, const Choice& b) {
   return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin()).first - a.begin());
 }
 
+int64_t batches_for(int64_t images, int64_t batch) { return (images + batch - 1) / batch; }
+
 }  // namespace
 
 HeldOut::HeldOut(const Supernet& supernet, const ImageSet& images, int count, int64_t skip,
-                 uint64_t seed)
-    : supernet_(supernet) {
-  const auto batch =
-      static_cast<int>(std::min<int64_t>({count, images_a_pass(images.shape), images.size()}));
-  Loader loader(images, {}, batch, seed, (skip + batch - 1) / batch, 0);
-  for (; images_ < count; images_ += batch) {
+                 uint64_t seed, int groups)
+    : supernet_(supernet),
+      set_(images),
+      seed_(seed),
+      groups_(groups),
+      batch_(images_a_pass(images, count)),
+      first_batch_(batches_for(skip, batch_)),
+      batches_(batches_for(count, batch_)),
+      images_(batches_ * batch_) {}
+
+int64_t HeldOut::images_a_network(const ImageSet& images, int count) {
+  const int batch = images_a_pass(images, count);
+  return batches_for(count, batch) * batch;
+}
+
+int HeldOut::group_of(const Choice& choice) const {
+  uint64_t key = 0;
+  for (const int candidate : choice) key = Random({key, static_cast<uint64_t>(candidate)}).next();
+  return static_cast<int>(Random({key}).below(groups_));
+}
+
+const std::vector<HeldOut::Pass>& HeldOut::passes(int group) {
+  if (loaded_ == group) return passes_;
+  passes_.clear();
+  Loader loader(set_, {}, batch_, seed_, first_batch_ + group * batches_, 0);
+  for (int64_t i = 0; i < batches_; ++i) {
     const Batch next = loader.next();
-    passes_.push_back({to_tensor(next, images.shape), labels_tensor(next)});
+    passes_.push_back({to_tensor(next, set_.shape), labels_tensor(next)});
   }
+  loaded_ = group;
+  return passes_;
 }
 
 void HeldOut::run(const Pass& pass, std::span<const Choice> choices,
@@ -51,8 +78,6 @@ void HeldOut::run(const Pass& pass, std::span<const Choice> choices,
 }
 
 void HeldOut::evaluate(std::vector<Choice> choices, const std::function<void()>& pause) {
-  constexpr size_t group = 32;  // networks between two pauses
-  torch::NoGradGuard no_grad;
   std::sort(choices.begin(), choices.end());
   choices.erase(std::unique(choices.begin(), choices.end()), choices.end());
   for (const Choice& choice : choices) {
@@ -61,15 +86,26 @@ void HeldOut::evaluate(std::vector<Choice> choices, const std::function<void()>&
       known_.insert(*found);
   }
   std::erase_if(choices, [&](const Choice& choice) { return known_.contains(choice); });
-  for (size_t begin = 0; begin < choices.size(); begin += group) {
-    const auto some = std::span(choices).subspan(begin, std::min(group, choices.size() - begin));
-    std::vector<Inherited> sums(some.size());
-    for (const Pass& pass : passes_) run(pass, some, sums);
-    for (size_t i = 0; i < some.size(); ++i) {
+  std::vector<std::vector<Choice>> by_group(static_cast<size_t>(groups_));
+  for (Choice& choice : choices)
+    by_group[static_cast<size_t>(group_of(choice))].push_back(std::move(choice));
+  for (int group = 0; group < groups_; ++group)
+    evaluate_group(group, by_group[static_cast<size_t>(group)], pause);
+}
+
+void HeldOut::evaluate_group(int group, std::span<const Choice> choices,
+                             const std::function<void()>& pause) {
+  constexpr size_t some = 32;  // networks between two pauses
+  torch::NoGradGuard no_grad;
+  for (; !choices.empty(); choices = choices.subspan(std::min(some, choices.size()))) {
+    const auto next = choices.first(std::min(some, choices.size()));
+    std::vector<Inherited> sums(next.size());
+    for (const Pass& pass : passes(group)) run(pass, next, sums);
+    for (size_t i = 0; i < next.size(); ++i) {
       if (!std::isfinite(sums[i].loss))
         fail("search: the held-out loss of a network is not finite; lower search.lr");
       const auto n = static_cast<double>(images_);
-      known_[some[i]] = {sums[i].loss / n, sums[i].accuracy / n};
+      known_[next[i]] = {sums[i].loss / n, sums[i].accuracy / n};
     }
     pause();
   }

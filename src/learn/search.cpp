@@ -40,7 +40,9 @@ std::vector<Budgets> rungs(const SearchProblem& problem, const SearchConfig& con
 Cost rank(std::vector<CandidateNetwork*> networks, const Supernet& supernet,
           const ImageSet& held_out, const ChoosingConfig& config, uint64_t seed) {
   const CostMeter meter;
-  HeldOut images(supernet, held_out, config.held_out_images, config.held_out_images, seed + 2);
+  const int64_t seen =
+      image_groups(config, held_out) * HeldOut::images_a_network(held_out, config.held_out_images);
+  HeldOut images(supernet, held_out, config.held_out_images, seen, seed + 2);
   std::vector<Choice> choices;
   for (const CandidateNetwork* network : networks) choices.push_back(network->scored.choice);
   images.evaluate(choices, [] {});

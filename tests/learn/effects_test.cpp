@@ -25,6 +25,23 @@ TEST(FitEffects, RecoversAnAdditiveLoss) {
   EXPECT_GT(effects.agreement, 0.95);
 }
 
+TEST(FitEffects, GivesEachGroupOfNetworksAMeanOfItsOwn) {
+  const std::vector<Choice> networks = test::all_choices();
+  std::vector<double> losses;
+  std::vector<int64_t> groups;
+  Random random({3});
+  for (const Choice& network : networks) {
+    groups.push_back(random.below(3));
+    losses.push_back(known_loss(network) + 10.0 * static_cast<double>(groups.back()));
+  }
+  const Effects effects = fit_effects(test::small_space(), networks, losses, groups);
+  for (size_t slot = 0; slot < known_effects.size(); ++slot) {
+    for (size_t j = 0; j < known_effects[slot].size(); ++j)
+      EXPECT_NEAR(effects.effect[slot][j], known_effects[slot][j], 0.02);
+  }
+  EXPECT_GT(effects.agreement, 0.95);
+}
+
 TEST(FitEffects, ShrinksWhatIsNoise) {
   const std::vector<Choice> networks = test::all_choices();
   std::vector<double> losses;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/learn/support.h"
 
 namespace vpunas {
@@ -27,6 +29,26 @@ TEST(HeldOut, GivesTheLossOfEveryNetworkAlone) {
                 F::cross_entropy(outputs, labels_tensor(batch)).item<double>(), 1e-5);
   }
   EXPECT_EQ(held_out.images_seen(), 500);
+}
+
+// Each group is judged as if it were alone on the images that its number skips to.
+TEST(HeldOut, GivesEveryGroupImagesOfItsOwn) {
+  const Dataset data = test::small_data();
+  Supernet supernet(test::small_space(), {}, 1);
+  HeldOut held_out(supernet, data.validation, 50, 50, 7, 3);
+  held_out.evaluate(test::all_choices(), [] {});
+  std::vector<int> members(3);
+  for (int group = 0; group < 3; ++group) {
+    HeldOut alone(supernet, data.validation, 50, 50 * (group + 1), 7);
+    alone.evaluate(test::all_choices(), [] {});
+    for (const Choice& choice : test::all_choices()) {
+      if (held_out.group_of(choice) != group) continue;
+      EXPECT_NEAR(held_out[choice].loss, alone[choice].loss, 1e-5);
+      ++members[static_cast<size_t>(group)];
+    }
+  }
+  EXPECT_GT(*std::ranges::min_element(members), 0);
+  EXPECT_EQ(held_out.images_seen(), 50 * 18);
 }
 
 TEST(HeldOut, EvaluatesANetworkOnce) {

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "latency/census.h"
+#include "learn/choosing.h"
 #include "learn/shared_weights.h"
 #include "tests/learn/support.h"
 
@@ -116,6 +117,22 @@ TEST(SharedWeights, ClipTheGradientsOfEveryStep) {
   };
   EXPECT_LT(largest_move(1e-6), 1e-5);
   EXPECT_GT(largest_move(0), 1e-2);
+}
+
+TEST(ImageGroups, AreAsManyAsImagesAndNetworksAllow) {
+  ImageSet images = test::small_data().validation;
+  const auto size = static_cast<int>(images.size());
+  ChoosingConfig config;
+  config.networks = 1000;
+  config.held_out_images = size / 8;
+  EXPECT_EQ(image_groups(config, images), 7);  // as many again are for the ranking
+  config.networks = 60;
+  EXPECT_EQ(image_groups(config, images), 3);
+  config.held_out_images = size;
+  EXPECT_EQ(image_groups(config, images), 1);
+  config.held_out_images = size / 8;
+  config.algorithm = "evolution";  // compares single networks
+  EXPECT_EQ(image_groups(config, images), 1);
 }
 
 // Whatever a search does, it may not look at a test image.
