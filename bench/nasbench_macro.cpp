@@ -33,8 +33,15 @@ constexpr double mmacs_budgets[] = {40, 50, 60, 70};
 const Augmentation augmentation{.crop_padding = 4, .flip = true};
 
 // So many that effects hardly depend on which networks were drawn: with 200, twenty draws of the
-// same supernet choose four to six different networks a budget, with 1,000 two or three.
-constexpr int evaluated_networks = 1000;
+// same supernet choose four to six different networks a budget, with 1,000 two or three. Networks
+// that are averaged need fewer images each, as they have different ones.
+ChoosingConfig choosing_config(const std::string& algorithm) {
+  ChoosingConfig config;
+  config.algorithm = algorithm;
+  config.networks = 1000;
+  if (algorithm == "effects") config.held_out_images = 256;
+  return config;
+}
 
 // The recipe of the supernet: many small steps, as there are few images. 4 epochs are 180,000.
 SharedWeightsConfig weights_config(double epochs) {
@@ -52,7 +59,7 @@ SharedWeightsConfig weights_config(double epochs) {
 // many images again as the supernet sees.
 SearchConfig finalists_config() {
   SearchConfig config;
-  config.choosing.networks = evaluated_networks;
+  config.choosing = choosing_config("effects");
   config.finalists = 3;
   config.finalist_epochs = {0.5};
   return config;
@@ -237,10 +244,8 @@ class Yardstick {
   }
 
   void choose(const Device& device, const std::string& algorithm, const SharedWeights& shared) {
-    ChoosingConfig config;
-    config.algorithm = algorithm;
+    const ChoosingConfig config = choosing_config(algorithm);
     const bool evaluates = algorithm != "gates" && algorithm != "gumbel";
-    if (evaluates) config.networks = evaluated_networks;
     const fs::path state =
         folder_ / cat("seed_", seed_) / cat(algorithm, "_", device.name, ".json");
     Choosing choosing(device.problem, shared.supernet, data_.validation, config, seed_, 1, state,
