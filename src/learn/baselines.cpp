@@ -58,6 +58,7 @@ std::vector<Choice> evolution(const SearchProblem& problem, const BaselineRecipe
     const auto ms = table_ms(problem.deploy_space, tables, choice);
     return ms && used_share(*ms, recipe.budgets) >= recipe.floor;
   };
+  const bool has_floor = std::ranges::all_of(networks, above_floor);
   std::set<Choice> seen(networks.begin(), networks.end());
   for (uint64_t generation = 1; generation < generations && !networks.empty(); ++generation) {
     const std::vector<Choice> best(
@@ -68,7 +69,8 @@ std::vector<Choice> evolution(const SearchProblem& problem, const BaselineRecipe
          static_cast<int>(born.size()) < children && attempt < 200ULL * children; ++attempt) {
       Random random({recipe.seed, 0xE701, generation, attempt});
       Choice child = child_of(best, problem.deploy_space, attempt % 2 == 1, random);
-      if (seen.contains(child) || !above_floor(child) || !keeps(problem, recipe.budgets, child))
+      if (seen.contains(child) || (has_floor && !above_floor(child)) ||
+          !keeps(problem, recipe.budgets, child))
         continue;
       seen.insert(child);
       born.push_back(std::move(child));

@@ -50,30 +50,25 @@ Choosing::Choosing(const SearchProblem& problem, const Supernet& supernet, const
       key_(work_key(problem, held_out, config, seed, weights_key)),
       work_(work),
       held_out_(supernet, held_out, config.held_out_images, 0, seed + 2,
-                image_groups(config, held_out)) {
+                image_groups(config, held_out), workers) {
   if (!fs::exists(file_)) return;
   const Json saved = read_json(file_, schema);
   if (saved.value("key", "") != key_)
     fail(file_.string(), ": of another search (settings differ); delete it to choose anew");
-  std::map<Choice, Inherited> known;
-  for (const Json& entry : saved.at("networks"))
-    known[entry.at(0).get<Choice>()] = {entry.at(1), entry.at(2)};
-  held_out_.remember(std::move(known));
+  held_out_.remember(inherited_from_json(saved.at("networks")));
   for (const Json& entry : saved.at("preferences"))
     preferences_[entry.at(0).get<Budgets>()] = preference_state_from(entry.at(1));
   meter_ = CostMeter(cost_from_json(saved.at("cost")));
 }
 
 void Choosing::save() {
-  Json networks = Json::array(), preferences = Json::array();
-  for (const auto& [choice, inherited] : held_out_.known())
-    networks.push_back({choice, inherited.loss, inherited.accuracy});
+  Json preferences = Json::array();
   for (const auto& [budgets, state] : preferences_)
     preferences.push_back({budgets, to_json(state)});
   write_json(file_, schema,
              {{"key", key_},
               {"cost", to_json(meter_.cost(0))},
-              {"networks", networks},
+              {"networks", to_json(held_out_.known())},
               {"preferences", preferences}});
 }
 
@@ -119,8 +114,7 @@ Chosen Choosing::choose(const Budgets& budgets) {
 // Draws for several budgets come from the same random numbers, so that they have many networks in
 // common.
 Chosen Choosing::by_effects(const Budgets& budgets) {
-  const std::vector<Choice> networks = draw_networks(
-      problem_.deploy_space, constraints(problem_, budgets), 0.5, 1.3, config_.networks, seed_);
+  const std::vector<Choice> networks = draw_near(problem_, budgets, config_.networks, seed_);
   held_out_.evaluate(networks, [this, known = held_out_.known().size()] { evaluated(known); });
   std::vector<double> losses;
   std::vector<int64_t> groups;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "latency/census.h"
 
 namespace vpunas {
 
@@ -112,6 +113,16 @@ std::vector<Choice> draw_networks(const SearchSpace& space,
     if (static_cast<int>(networks.size()) == n) break;
   }
   return networks;
+}
+
+std::vector<Choice> draw_near(const SearchProblem& problem, const Budgets& budgets, int n,
+                              uint64_t seed) {
+  const SearchSpace& space = problem.deploy_space;
+  auto bounds = constraints(problem, budgets);
+  for (Constraint& bound : bounds)
+    bound.budget_ms = std::min(bound.budget_ms, latency_range(space, bound.table).greatest.ms);
+  std::vector<Choice> networks = draw_networks(space, bounds, 0.5, 1.3, n, seed);
+  return networks.size() >= 3 ? networks : draw_networks(space, bounds, 0, 1.3, n, seed);
 }
 
 bool keeps(const SearchProblem& problem, const Budgets& budgets, const Choice& choice) {

@@ -34,6 +34,11 @@ std::vector<Choice> draw_networks(const SearchSpace& space,
                                   const std::vector<Constraint>& constraints, double low,
                                   double high, int n, uint64_t seed);
 
+// Networks of 0.5 to 1.3 times the budgets by the tables, of all that cost less where there are not
+// three of these. A budget above the dearest network counts as that network's price.
+std::vector<Choice> draw_near(const SearchProblem& problem, const Budgets& budgets, int n,
+                              uint64_t seed);
+
 // By the prices of the whole network: is it within every budget?
 bool keeps(const SearchProblem& problem, const Budgets& budgets, const Choice& choice);
 

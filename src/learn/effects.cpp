@@ -55,25 +55,24 @@ Effects fit_effects(const SearchSpace& space, const std::vector<Choice>& network
   if (networks.size() < 3) return result;
   const auto n = static_cast<int64_t>(networks.size());
   const Regression r = regression(space, networks, losses, groups);
-  // In the eigenvectors Q of the networks' similarities K = X X' the ridge's predictions are
-  // Q diag(e / (e + ridge)) Q' y, and the errors on networks left out follow from them (Golub,
-  // Heath and Wahba 1979, equation 2.2), with more leverage for the group's mean.
-  const auto [eigenvalues, q] = torch::linalg_eigh(r.design.matmul(r.design.t()), "L");
-  const auto e = eigenvalues.clamp_min(0);
-  const auto projected = q.t().matmul(r.loss);
+  // With X = U S V' the ridge's predictions are U diag(e / (e + ridge)) U' y, e = S^2, and the
+  // errors on networks left out follow from them (Golub, Heath and Wahba 1979, equation 2.2), with
+  // more leverage for the group's mean.
+  const auto [u, s, vt] = torch::linalg_svd(r.design, /*full_matrices=*/false);
+  const auto e = s.square(), squares = u.square();
+  const auto projected = u.t().matmul(r.loss);
   double least = std::numeric_limits<double>::infinity();
-  torch::Tensor dual, left_out;
+  torch::Tensor effects, left_out;
   for (double ridge = 1e-3; ridge < 1e5; ridge *= 1.5) {
     const auto shrink = e / (e + ridge);
-    const auto leverage = (q * q).matmul(shrink) + r.mean_leverage;
-    const auto errors = (r.loss - q.matmul(shrink * projected)) / (1 - leverage).clamp_min(1e-9);
+    const auto leverage = squares.matmul(shrink) + r.mean_leverage;
+    const auto errors = (r.loss - u.matmul(shrink * projected)) / (1 - leverage).clamp_min(1e-9);
     const double error = errors.square().mean().item<double>();
     if (error >= least) continue;
     least = error;
     left_out = r.loss - errors;
-    dual = q.matmul(projected / (e + ridge));
+    effects = vt.t().matmul(s * projected / (e + ridge));
   }
-  const auto effects = r.design.t().matmul(dual);
   for (size_t slot = 0; slot < result.effect.size(); ++slot) {
     auto& of_slot = result.effect[slot];
     std::vector<bool> seen(of_slot.size(), false);

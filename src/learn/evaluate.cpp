@@ -16,7 +16,7 @@ void run_folded(const Graph& graph, const Weights& weights, const ImageSet& imag
   Network network(std::move(folded.graph), 0);
   network.load(folded.weights);
   torch::NoGradGuard no_grad;
-  SequentialLoader loader(images, batch_size, 1);
+  SequentialLoader loader(images, batch_size, at::get_num_threads());
   while (const auto batch = loader.next()) {
     const auto input = resized(to_tensor(*batch, images.shape), network.graph().input_shape());
     use(network.forward(input, Statistics::running).flatten(1).contiguous(), labels_tensor(*batch));

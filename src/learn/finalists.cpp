@@ -190,6 +190,7 @@ Finalists::Finalists(const SearchProblem& problem, const Dataset& data,
   for (const Json& entry : saved.at("networks")) result_.networks.push_back(finalist_from(entry));
   asked_ = saved.at("asked").get<std::map<std::string, int>>();
   begun_ = saved.at("begun").get<Choice>();
+  begun_for_ = saved.value("begun_for", "");
 }
 
 fs::path Finalists::file() const {
@@ -204,7 +205,11 @@ void Finalists::save() const {
   Json networks = Json::array();
   for (const Finalist& finalist : result_.networks) networks.push_back(to_json(finalist));
   write_json(file(), schema,
-             {{"key", key_}, {"networks", networks}, {"asked", asked_}, {"begun", begun_}});
+             {{"key", key_},
+              {"networks", networks},
+              {"asked", asked_},
+              {"begun", begun_},
+              {"begun_for", begun_for_}});
 }
 
 Cost Finalists::cost() const {
@@ -239,7 +244,7 @@ std::optional<Choice> Finalists::best_unknown(const PerCandidate& preference,
 
 std::optional<Choice> Finalists::next(const Chosen& chosen, const Budgets& budgets,
                                       const Belief& belief) {
-  if (!begun_.empty()) return begun_;
+  if (!begun_.empty() && begun_for_ == name_of(budgets)) return begun_;
   fs::remove(checkpoint());  // of another search
   const bool first = std::ranges::find(result_.networks, name_of(budgets), &Finalist::budget) ==
                      result_.networks.end();
@@ -256,6 +261,7 @@ std::optional<Choice> Finalists::next(const Chosen& chosen, const Budgets& budge
 void Finalists::train_one(const Choice& choice, const std::string& budget, int number) {
   const std::string name = cat("finalist_", result_.networks.size() + 1);
   begun_ = choice;
+  begun_for_ = budget;
   save();
   const TrainJob job{
       .graph = lower(choose(problem_.train_space, choice, name), problem_.preprocess),

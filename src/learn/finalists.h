@@ -99,7 +99,9 @@ class Finalists {
   std::string key_;
   FinalistsResult result_;
   std::map<std::string, int> asked_;  // finalists by budget, as far as all of them are trained
-  Choice begun_ = {};                 // the network whose training was interrupted
+  // The network whose training was interrupted, and for which budget it was begun.
+  Choice begun_ = {};
+  std::string begun_for_ = {};
 };
 
 }  // namespace vpunas

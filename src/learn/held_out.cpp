@@ -24,22 +24,40 @@ size_t common_beginning(const Choice& a, const Choice& b) {
 
 int64_t batches_for(int64_t images, int64_t batch) { return (images + batch - 1) / batch; }
 
+// Of all images where they are fewer: to see one twice tells nothing.
+int64_t batches_a_network(const ImageSet& images, int count) {
+  return batches_for(std::min<int64_t>(count, images.size()), images_a_pass(images, count));
+}
+
 }  // namespace
 
+Json to_json(const std::map<Choice, Inherited>& networks) {
+  Json json = Json::array();
+  for (const auto& [choice, inherited] : networks)
+    json.push_back({choice, inherited.loss, inherited.accuracy});
+  return json;
+}
+
+std::map<Choice, Inherited> inherited_from_json(const Json& json) {
+  std::map<Choice, Inherited> networks;
+  for (const Json& entry : json) networks[entry.at(0).get<Choice>()] = {entry.at(1), entry.at(2)};
+  return networks;
+}
+
 HeldOut::HeldOut(const Supernet& supernet, const ImageSet& images, int count, int64_t skip,
-                 uint64_t seed, int groups)
+                 uint64_t seed, int groups, int workers)
     : supernet_(supernet),
       set_(images),
       seed_(seed),
       groups_(groups),
+      workers_(workers),
       batch_(images_a_pass(images, count)),
       first_batch_(batches_for(skip, batch_)),
-      batches_(batches_for(count, batch_)),
+      batches_(batches_a_network(images, count)),
       images_(batches_ * batch_) {}
 
 int64_t HeldOut::images_a_network(const ImageSet& images, int count) {
-  const int batch = images_a_pass(images, count);
-  return batches_for(count, batch) * batch;
+  return batches_a_network(images, count) * images_a_pass(images, count);
 }
 
 int HeldOut::group_of(const Choice& choice) const {
@@ -51,7 +69,7 @@ int HeldOut::group_of(const Choice& choice) const {
 const std::vector<HeldOut::Pass>& HeldOut::passes(int group) {
   if (loaded_ == group) return passes_;
   passes_.clear();
-  Loader loader(set_, {}, batch_, seed_, first_batch_ + group * batches_, 0);
+  Loader loader(set_, {}, batch_, seed_, first_batch_ + group * batches_, workers_);
   for (int64_t i = 0; i < batches_; ++i) {
     const Batch next = loader.next();
     passes_.push_back({to_tensor(next, set_.shape), labels_tensor(next)});

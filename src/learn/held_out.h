@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/files.h"
 #include "data/dataset.h"
 #include "learn/supernet.h"
 
@@ -15,6 +16,10 @@ struct Inherited {
   double loss = 0, accuracy = 0;
 };
 
+// As files keep them: lists of choice, loss and accuracy.
+Json to_json(const std::map<Choice, Inherited>& networks);
+std::map<Choice, Inherited> inherited_from_json(const Json& json);
+
 // Networks of a supernet on the same held-out images for all of a group, which is what makes their
 // losses comparable. Batch norm takes the statistics of the images that pass together, up to 512
 // small ones (its running averages mix those of all networks that a block was trained in).
@@ -22,9 +27,9 @@ class HeldOut {
  public:
   // About `count` of the images a network, in the order of a shuffle by `seed`, without the first
   // `skip`. Networks are dealt to `groups` at random, each with images of its own: what is averaged
-  // over networks is so averaged over more images, too. `images` must stay.
+  // over networks is so averaged over more images, too. `workers` threads load. `images` must stay.
   HeldOut(const Supernet& supernet, const ImageSet& images, int count, int64_t skip, uint64_t seed,
-          int groups = 1);
+          int groups = 1, int workers = 0);
 
   // What about `count` images a network are: whole passes.
   static int64_t images_a_network(const ImageSet& images, int count);
@@ -61,7 +66,7 @@ class HeldOut {
   const Supernet& supernet_;
   const ImageSet& set_;
   uint64_t seed_;
-  int groups_;
+  int groups_, workers_;
   int batch_;
   int64_t first_batch_, batches_;  // of the first group; of each
   int loaded_ = -1;                // the group that passes_ are of

@@ -13,7 +13,7 @@ namespace vpunas {
 
 // One candidate a slot for weight step `step`: over every window of n steps a slot with n
 // candidates draws each once (strict fairness, FairNAS, arXiv:1907.01845, section 3.3), in an order
-// of its own.
+// of its own. Of alike slots that may be skipped the later ones then take the skips (canonical()).
 Choice fair_choice(const SearchSpace& space, uint64_t seed, int64_t step);
 
 // The two paths of every slot of an architecture step and the leaf tensors log p through which

@@ -20,8 +20,6 @@ std::vector<Budgets> rungs(const SearchProblem& problem, const SearchConfig& con
                            const Work& work) {
   std::vector<Budgets> ladder = problem.ladder;
   for (const double share : problem.ladder.size() == 1 ? config.front : std::vector<double>{}) {
-    if (!(share > 0 && share <= 100))
-      fail("search.front: ", share, " is no share of the budget; give numbers from 0 to 100");
     Budgets rung = problem.ladder.front();
     for (double& budget : rung) budget *= share;
     try {
@@ -38,11 +36,11 @@ std::vector<Budgets> rungs(const SearchProblem& problem, const SearchConfig& con
 
 // Losses of all delivered networks and candidates on images of their own.
 Cost rank(std::vector<CandidateNetwork*> networks, const Supernet& supernet,
-          const ImageSet& held_out, const ChoosingConfig& config, uint64_t seed) {
+          const ImageSet& held_out, const ChoosingConfig& config, uint64_t seed, int workers) {
   const CostMeter meter;
   const int64_t seen =
       image_groups(config, held_out) * HeldOut::images_a_network(held_out, config.held_out_images);
-  HeldOut images(supernet, held_out, config.held_out_images, seen, seed + 2);
+  HeldOut images(supernet, held_out, config.held_out_images, seen, seed + 2, 1, workers);
   std::vector<Choice> choices;
   for (const CandidateNetwork* network : networks) choices.push_back(network->scored.choice);
   images.evaluate(choices, [] {});
@@ -116,6 +114,10 @@ void add_warnings(SearchResult& result, const SearchConfig& config) {
 }  // namespace
 
 void check(const SearchConfig& config) {
+  for (const double share : config.front) {
+    if (!(share > 0 && share <= 100))
+      fail("search.front: ", share, " is no share of the budget; give numbers from 0 to 100");
+  }
   if (config.finalists == 0) return;
   const std::string& algorithm = config.choosing.algorithm;
   if (algorithm == "random" || algorithm == "evolution")
@@ -186,9 +188,13 @@ SearchResult search(const SearchProblem& problem, const Dataset& data,
   result.cost.choosing = result.cost.choosing + delivering.cost(0);
 
   std::vector<CandidateNetwork*> networks;
-  for (FrontPoint& point : result.front) networks.push_back(&point.network);
+  for (FrontPoint& point : result.front) {
+    point.inherited = shared.supernet.weights(point.network.scored.choice);
+    networks.push_back(&point.network);
+  }
   for (CandidateNetwork& candidate : result.candidates) networks.push_back(&candidate);
-  result.cost.ranking = rank(networks, shared.supernet, data.validation, config.choosing, seed);
+  result.cost.ranking =
+      rank(networks, shared.supernet, data.validation, config.choosing, seed, workers);
   result.cost.weights = shared.cost;
   mark_dominated(result.front);
   result.entropy = mean_entropy(result.probability);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/weights.h"
 #include "data/loader.h"
 #include "learn/cost.h"
 #include "learn/delivery.h"
@@ -19,6 +20,7 @@ namespace vpunas {
 struct FrontPoint {
   Budgets budgets = {};
   CandidateNetwork network = {};
+  Weights inherited = {};  // for a training to begin with; without projections' part in them
   bool dominated = false;  // another one is faster on every device and more accurate
 };
 
@@ -52,12 +54,12 @@ void check(const SearchConfig& config);
 
 // Trains the shared weights, chooses and delivers a network for every rung of the ladder (to which
 // the front's shares add where it has one), and ranks them with inherited weights on held-out
-// images that no choice on shared weights has seen (as far as there are enough). Test images are
-// not touched. Keeps supernet.safetensors, choosing.json and finalists*.json in `folder` and
-// continues from them; a resumed search equals an unbroken one. Throws Error with ExitCode::budget
-// where nothing in the space fits, before any training where the table tells. Processes of `group`
-// share the training of the weights, for which the others need of `problem` the training space and
-// preprocessing alone; their result is empty.
+// images that no evaluation on shared weights has seen (as far as there are enough; the steps of
+// gates and gumbel draw from all). Test images are not touched. Keeps supernet.safetensors,
+// choosing.json and finalists*.json in `folder` and continues from them; a resumed search equals an
+// unbroken one. Throws Error with ExitCode::budget where nothing in the space fits, before any
+// training where the table tells. Processes of `group` share the training of the weights, for which
+// the others need of `problem` the training space and preprocessing alone; their result is empty.
 SearchResult search(const SearchProblem& problem, const Dataset& data,
                     const Augmentation& augmentation, const SearchConfig& config,
                     const TrainConfig& training, uint64_t seed, int workers,

@@ -16,6 +16,7 @@ namespace F = torch::nn::functional;
 
 constexpr const char* stage = "search";
 constexpr const char* phase = "shared weights";
+constexpr uint64_t kNoiseStream = 0x6e6f697365;  // apart from other uses of the seed
 
 std::string work_key(const SearchSpace& space, const Preprocess& preprocess, const ImageSet& images,
                      const std::string& name, const Augmentation& augmentation,
@@ -106,6 +107,11 @@ SharedWeights train_shared_weights(const SearchSpace& space, const Preprocess& p
     double loss_sum = 0;
     int losses = 0;
     while (training.step < total) {
+      // Its noise follows from the step, too, so that a resumed training equals an unbroken one.
+      if (space.head.dropout > 0) {
+        const auto part = static_cast<uint64_t>(training.step * group.size() + group.rank());
+        torch::manual_seed(Random{seed, kNoiseStream, part}.next());
+      }
       const bool stopped = work.stop.stop_requested();
       if (group.leads() && (stopped || clock.due())) training.save(checkpoint, key, false);
       if (stopped)

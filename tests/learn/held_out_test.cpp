@@ -51,6 +51,15 @@ TEST(HeldOut, GivesEveryGroupImagesOfItsOwn) {
   EXPECT_EQ(held_out.images_seen(), 50 * 18);
 }
 
+TEST(HeldOut, ShowsNoImageTwiceWhereThereAreFewer) {
+  const Dataset data = test::small_data();
+  Supernet supernet(test::small_space(), {}, 1);
+  const ImageSet few = subset(data.validation, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  HeldOut held_out(supernet, few, 512, 0, 7);
+  held_out.evaluate({{0, 0, 0}}, [] {});
+  EXPECT_EQ(held_out.images_seen(), 10);
+}
+
 TEST(HeldOut, EvaluatesANetworkOnce) {
   const Dataset data = test::small_data();
   Supernet supernet(test::small_space(), {}, 1);

@@ -95,6 +95,28 @@ TEST_P(SearchByAlgorithm, GivesANetworkForEveryBudgetOfTheFront) {
   EXPECT_EQ(result.front[1].network.scored.choice, result.choice);
 }
 
+// What dropout draws follows from the step alone.
+TEST(SharedWeights, ResumedWithDropoutEqualUnbroken) {
+  const Dataset data = test::small_data();
+  SearchSpace space = test::small_space();
+  space.head.dropout = 0.5;
+  SharedWeightsConfig config;
+  config.recipe.batch_size = 32;  // 16 steps
+  const TemporaryFolder folder;
+  const auto train = [&](const char* name, const Work& work) {
+    return train_shared_weights(space, {}, data.train, data.name, {}, config, 1, 1,
+                                folder.path() / name, work);
+  };
+  const SharedWeights unbroken = train("unbroken", {});
+  test::StopAfter stop(5);
+  EXPECT_THROW(train("broken", stop.work), Interrupted);
+  torch::manual_seed(99);  // as another process would have it
+  const SharedWeights resumed = train("broken", {});
+  const auto expected = unbroken.supernet.trained_values();
+  const auto values = resumed.supernet.trained_values();
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(torch::equal(values[i], expected[i]));
+}
+
 // Where clipped to next to nothing, no step moves a weight.
 TEST(SharedWeights, ClipTheGradientsOfEveryStep) {
   const Dataset data = test::small_data();
@@ -307,6 +329,20 @@ TEST(SearchWithFinalists, TakesThoseOfAnotherBudgetsSearch) {
   EXPECT_GT(other.finalists.at(0).networks.size(), 6);
 }
 
+// One that was begun for another budget may not even keep this one.
+TEST(SearchWithFinalists, DoesNotTakeUpWhatAnotherBudgetBegan) {
+  const SearchConfig config = with_finalists();
+  const TemporaryFolder folder;
+  test::StopAfter stop(16 + 3 * 4 + 2);  // in the first of 12 ms
+  EXPECT_THROW(run(test::small_problem(8), config, folder.path(), stop.work), Interrupted);
+  fs::remove(folder.path() / "choosing.json");
+  const SearchResult other = run(test::small_problem(7), config, folder.path());
+  for (const Finalist& finalist : other.finalists.at(0).networks) {
+    if (finalist.budget != "test 7.000 ms") continue;
+    EXPECT_LE(whole_latency(test::small_problem(7), finalist.choice)->front().ms, 7);
+  }
+}
+
 TEST(SearchWithFinalists, CorrectsNothingWithoutThem) {
   const SearchProblem problem = test::small_problem(8);
   SearchConfig config = with_finalists();
@@ -404,6 +440,39 @@ TEST(Search, ChoosesTheSizeOfTheInput) {
   }
 }
 
+// Networks of half of such a budget are not to be had.
+TEST(Search, ABudgetAboveAllNetworksStillTellsThemApart) {
+  SearchConfig config = quick_search("effects");
+  config.front = {};
+  const TemporaryFolder folder;
+  const SearchResult result = run(test::small_problem(1e6), config, folder.path());
+  double strongest = 0;
+  for (const auto& slot : result.preference) {
+    for (const double u : slot) strongest = std::max(strongest, std::abs(u));
+  }
+  EXPECT_GT(strongest, 0);
+}
+
+TEST(Search, EvolutionHasChildrenWhereNothingReachesTheFloor) {
+  SearchConfig config = quick_search("evolution");
+  config.front = {};
+  const TemporaryFolder folder;
+  const SearchResult result = run(test::small_problem(1e6), config, folder.path());
+  EXPECT_GT(result.cost.choosing.images, config.choosing.held_out_images * 12 / 4);
+}
+
+TEST(Search, GivesTheWeightsThatItsNetworksInherit) {
+  const SearchProblem problem = test::small_problem(8);
+  const TemporaryFolder folder;
+  const SearchResult result = run(problem, quick_search("effects"), folder.path());
+  for (const FrontPoint& point : result.front) {
+    const Graph graph = lower(choose(problem.train_space, point.network.scored.choice, "a"), {});
+    Network network(graph, 0);
+    EXPECT_NO_THROW(network.load(point.inherited));
+    EXPECT_NE(point.inherited, Network(graph, 0).weights());
+  }
+}
+
 TEST(Search, EndsWithTheBudgetCodeWhereOnlyTheTableFits) {
   const TemporaryFolder folder;
   SearchProblem problem = test::small_problem(8);
@@ -459,20 +528,21 @@ SearchProblem known_best() {
   return problem;
 }
 
-TEST(SearchSlow, FindsTheKnownBestNetworkWithEverySeed) {
+class SearchSlow : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Algorithms, SearchSlow, testing::Values("gates", "gumbel"));
+
+TEST_P(SearchSlow, FindsTheKnownBestNetworkWithEverySeed) {
   const SearchProblem problem = known_best();
   const Dataset data = test::small_data(1500);
-  for (const char* algorithm : {"gates", "gumbel"}) {
-    SearchConfig config = quick_search(algorithm);
-    config.weights.epochs = 20;
-    config.choosing.arch_steps = 200;
-    config.front = {};
-    config.choosing.budget_floor = 0;
-    for (uint64_t seed = 1; seed <= 10; ++seed) {
-      const TemporaryFolder folder;
-      const SearchResult result = search(problem, data, {}, config, {}, seed, 2, folder.path(), {});
-      EXPECT_EQ(result.choice, (Choice{1, 2})) << algorithm << ", seed " << seed;
-    }
+  SearchConfig config = quick_search(GetParam());
+  config.weights.epochs = 20;
+  config.choosing.arch_steps = 200;
+  config.front = {};
+  config.choosing.budget_floor = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    const TemporaryFolder folder;
+    const SearchResult result = search(problem, data, {}, config, {}, seed, 1, folder.path(), {});
+    EXPECT_EQ(result.choice, (Choice{1, 2})) << "seed " << seed;
   }
 }
 
