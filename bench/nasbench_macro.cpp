@@ -43,7 +43,7 @@ ChoosingConfig choosing_config(const std::string& algorithm) {
   return config;
 }
 
-// The recipe of the supernet: many small steps, as there are few images. 4 epochs are 180,000.
+// The recipe of the supernet: many small steps, as there are few images; 4 epochs show 180,000.
 SharedWeightsConfig weights_config(double epochs) {
   // Eight slots are learned without aids.
   SharedWeightsConfig config{
@@ -202,28 +202,26 @@ class Yardstick {
   // those that average divide the images otherwise (image_groups()).
   const Judged& judge_all(const SharedWeights& shared, const ChoosingConfig& config) {
     const int groups = image_groups(config, data_.validation);
-    Judged& judged = judged_[groups];
+    const std::string name = cat(groups, "_groups_of_", config.held_out_images, "_images");
+    Judged& judged = judged_[name];
     if (!judged.networks.empty()) return judged;
-    const fs::path path =
-        folder_ / cat("seed_", seed_) / cat("networks_in_", groups, "_groups.json");
+    const fs::path path = folder_ / cat("seed_", seed_) / cat("networks_in_", name, ".json");
     HeldOut held_out(shared.supernet, data_.validation, config.held_out_images, 0, seed_ + 2,
                      groups);
     Cost earlier;
     if (fs::exists(path)) {
       const Json saved = read_json(path, networks_schema);
-      std::map<Choice, Inherited> known;
-      for (const Json& entry : saved.at("networks"))
-        known[entry.at(0).get<Choice>()] = {entry.at(1), entry.at(2)};
-      held_out.remember(std::move(known));
+      if (saved.value("key", "") != shared.key)
+        fail(path.string(), ": of other shared weights; delete it to judge anew");
+      held_out.remember(inherited_from_json(saved.at("networks")));
       earlier = cost_from_json(saved.at("cost"));
     }
     const CostMeter meter(earlier);
     const auto save = [&] {
-      Json networks = Json::array();
-      for (const auto& [choice, x] : held_out.known())
-        networks.push_back({choice, x.loss, x.accuracy});
       write_json(path, networks_schema,
-                 {{"cost", to_json(meter.cost(held_out.images_seen()))}, {"networks", networks}});
+                 {{"key", shared.key},
+                  {"cost", to_json(meter.cost(held_out.images_seen()))},
+                  {"networks", to_json(held_out.known())}});
     };
     const std::vector<Choice> all = all_networks(shared.supernet.space());
     if (held_out.known().size() < all.size()) {
@@ -248,26 +246,27 @@ class Yardstick {
     const bool evaluates = algorithm != "gates" && algorithm != "gumbel";
     const fs::path state =
         folder_ / cat("seed_", seed_) / cat(algorithm, "_", device.name, ".json");
+    const Judged* judged = evaluates ? &judge_all(shared, config) : nullptr;
     Choosing choosing(device.problem, shared.supernet, data_.validation, config, seed_, 1, state,
                       shared.key, work_);
-    const Judged* judged = evaluates ? &judge_all(shared, config) : nullptr;
     if (judged != nullptr) choosing.borrow(judged->networks);
     Cost earlier;  // of the budgets before
     for (const double budget : device.budgets) {
       if (const Json* done = find(device.name, algorithm, budget)) {
-        earlier.images += done->at("cost").at("images").get<int64_t>();
+        if (done->contains("so_far")) earlier = cost_from_json(done->at("so_far"));
         continue;
       }
       const Chosen chosen = choosing.choose({budget});
       const Delivery delivery = deliver(device.problem, chosen, config, {budget});
-      Cost cost = choosing.cost() - earlier;
-      earlier = earlier + cost;
+      const Cost so_far = choosing.cost();
+      Cost cost = so_far - earlier;
+      earlier = so_far;
       if (judged != nullptr) {
         const double share = static_cast<double>(cost.images) / judged->cost.images;
         cost.seconds += share * judged->cost.seconds;
         cost.core_seconds += share * judged->cost.core_seconds;
       }
-      keep(device, algorithm, chosen, delivery, cost);
+      keep(device, algorithm, chosen, delivery, cost, so_far);
     }
   }
 
@@ -308,7 +307,7 @@ class Yardstick {
   }
 
   void keep(const Device& device, const std::string& algorithm, const Chosen& chosen,
-            const Delivery& delivery, const Cost& cost) {
+            const Delivery& delivery, const Cost& cost, const Cost& so_far = {}) {
     const std::string network = digits(delivery.delivered().scored.choice);
     const double budget = delivery.budgets.front();
     piece_["runs"].push_back({{"device", device.name},
@@ -317,7 +316,8 @@ class Yardstick {
                               {"architecture", network},
                               {"price", delivery.delivered().latency.front().ms},
                               {"agreement", chosen.agreement},
-                              {"cost", to_json(cost)}});
+                              {"cost", to_json(cost)},
+                              {"so_far", to_json(so_far)}});
     write_json(file(), schema, piece_);
     work_.note("search",
                cat("seed ", seed_, ", ", algorithm, ", ", budget, " ", device.unit, ": ", network));
@@ -338,7 +338,7 @@ class Yardstick {
   const Dataset& data_;
   const Work& work_;
   Json piece_ = Json::object();
-  std::map<int, Judged> judged_;  // by groups
+  std::map<std::string, Judged> judged_;  // by groups and images
 };
 
 // Those asked for, in the order of the work; all where none is.

@@ -6,10 +6,10 @@
 
 build/release/nasbench_macro searches on IMAGES (CIFAR-10), at most so many minutes a seed; call it
 again to go on. A seed that has all choices asked for is kept in docs/results/nasbench_macro, to be
-committed, so that another machine can go on with the others; remove its file to repeat it. TABLE is
-nas-bench-macro_cifar10.json of xiusu/NAS-Bench-Macro (6,561 trained networks with their accuracy).
-Regret is the accuracy of the best network within the budget minus that of the network found, in
-percentage points.
+committed, so that another machine can go on with the others; to repeat it remove its file there and
+what runs/nasbench has of it. TABLE is nas-bench-macro_cifar10.json of xiusu/NAS-Bench-Macro (6,561
+trained networks with their accuracy). Regret is the accuracy of the best network within the budget
+minus that of the network found, in percentage points.
 """
 import argparse
 import json
@@ -29,12 +29,20 @@ RESULT = ROOT / "docs/results/nasbench_macro.json"
 ALGORITHMS = ["effects", "finalists", "gates", "gumbel", "random", "evolution"]
 
 
+def has_more(local, piece):
+    """Has this machine gone on from the piece, or does it make another by a new recipe?"""
+    if not local.exists():
+        return False
+    here, kept = json.load(open(local)), json.load(open(piece))
+    return here["recipe"] != kept["recipe"] or len(here["runs"]) > len(kept["runs"])
+
+
 def search(images, seed, minutes, algorithms):
     """The seed's choices, or None where its time was up before it had all."""
     name = f"seed_{seed}.json"
     local, piece = FOLDER / name, PIECES / name
     FOLDER.mkdir(parents=True, exist_ok=True)
-    if piece.exists():
+    if piece.exists() and not has_more(local, piece):
         shutil.copy(piece, local)
     epochs = "4"
     code = subprocess.run([PROGRAM, images, FOLDER, str(seed), str(minutes), epochs,
@@ -131,7 +139,8 @@ def main():
         result["supernets"].append({"seed": seed, "images_seen": cost["images"],
                                     "core_seconds": cost["core_seconds"]}
                                    | {key: piece[key]
-                                      for key in ("finalists", "commit", "date", "machine")
+                                      for key in ("finalists", "correction", "commit", "date",
+                                                  "machine")
                                       if key in piece})
         for run in piece["runs"]:
             if run["algorithm"] not in arguments.algorithms:
