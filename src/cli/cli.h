@@ -1,5 +1,6 @@
-// The command line: one file a verb. A verb adds its options to the parser and, when it is chosen,
-// leaves what to do in `action`; main() does it and turns errors into one line and an exit code.
+// The command line: a file for a verb, or for those alike. A verb adds its options to the parser
+// and, when it is chosen, leaves what to do in `action`; run_program() does it and turns errors
+// into one line and an exit code.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -79,9 +79,9 @@ void add_profile(CLI::App& app, Action& action) {
       ->type_name("FILE")
       ->needs(space);
   verb->footer(
-      "Examples: vpunas profile -c configs/quick.toml -d CPU\n"
+      "Examples: vpunas profile -c configs/quick.toml -d CPU -o runs/cpu\n"
       "          vpunas profile --space vpu --size 64 -d CPU\n"
-      "          vpunas profile --space vpu -d PHONE --runner 'ssh board vpunas-device'\n"
+      "          vpunas profile --space vpu -d CPU --runner 'examples/ssh_runner.py user@board'\n"
       "          vpunas profile --space vpu --emit to_time\n"
       "          vpunas profile --space vpu -d PHONE --import to_time/timings.csv");
   verb->callback([&action, options, verb, space] {

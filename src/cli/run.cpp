@@ -90,9 +90,10 @@ void add_train(CLI::App& app, Action& action) {
 void add_run(CLI::App& app, Action& action) {
   add_stage(app, action, "run",
             "search, train, export, benchmark and report; resumes what was cut off", Start::new_run,
-            Stage::report, "vpunas run -c configs/quick.toml --data ~/photos --budget 12.5ms");
+            Stage::report, "vpunas run -c configs/photos.toml --data ~/photos --budget 12.5ms");
   add_stage(app, action, "search", "find the best network within the budget", Start::new_run,
-            Stage::search, "vpunas search -c configs/quick.toml --budget 0.8x:mobilenet_v2");
+            Stage::search,
+            "vpunas search -c configs/quick.toml --budget 0.8x:mobilenet_v2 -o runs/faster");
   add_train(app, action);
   add_stage(app, action, "report", "write report.html", Start::existing_run, Stage::report,
             "vpunas report -o runs/quick");

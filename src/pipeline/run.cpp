@@ -170,8 +170,9 @@ Run::Run(Config config, fs::path folder, Existing existing)
       done_[stage] = {json_get<double>(record, "seconds", where),
                       json_get<std::string>(record, "finished", where)};
     }
-    write_file(config_path, text);
+    // In this order: killed between the two, it finds that its settings differ again.
     write_state();
+    write_file(config_path, text);
   } catch (...) {
     ::close(lock_);
     throw;
@@ -270,6 +271,8 @@ Architecture network_of(const fs::path& run_folder, const std::string& name,
   const fs::path path = run_folder / (of_front ? "front" : "architectures") / (name + ".json");
   if (name != "found" && !of_front && !fs::exists(path))
     return fitted(find_network(name, data_folder()), space);
+  if (!fs::exists(path) && of_front)
+    fail(path.string(), ": the search has found no such network; see `front` in its search.json");
   if (!fs::exists(path))
     fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
   return fitted(read_architecture(path), space);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "arch/zoo.h"
 #include "base/processors.h"
@@ -33,9 +34,10 @@ class Sitting {
         group_(group),
         work_(work),
         asked_(config_.run.baselines),
-        ladder_(parse_budgets(config_.latency.budget, config_.latency.device)) {
-    set_threads(config_.run.workers > 0 ? config_.run.workers
-                                        : std::max(1, processor_count() / group_.local_size()));
+        ladder_(parse_budgets(config_.latency.budget, config_.latency.device)),
+        workers_(config_.run.workers > 0 ? config_.run.workers
+                                         : std::max(1, processor_count() / group_.local_size())) {
+    set_threads(workers_);
     const std::string device = choose_device(config_.run.device, group_.local_rank());
     if (config_.run.device != "cpu") work_.note("run", cat("computes on ", device));
     cuda_graphs_ = config_.run.cuda_graphs && device != "cpu";
@@ -80,8 +82,8 @@ class Sitting {
         search({.train_space = spaces().train,
                 .deploy_space = spaces().deploy,
                 .preprocess = spaces().preprocess},
-               train_data(), config_.augment, config_.search, config_.train, seed(),
-               config_.run.workers, {}, work_, group_);
+               train_data(), config_.augment, config_.search, config_.train, seed(), workers_, {},
+               work_, group_);
       } else {
         Graph graph = trained(architecture_from_json(told.at("network"), "the leading process"));
         graph.name = told.at("name");
@@ -163,6 +165,7 @@ class Sitting {
   }
 
   fs::path table_file(const std::string& device) const;
+  double reference_ms(const Budget& budget, const Pricing& device);
   SearchProblem problem();
 
   LatencyTable table_from_elsewhere(const std::string& device);
@@ -183,6 +186,7 @@ class Sitting {
   const Work& work_;
   std::vector<std::string> asked_;           // networks as the user named them
   std::vector<std::vector<Budget>> ladder_;  // by rung and device
+  int workers_;                              // threads that compute, and as many that load images
   bool cuda_graphs_ = false;
   int channels_ = 0;
   std::map<int, std::unique_ptr<Dataset>> datasets_;
@@ -231,6 +235,21 @@ void Sitting::profile() {
   }
 }
 
+// What the network that a budget is a share of takes. Kept where it is measured: a later sitting
+// would measure something else, and its search would be another one.
+double Sitting::reference_ms(const Budget& budget, const Pricing& device) {
+  constexpr const char* schema = "vpunas.references/1";
+  const fs::path path = file("search/references.json");
+  const std::string name = cat(budget.device, " ", budget.reference);
+  Json known = device.client && fs::exists(path) ? read_json(path, schema) : Json::object();
+  if (known.contains(name)) return json_get<double>(known, name.c_str(), path.string());
+  const double ms = price(device, deployed(network(budget.reference))).ms;
+  if (!device.client) return ms;
+  known[name] = ms;
+  write_json(path, schema, known);
+  return ms;
+}
+
 // Budgets in the devices' units.
 SearchProblem Sitting::problem() {
   SearchProblem problem{.train_space = spaces().train,
@@ -259,9 +278,7 @@ SearchProblem Sitting::problem() {
              " (latency.timings); give the budget in ms");
       }
       problem.ladder[rung].push_back(
-          budget.reference.empty()
-              ? budget.value
-              : budget.value * price(*priced, deployed(network(budget.reference))).ms);
+          budget.reference.empty() ? budget.value : budget.value * reference_ms(budget, *priced));
     }
   }
   return problem;
@@ -281,6 +298,7 @@ void name_choices(const SearchSpace& space, const Choice& choice, Json& json) {
 }
 
 void Sitting::search_network() {
+  group_.part_of(config_.train.recipe.batch_size);  // throws before hours of work, not after them
   const SearchProblem asked = problem();
   const Budgets& budgets = asked.ladder.front();
   const auto bounds = constraints(asked, budgets);
@@ -288,8 +306,8 @@ void Sitting::search_network() {
   work_.note("search", to_string(feasible, bounds));
   tell({{"do", "search"}});
   const SearchResult found =
-      search(asked, train_data(), config_.augment, config_.search, config_.train, seed(),
-             config_.run.workers, file("search"), recorded(work_, file("search")), group_);
+      search(asked, train_data(), config_.augment, config_.search, config_.train, seed(), workers_,
+             file("search"), recorded(work_, file("search")), group_);
   for (const std::string& warning : found.warnings) work_.warn("search", warning);
   const LatencyTable& table = asked.devices.front().table;
   const Budget& budget = ladder_.front().front();
@@ -326,9 +344,12 @@ void Sitting::search_network() {
   write_architecture(file("architectures/found.json"),
                      choose(asked.deploy_space, found.choice, "found"));
   for (size_t i = 0; i < found.front.size(); ++i) {
-    write_architecture(
-        file("front/" + front_name(i) + ".json"),
-        choose(asked.deploy_space, found.front[i].network.scored.choice, front_name(i)));
+    const FrontPoint& point = found.front[i];
+    const std::string name = front_name(i);
+    write_architecture(file("front/" + name + ".json"),
+                       choose(asked.deploy_space, point.network.scored.choice, name));
+    write_safetensors(file("front/" + name + ".safetensors"), point.inherited,
+                      {{"network", name}, {"format", "pt"}});
   }
   for (const std::string& name : run_->networks())
     if (name != "found") write_architecture(file("architectures/" + name + ".json"), network(name));
@@ -349,7 +370,7 @@ TrainJob Sitting::job(const Graph& graph) {
                .augmentation = config_.augment,
                .config = config,
                .seed = seed(),
-               .workers = config_.run.workers,
+               .workers = workers_,
                .cuda_graphs = cuda_graphs_};
   if (!config.init_from.empty()) {
     const ImportedWeights from = read_weights(
@@ -462,14 +483,22 @@ void Sitting::benchmark() {
     const Benchmark on = benchmark_on(name);
     work_.note("benchmark", "measuring on " + name);
     std::map<std::string, std::vector<Measurement>> rounds;
+    std::set<std::string> cannot;
     for (int round = 0; round < config_.benchmark.rounds; ++round) {
       for (const std::string& net : run_->networks()) {
         if (work_.stop.stop_requested()) throw Interrupted("stopped while measuring");
-        rounds[net].push_back(
-            on.client->measure(file("export/" + net + "/" + on.model), name, options));
+        if (cannot.contains(net)) continue;
+        try {
+          rounds[net].push_back(
+              on.client->measure(file("export/" + net + "/" + on.model), name, options));
+        } catch (const CannotRun& reason) {
+          work_.warn("benchmark", reason.what());
+          cannot.insert(net);
+        }
       }
     }
     for (const std::string& net : run_->networks()) {
+      if (cannot.contains(net)) continue;
       const Measurement all = pooled(rounds.at(net));
       const Architecture architecture = network(net);
       // Blocks alone do not make a network of the space.
