@@ -95,8 +95,8 @@ void fields(Fields& f, DataConfig& c);  // below
 // validation part; `test_limit` keeps the shares too, and the same images for every seed.
 // Throws Error naming the file for missing, truncated, foreign or empty input, and Interrupted.
 // Decoded or scaled images are held in memory where all fit into 2 GiB; beyond that each load
-// decodes. With `train_from_source`, which asks for training images by load_window, those are not
-// held.
+// decodes. With `train_from_source` training images are not held: for those who ask for them by
+// load_window, or not at all.
 // A file that cannot be decoded is an error. With on_bad_image = "skip" it is left out and named
 // once in a warning: the parts are chosen as if it were whole; then validation and test images are
 // all read and lose it, so that each of them is evaluated once, and the Loader takes the next image

@@ -104,9 +104,12 @@ class Sitting {
   const Dataset& data(int side) {
     auto& dataset = datasets_[side];
     if (!dataset) {
+      // Nothing trains on other sizes, so their training images need not be held.
+      const bool from_source =
+          config_.augment.random_resized_crop || side != input_sides(config_).train;
       dataset = std::make_unique<Dataset>(
           read_dataset(config_.data, {.channels = channels(), .height = side, .width = side},
-                       seed(), work_, config_.augment.random_resized_crop));
+                       seed(), work_, from_source));
     }
     return *dataset;
   }
