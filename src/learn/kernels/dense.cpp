@@ -51,7 +51,7 @@ class Tile {
 template <class T>
 Rows<T> from_pixel(T* tensor, int64_t pixel, int c) {
   const auto channels = static_cast<size_t>(c);
-  return {tensor + static_cast<size_t>(pixel) * channels, channels};
+  return {moved(tensor, static_cast<size_t>(pixel) * channels), channels};
 }
 
 // Adds to sums over images and channels.

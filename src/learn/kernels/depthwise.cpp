@@ -38,7 +38,7 @@ Row<T> row_of(T* images, const DepthwiseShape& s, int h, int w, int64_t image, i
               size_t channel) {
   const auto c = static_cast<size_t>(s.c);
   const auto row = static_cast<size_t>(image * h + y);
-  return {images + row * static_cast<size_t>(w) * c + channel, static_cast<size_t>(w), c,
+  return {moved(images, row * static_cast<size_t>(w) * c + channel), static_cast<size_t>(w), c,
           c - channel};
 }
 

@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -22,6 +23,12 @@ inline Bfloat16 to_bfloat16(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   if (std::isnan(x)) return {static_cast<uint16_t>(bits >> 16 | 0x40)};
   return {static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
+}
+
+// So many elements further on, where there is a tensor: null pointers are not to be moved.
+template <class T>
+T* moved(T* tensor, size_t elements) {
+  return tensor == nullptr ? nullptr : tensor + elements;
 }
 
 // Whether the processor has an instruction for that (AVX512_BF16), in place of nine. Highway 1.0
