@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The core under address and undefined-behaviour sanitizers, what has threads under the thread
+# The core under address and undefined-behaviour sanitizers, its kernels' threads under the thread
 # sanitizer.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -9,18 +9,18 @@ namespace vpunas {
 namespace {
 
 // How a convention names our modules, by our name.
-using Names = std::vector<std::pair<std::string, std::string>>;
+using Renames = std::vector<std::pair<std::string, std::string>>;
 
 struct Convention {
   const char* name;
   const char* network;
-  std::function<Names(const Architecture&)> names;
+  std::function<Renames(const Architecture&)> names;
 };
 
 // torchvision.models.mobilenet_v3_large, efficientnet: features.I[.0].block.J.
-Names torchvision_mobile(const Architecture& network, const std::string& between,
-                         const std::vector<std::pair<std::string, std::string>>& head) {
-  Names names = {{"features.0.0", "features.0.0"}, {"features.0.1", "features.0.1"}};
+Renames torchvision_mobile(const Architecture& network, const std::string& between,
+                           const std::vector<std::pair<std::string, std::string>>& head) {
+  Renames names = {{"features.0.0", "features.0.0"}, {"features.0.1", "features.0.1"}};
   size_t number = 1;
   for (const BlockSpec& block : network.blocks) {
     const std::string own = cat("features.", number, ".conv."),
@@ -45,8 +45,8 @@ Names torchvision_mobile(const Architecture& network, const std::string& between
 }
 
 // timm's MobileNetV2, V3, MnasNet, EfficientNet: blocks.STAGE.BLOCK.
-Names timm_mobile(const Architecture& network) {
-  Names names = {{"features.0.0", "conv_stem"}, {"features.0.1", "bn1"}};
+Renames timm_mobile(const Architecture& network) {
+  Renames names = {{"features.0.0", "conv_stem"}, {"features.0.1", "bn1"}};
   int stage = -1, in_stage = 0, width = 0;
   size_t number = 1;
   for (const BlockSpec& block : network.blocks) {
@@ -83,8 +83,8 @@ Names timm_mobile(const Architecture& network) {
 }
 
 // torchvision's and timm's ResNet.
-Names resnet(const Architecture& network) {
-  Names names = {{"features.0.0", "conv1"}, {"features.0.1", "bn1"}};
+Renames resnet(const Architecture& network) {
+  Renames names = {{"features.0.0", "conv1"}, {"features.0.1", "bn1"}};
   int stage = 0, in_stage = 0, width = 0;
   size_t number = 1;
   for (const BlockSpec& block : network.blocks) {
@@ -100,7 +100,7 @@ Names resnet(const Architecture& network) {
   return names;
 }
 
-Tensors renamed(const Weights& weights, const Names& names) {
+Tensors renamed(const Weights& weights, const Renames& names) {
   Tensors tensors;
   size_t count = 0;
   for (const auto& [own, theirs] : names)

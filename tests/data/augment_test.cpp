@@ -12,11 +12,11 @@
 namespace vpunas {
 namespace {
 
-constexpr ImageShape shape{3, 32, 32};
+constexpr ImageShape cifar{3, 32, 32};
 
 // Images whose values are 60 to 180; image i has the label i.
 ImageSet images_of(int count) {
-  ImageSet images{shape, {}, {}};
+  ImageSet images{cifar, {}, {}};
   for (int i = 0; i < count; ++i) images.labels.push_back(i);
   images.load = [](int64_t index, uint8_t* pixels) {
     const Image image = noise(3, 32, 32, static_cast<uint64_t>(index));
@@ -26,7 +26,7 @@ ImageSet images_of(int count) {
 }
 
 std::vector<uint8_t> augmented(const Augmentation& augmentation, uint64_t seed) {
-  std::vector<uint8_t> scratch, pixels(static_cast<size_t>(shape.bytes()));
+  std::vector<uint8_t> scratch, pixels(static_cast<size_t>(cifar.bytes()));
   load_augmented(images_of(1), 0, augmentation, Random{seed}, scratch, pixels.data());
   return pixels;
 }
@@ -114,12 +114,12 @@ TEST(Augmentation, JitterKeepsWithinItsFactors) {
 }
 
 TEST(Augmentation, CropsWindowsOfTheAskedAreaAndRatio) {
-  ImageSet images{shape, {0}, {}};
+  ImageSet images{cifar, {0}, {}};
   std::vector<ImageWindow> windows;
   images.load_window = [&](int64_t, const ChooseWindow& choose, uint8_t*) {
     windows.push_back(choose(300, 400));
   };
-  std::vector<uint8_t> scratch, pixels(static_cast<size_t>(shape.bytes()));
+  std::vector<uint8_t> scratch, pixels(static_cast<size_t>(cifar.bytes()));
   const Augmentation augmentation{
       .random_resized_crop = true, .crop_scale = {0.2, 0.6}, .crop_ratio = {0.5, 1}};
   for (uint64_t seed = 0; seed < 1000; ++seed)
@@ -138,12 +138,12 @@ TEST(Augmentation, CropsWindowsOfTheAskedAreaAndRatio) {
 
 // As torchvision's: the whole image where no window fits.
 TEST(Augmentation, CropsTheMiddleWhereNoWindowFits) {
-  ImageSet images{shape, {0}, {}};
+  ImageSet images{cifar, {0}, {}};
   ImageWindow window;
   images.load_window = [&](int64_t, const ChooseWindow& choose, uint8_t*) {
     window = choose(10, 1000);
   };
-  std::vector<uint8_t> scratch, pixels(static_cast<size_t>(shape.bytes()));
+  std::vector<uint8_t> scratch, pixels(static_cast<size_t>(cifar.bytes()));
   load_augmented(images, 0, {.random_resized_crop = true, .crop_scale = {0.9, 1}}, Random{1},
                  scratch, pixels.data());
   EXPECT_EQ(window.height, 10);

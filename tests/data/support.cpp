@@ -205,7 +205,7 @@ std::string mutated(std::string bytes, Random& random) {
   const auto place = [&] {
     return static_cast<size_t>(random.below(static_cast<int64_t>(bytes.size())));
   };
-  for (int64_t changes = 1 + random.below(8); changes > 0 && !bytes.empty(); --changes) {
+  for (int64_t left = 1 + random.below(8); left > 0 && !bytes.empty(); --left) {
     switch (random.below(6)) {
       case 0:
         bytes.resize(place());

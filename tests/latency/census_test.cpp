@@ -16,8 +16,7 @@ using testing::all_choices;
 using testing::costs;
 using testing::random_space_of_inputs;
 using testing::random_table;
-
-double total(const std::vector<double>& ms) { return std::accumulate(ms.begin(), ms.end(), 0.0); }
+using testing::total;
 
 // Random spaces have few equal slots by chance.
 SearchSpace space_with_runs(Random& random) {
@@ -62,7 +61,7 @@ TEST(CountFitting, IsThatOfBruteForceWithRoundedCosts) {
     const SearchSpace space = space_with_runs(random);
     std::vector<Constraint> constraints;
     for (size_t d = 0; d <= seed % 4; ++d) {
-      Constraint& c = constraints.emplace_back(random_table(space, random), 0.0);
+      Constraint& c = constraints.emplace_back(Constraint{random_table(space, random), 0.0});
       const LatencyRange range = latency_range(space, c.table);
       c.budget_ms = range.least.ms + random.uniform() * (range.greatest.ms - range.least.ms);
     }

@@ -20,6 +20,7 @@ using testing::drop_some_blocks;
 using testing::random_space;
 using testing::random_space_of_inputs;
 using testing::random_table;
+using testing::total;
 
 PerCandidate random_values(const SearchSpace& space, Random& random, double scale) {
   PerCandidate values;
@@ -45,8 +46,6 @@ double preference_of(const PerCandidate& u, const Choice& choice) {
   for (size_t i = 0; i < choice.size(); ++i) sum += u[i][choice[i]];
   return sum;
 }
-
-double total(const std::vector<double>& ms) { return std::accumulate(ms.begin(), ms.end(), 0.0); }
 
 double probability_of(const PerCandidate& p, const Choice& choice) {
   double product = 1;

@@ -73,14 +73,14 @@ std::string error_of_ladder(const std::string& budgets) {
 }
 
 TEST(Budgets, OfSeveralDevicesAndSeveralRungs) {
-  using Ladder = std::vector<std::vector<Budget>>;
-  EXPECT_EQ(parse_budgets("3ms", "CPU"), (Ladder{{{"CPU", 3, ""}}}));
+  using Rungs = std::vector<std::vector<Budget>>;
+  EXPECT_EQ(parse_budgets("3ms", "CPU"), (Rungs{{{"CPU", 3, ""}}}));
   EXPECT_EQ(parse_budgets("MYRIADX=12.5ms,CPU=0.9x:nets/a=b.json", "GPU"),
-            (Ladder{{{"MYRIADX", 12.5, ""}, {"CPU", 0.9, "nets/a=b.json"}}}));
+            (Rungs{{{"MYRIADX", 12.5, ""}, {"CPU", 0.9, "nets/a=b.json"}}}));
   EXPECT_EQ(parse_budgets("3 ms; 0.5x:resnet18", "CPU"),
-            (Ladder{{{"CPU", 3, ""}}, {{"CPU", 0.5, "resnet18"}}}));
+            (Rungs{{{"CPU", 3, ""}}, {{"CPU", 0.5, "resnet18"}}}));
   EXPECT_EQ(parse_budgets("3ms, MACS = 50MMACs; 2ms, MACS=40MMACs", "CPU"),
-            (Ladder{{{"CPU", 3, ""}, {"MACS", 50, ""}}, {{"CPU", 2, ""}, {"MACS", 40, ""}}}));
+            (Rungs{{{"CPU", 3, ""}, {"MACS", 50, ""}}, {{"CPU", 2, ""}, {"MACS", 40, ""}}}));
 }
 
 TEST(Budgets, OfDevicesThatDoNotMatchAreRefused) {

@@ -1,6 +1,7 @@
 // Small random spaces with all of their choices, for comparison with brute force.
 #pragma once
 
+#include <numeric>
 #include <vector>
 
 #include "arch/space.h"
@@ -8,6 +9,10 @@
 #include "latency/table.h"
 
 namespace vpunas::testing {
+
+inline double total(const std::vector<double>& ms) {
+  return std::accumulate(ms.begin(), ms.end(), 0.0);
+}
 
 inline BlockSpec random_block(Random& random, int stride) {
   const BlockKind kinds[] = {BlockKind::mbconv, BlockKind::fused_mbconv, BlockKind::conv,

@@ -10,8 +10,6 @@
 namespace vpunas::myriadx {
 namespace {
 
-TimeModel model() { return read_time_model(data_folder() / "myriadx.json"); }
-
 double sum(const Json& rows, const char* key) {
   double total = 0;
   for (const Json& row : rows) total += row.at(key).get<double>();

@@ -5,8 +5,13 @@
 #include "arch/graph.h"
 #include "arch/zoo.h"
 #include "base/files.h"
+#include "myriadx/time.h"
 
 namespace vpunas::myriadx {
+
+inline TimeModel model(Regime regime = Regime::throughput) {
+  return read_time_model(data_folder() / "myriadx.json", regime);
+}
 
 inline Graph from_input(const Shape& shape, const std::string& name = "test") {
   Graph graph;

@@ -17,10 +17,6 @@
 namespace vpunas::myriadx {
 namespace {
 
-TimeModel model(Regime regime = Regime::throughput) {
-  return read_time_model(data_folder() / "myriadx.json", regime);
-}
-
 // Constants that make sums easy to see.
 TimeModel simple() {
   return {.clock_mhz = 1000,

@@ -10,8 +10,6 @@
 namespace vpunas::myriadx {
 namespace {
 
-TimeModel model() { return read_time_model(data_folder() / "myriadx.json"); }
-
 Graph network(const BlockSpec& block) {
   return lower(Architecture{.name = "test",
                             .input = {3, 112, 112},

@@ -74,11 +74,11 @@ std::string operator_error(const Add& add, int opset = 13) {
 }
 
 TEST(OnnxReader, NamesTheNodeAndTheOperatorThatItDoesNotKnow) {
-  using M = ForeignModel&;
+  using Model = ForeignModel&;
   using Names = std::vector<std::string>;
   const auto error = [](const char* type, const Names& inputs,
                         const std::vector<std::pair<std::string, std::vector<int64_t>>>& a = {}) {
-    return operator_error([&](M m) { m.op(type, inputs, "y", a); });
+    return operator_error([&](Model m) { m.op(type, inputs, "y", a); });
   };
   EXPECT_MENTIONS(error("Einsum", {"x"}), "m.onnx: node n:y (Einsum): the operator is not known");
   EXPECT_MENTIONS(error("Swish2", {"x"}), "Swish2");
@@ -111,26 +111,27 @@ TEST(OnnxReader, NamesTheNodeAndTheOperatorThatItDoesNotKnow) {
   EXPECT_MENTIONS(error("Softmax", {"x"}), "only over the channels");
   EXPECT_MENTIONS(error("Transpose", {"x"}), "output y is a network's output in an order");
   EXPECT_MENTIONS(error("MaxPool", {"x"}), "kernel 0");
-  EXPECT_MENTIONS(
-      operator_error([](M m) { m.text_attribute_op("Conv", {"x", "w"}, "y", "auto_pad", "SAME"); }),
-      "auto_pad SAME is not known");
-  EXPECT_MENTIONS(operator_error([](M m) {
+  EXPECT_MENTIONS(operator_error([](Model m) {
+                    m.text_attribute_op("Conv", {"x", "w"}, "y", "auto_pad", "SAME");
+                  }),
+                  "auto_pad SAME is not known");
+  EXPECT_MENTIONS(operator_error([](Model m) {
                     m.op("Flatten", {"x"}, "f", {{"axis", {1}}});
                     m.op("Softmax", {"f"}, "y", {{"axis", {1}}});
                   }),
                   "only over the channels is known");
-  EXPECT_MENTIONS(operator_error([](M m) {
+  EXPECT_MENTIONS(operator_error([](Model m) {
                     m.op("Relu", {"x"}, "y");
                     m.op("Relu", {"x"}, "y");
                   }),
                   "value y is there twice");
-  EXPECT_MENTIONS(operator_error([](M m) {
+  EXPECT_MENTIONS(operator_error([](Model m) {
                     m.op("Sigmoid", {"z"}, "y");
                     m.op("Relu", {"x"}, "z");
                   }),
                   "reads z, which no node before it gives");
-  EXPECT_MENTIONS(operator_error([](M) {}), "output y is not what its last node gives");
-  EXPECT_MENTIONS(operator_error([](M m) { m.op("Relu", {"x"}, "y"); }, 6), "has opset 6");
+  EXPECT_MENTIONS(operator_error([](Model) {}), "output y is not what its last node gives");
+  EXPECT_MENTIONS(operator_error([](Model m) { m.op("Relu", {"x"}, "y"); }, 6), "has opset 6");
 }
 
 TEST(OnnxReader, RefusesWhatIsNotOneImage) {
