@@ -109,7 +109,7 @@ TEST(Run, SettingsAreCheckedBeforeAnythingIsBegunOrCleared) {
         {"data.path=/no/such/images", "/no/such/images"},
         {"run.baselines=nope", "run.baselines"},
         {"search.front=0.8,-1", "search.front: -1"},
-        {"export.shaves=99", "99"},
+        {"export.shaves=12", "12"},
         {"run.baselines=a=no/file.json", "no/file.json"},
         {"train.init_from=no.safetensors", "train.init_from: there is no file no.safetensors"},
         {"train.teacher=mobilenet_v2", "give train.teacher_weights"}}) {
