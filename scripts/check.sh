@@ -10,4 +10,4 @@ cmake --build --preset asan -j "$(nproc)"
 
 cmake --preset tsan > /dev/null
 cmake --build --preset tsan -j "$(nproc)" --target test_kernels
-build/tsan/test_kernels --gtest_brief=1
+(cd build/tsan && ctest --output-on-failure -j "$(nproc)" -R '^kernels\.')
