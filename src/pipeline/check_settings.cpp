@@ -47,7 +47,8 @@ void check_settings(const Config& config) {
   for (const std::string& baseline : config.run.baselines) {
     if (name_in_run(baseline, "run.baselines") == "found")
       fail("run.baselines: \"", baseline, "\": found is what the search finds");
-    if (!baseline.starts_with("front_")) check_network(baseline, "run.baselines");
+    const bool names_file = baseline.find('=') != std::string::npos;
+    if (names_file || !baseline.starts_with("front_")) check_network(baseline, "run.baselines");
   }
   const TrainConfig& train = config.train;
   if (!train.init_from.empty()) check_file(train.init_from, "train.init_from");

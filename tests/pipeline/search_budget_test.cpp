@@ -37,7 +37,9 @@ class SearchBudgetSlow : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Spaces, SearchBudgetSlow, testing::ValuesIn(spaces()),
                          [](const auto& space) { return space.param; });
 
-// Eight runs in each of nine spaces.
+TEST(SearchBudget, IsTriedInThirtyRunsAndMore) { EXPECT_GE(8 * spaces().size(), 30U); }
+
+// Eight runs in each space.
 TEST_P(SearchBudgetSlow, IsKeptOnEveryDeviceWithEverySeed) {
   const SearchSpace deploy = find_space(GetParam(), data_folder());
   const SearchSpace train = with_input(deploy, {deploy.input.c, 32, 32}, 10);
