@@ -3,11 +3,11 @@
 
     bench/headline.py IMAGES [--minutes N] [--jobs N] [--measure]
 
-found_one_round and found_1.5x_one_round are what the search found when its finalists were trained
-for one epoch only; found_for_cpu was found so, too.
+found_one_round and found_1.5x_one_round are what the search found when its networks trained alone
+had one epoch only; found_for_cpu was found so, too.
 
 A list of jobs, each of minutes, by configs/headline.toml: search for either device by the same
-shared weights and finalists, draw random networks, train each from scratch at 64 px, price and
+shared weights and networks trained alone, draw random networks, train each from scratch at 64 px, price and
 measure them at 224 px, and have Intel's compiler map them (`make blob-compiler`). IMAGES is CIFAR-10
 as class folders or the canonical binaries. A job that is done is skipped and one that was
 interrupted continues, so call it again until it says that it is done; --minutes stops it. --jobs
@@ -16,7 +16,7 @@ the threads of one. --measure trains nothing and measures all networks on this C
 machine).
 
 What is done is kept in docs/results, to be committed, so that another machine can go on:
-headline/NAME.json (the networks, once searched and drawn), headline/search.json and finalists*.json
+headline/NAME.json (the networks, once searched and drawn), headline/search.json and trained_alone*.json
 (how they were found), headline_trainings.jsonl (a line a training), headline.json and the table in
 docs/results.md.
 """
@@ -46,7 +46,7 @@ CPU_TABLE = RUNS / "cpu_profile/latency.json"
 # of MyriadX's budget is the one to compare with.
 CPU_LADDER = [0.8, 1.0, 1.2, 1.4, 1.6]
 REFERENCE = "mobilenet_v2"
-FINALISTS = ["finalists.json", "finalists_2.json"]  # by round
+TRAINED_ALONE = ["trained_alone.json", "trained_alone_2.json"]  # by round
 RANDOM = 6
 RANDOM_NAMES = [f"random_{i}" for i in range(1, RANDOM + 1)]
 SEEDS = {name: [1, 2, 3] for name in [REFERENCE, "found", "found_one_round", "found_for_cpu",
@@ -59,7 +59,7 @@ class OutOfTime(Exception):
 
 
 def take_longer(source, target):
-    """Copies a list of finalists over one that has fewer."""
+    """Copies a list of networks trained alone over one that has fewer."""
     def count(path):
         return len(json.load(open(path))["networks"]) if path.exists() else -1
     if count(source) > count(target):
@@ -90,24 +90,24 @@ class Jobs:
         self.run(verb, "-c", CONFIG, "--data", self.images, "-o", folder, *arguments)
 
     def search(self, folder, *arguments):
-        """A search with the finalists that are kept, which are kept again; its results."""
+        """A search with the networks trained alone that are kept, which are kept again; its results."""
         (folder / "search").mkdir(parents=True, exist_ok=True)
-        for name in FINALISTS:
+        for name in TRAINED_ALONE:
             take_longer(NETWORKS / name, folder / "search" / name)
         try:
             self.in_a_run("search", folder, *arguments)
         finally:
-            for name in FINALISTS:
+            for name in TRAINED_ALONE:
                 take_longer(folder / "search" / name, NETWORKS / name)
         return json.load(open(folder / "search.json"))
 
     def find(self):
         """`found` and the network of MobileNetV2's time by 1.5."""
         search = self.search(RUNS)
-        rungs = [point for point in search["front"]
-                 if point["budget_ms"] <= search["reference_ms"] / 1.5 * 1.001]
-        faster = max(rungs, key=lambda point: point["budget_ms"])["architecture"]
-        shutil.copy(RUNS / f"front/{faster}.json", NETWORKS / "found_1.5x.json")
+        points = [point for point in search["pareto_front"]
+                  if point["budget_ms"] <= search["reference_ms"] / 1.5 * 1.001]
+        faster = max(points, key=lambda point: point["budget_ms"])["architecture"]
+        shutil.copy(RUNS / f"pareto/{faster}.json", NETWORKS / "found_1.5x.json")
         shutil.copy(RUNS / "architectures/found.json", NETWORKS)
         shutil.copy(RUNS / "search.json", NETWORKS)
 
@@ -118,7 +118,7 @@ class Jobs:
             shutil.copy(RUNS / f"random/{name}.json", NETWORKS)
 
     def find_for_cpu(self):
-        """By the shared weights and finalists of `found`, and some of the CPU's own."""
+        """By the shared weights and networks trained alone of `found`, and some of the CPU's own."""
         folder, weights = RUNS / "cpu", "search/supernet.safetensors"
         if not (RUNS / weights).exists():
             self.search(RUNS)
@@ -135,7 +135,7 @@ class Jobs:
             ladder.write_text(";".join(f"{share * ms:.3f}ms" for share in CPU_LADDER))
         self.search(folder, "-d", "CPU", "--budget", ladder.read_text(),
                     "--set", f"latency.timings={CPU_TABLE}", "--set", "search.front=",
-                    "--set", "search.finalists=2", "--set", "run.name=headline_cpu")
+                    "--set", "search.trained_alone=2", "--set", "run.name=headline_cpu")
         shutil.copy(self.of_cpu(), NETWORKS / "found_for_cpu.json")
 
     def classes(self):
@@ -148,7 +148,7 @@ class Jobs:
     def of_cpu(self):
         """The network of the CPU's front that takes most of MyriadX's budget."""
         budget = json.load(open(NETWORKS / "search.json"))["budget_ms"]
-        front = sorted((RUNS / "cpu/front").glob("front_*.json"))
+        front = sorted((RUNS / "cpu/pareto").glob("pareto_*.json"))
         priced = self.benchmark(front, "-d", "MYRIADX", "--hint", "throughput")
         fits = [(row["predicted"]["ms"], path) for row, path in zip(priced, front)
                 if row["predicted"]["ms"] <= budget]

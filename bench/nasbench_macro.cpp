@@ -11,42 +11,42 @@
 #include <set>
 #include <stop_token>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/text.h"
-#include "learn/checkpoint.h"
-#include "learn/choosing.h"
-#include "learn/delivery.h"
-#include "learn/finalists.h"
-#include "learn/shared_weights.h"
+#include "learn/runtime.h"
+#include "learn/search_trainer.h"
 #include "output/progress_view.h"
 #include "pipeline/pricing.h"
 #include "pipeline/run.h"
+#include "search/final_selection.h"
+#include "search/trained_alone.h"
 
 namespace {
 
 using namespace vpunas;
 
-// In the order of the work: finalists begin with effects.
-const std::vector<std::string> all_algorithms = {"effects", "finalists", "gates",
-                                                 "gumbel",  "random",    "evolution"};
+// In the order of the work: trained_alone, which is linear corrected, begins with linear.
+const std::vector<std::string> all_algorithms = {"linear", "trained_alone", "gates",
+                                                 "gumbel", "random",        "evolution"};
 constexpr double mmacs_budgets[] = {40, 50, 60, 70};
 const Augmentation augmentation{.crop_padding = 4, .flip = true};
 
-// So many that effects hardly depend on which networks were drawn: with 200, twenty draws of the
-// same supernet choose four to six different networks a budget, with 1,000 two or three. Networks
-// that are averaged need fewer images each, as they have different ones.
-ChoosingConfig choosing_config(const std::string& algorithm) {
-  ChoosingConfig config;
+// So many that a linear predictor hardly depends on which networks were drawn: with 200, twenty
+// draws of the same supernet choose four to six different networks a budget, with 1,000 two or
+// three. Networks that are averaged need fewer images each, as they have different ones.
+StrategyConfig strategy_config(const std::string& algorithm) {
+  StrategyConfig config;
   config.algorithm = algorithm;
   config.networks = 1000;
-  if (algorithm == "effects") config.held_out_images = 256;
+  if (algorithm == "linear") config.held_out_images = 256;
   return config;
 }
 
 // The recipe of the supernet: many small steps, as there are few images; 4 epochs show 180,000.
-SharedWeightsConfig weights_config(double epochs) {
+SupernetConfig supernet_config(double epochs) {
   // Eight slots are learned without aids.
-  SharedWeightsConfig config{
+  SupernetConfig config{
       .epochs = epochs, .projections = false, .residual_scale = 1, .clip_norm = 0, .recipe = {}};
   config.recipe.batch_size = 32;
   config.recipe.lr = 0.04;
@@ -55,17 +55,17 @@ SharedWeightsConfig weights_config(double epochs) {
   return config;
 }
 
-// Effects corrected by three networks a budget, each trained for half an epoch: together half as
-// many images again as the supernet sees.
-SearchConfig finalists_config() {
+// The linear predictor corrected by three networks a budget, each trained alone for half an epoch:
+// together half as many images again as the supernet sees.
+SearchConfig trained_alone_config() {
   SearchConfig config;
-  config.choosing = choosing_config("effects");
-  config.finalists = 3;
-  config.finalist_epochs = {0.5};
+  config.strategy = strategy_config("linear");
+  config.trained_alone = 3;
+  config.fidelities = {0.5};
   return config;
 }
 
-TrainConfig finalists_training() {
+TrainConfig alone_training() {
   TrainConfig config;
   config.ema_decay = 0.998;
   config.recipe.batch_size = 32;  // 703 steps, some more than the average looks back
@@ -77,11 +77,12 @@ TrainConfig finalists_training() {
 
 // Of all settings, and of what changed without one: choices by others do not count.
 std::string recipe_key(double epochs) {
-  SearchConfig search = finalists_config();
-  search.weights = weights_config(epochs);
-  TrainConfig training = finalists_training();
+  SearchConfig search = trained_alone_config();
+  SupernetConfig supernet = supernet_config(epochs);
+  TrainConfig training = alone_training();
   ConfigWriter writer;
   writer.write("search", search);
+  writer.write("supernet", supernet);
   writer.write("train", training);
   return content_hash(cat(settings_of(writer), "groups of networks with images of their own"));
 }
@@ -126,17 +127,14 @@ Device make_device(const std::string& name, const SearchSpace& space, const Devi
   const Pricing device = pricing(name, Mode::throughput);
   Device result{.name = name,
                 .unit = unit_of(name),
-                .problem = {.train_space = space,
-                            .deploy_space = space,
-                            .devices = {{.table = price_space(space, {}, device, work),
-                                         .price =
-                                             [device](const Architecture& a) {
-                                               return device.price(lower(a, {}));
-                                             }}}},
+                .problem = {.priced = PricedSpace(space, {price_space(space, {}, device, work)}),
+                            .whole = {[device](const Architecture& a) {
+                              return device.price(lower(a, {}));
+                            }}},
                 .prices = {},
                 .budgets = {std::begin(mmacs_budgets), std::end(mmacs_budgets)}};
   for (const Choice& network : all_networks(space))
-    result.prices[digits(network)] = whole_latency(result.problem, network)->front().ms;
+    result.prices[digits(network)] = whole_costs(result.problem, network)->front().ms;
   if (macs != nullptr) {
     std::vector<double> sorted;
     for (const auto& [network, price] : result.prices) sorted.push_back(price);
@@ -147,32 +145,34 @@ Device make_device(const std::string& name, const SearchSpace& space, const Devi
       budget = std::ceil(100 * sorted[static_cast<size_t>(fitting - 1)]) / 100;
     }
   }
-  result.problem.ladder = {{result.budgets.front()}};
+  result.problem.sweep = {{result.budgets.front()}};
   return result;
 }
 
 class Yardstick {
  public:
   Yardstick(fs::path folder, uint64_t seed, const std::string& recipe,
-            std::vector<std::string> algorithms, const Dataset& data, const Work& work)
+            std::vector<std::string> algorithms, const SearchSpace& space, Trainer& trainer,
+            const Work& work)
       : folder_(std::move(folder)),
         seed_(seed),
         algorithms_(std::move(algorithms)),
-        data_(data),
+        space_(space),
+        trainer_(trainer),
         work_(work) {
     if (fs::exists(file())) piece_ = read_json(file(), schema);
     if (piece_.value("recipe", "") != recipe)
       piece_ = {{"recipe", recipe}, {"runs", Json::array()}};
   }
 
-  void choose_all(const std::vector<Device>& devices, const SharedWeights& shared) {
-    piece_["supernet"] = {{"seed", seed_}, {"cost", to_json(shared.cost)}};
+  void choose_all(const std::vector<Device>& devices, TrainedSupernet& supernet) {
+    piece_["supernet"] = {{"seed", seed_}, {"cost", to_json(supernet.cost())}};
     for (const std::string& algorithm : algorithms_) {
       for (const Device& device : devices) {
-        if (algorithm == "finalists")
-          choose_with_finalists(device, &device == &devices.front(), shared);
+        if (algorithm == "trained_alone")
+          choose_with_trained_alone(device, &device == &devices.front(), supernet);
         else
-          choose(device, algorithm, shared);
+          choose(device, algorithm, supernet);
       }
     }
   }
@@ -190,46 +190,45 @@ class Yardstick {
   static constexpr const char* networks_schema = "vpunas.nasbench_macro_networks/1";
   fs::path file() const { return folder_ / cat("seed_", seed_, ".json"); }
 
-  // Every network with inherited weights.
+  // Every network with supernet weights.
   struct Judged {
-    std::map<Choice, Inherited> networks;
-    Cost cost;
+    std::map<Choice, Score> networks;
+    ComputeCost cost;
   };
 
   // All networks at once, in the order of common beginnings, cost a part of the same networks one
   // by one. The algorithms take from these what they would evaluate themselves, and are charged for
   // it: images in full, core-seconds by the mean of all. Those that compare single networks and
   // those that average divide the images otherwise (image_groups()).
-  const Judged& judge_all(const SharedWeights& shared, const ChoosingConfig& config) {
-    const int groups = image_groups(config, data_.validation);
+  const Judged& judge_all(TrainedSupernet& supernet, const StrategyConfig& config) {
+    const int groups = image_groups(config, supernet);
     const std::string name = cat(groups, "_groups_of_", config.held_out_images, "_images");
     Judged& judged = judged_[name];
     if (!judged.networks.empty()) return judged;
     const fs::path path = folder_ / cat("seed_", seed_) / cat("networks_in_", name, ".json");
-    HeldOut held_out(shared.supernet, data_.validation, config.held_out_images, 0, seed_ + 2,
-                     groups);
-    Cost earlier;
+    SupernetEvaluator evaluator(supernet, config.held_out_images, 0, seed_ + 2, groups);
+    ComputeCost earlier;
     if (fs::exists(path)) {
       const Json saved = read_json(path, networks_schema);
-      if (saved.value("key", "") != shared.key)
+      if (saved.value("key", "") != supernet.key())
         fail(path.string(), ": of other shared weights; delete it to judge anew");
-      held_out.remember(inherited_from_json(saved.at("networks")));
-      earlier = cost_from_json(saved.at("cost"));
+      evaluator.remember(scores_from_json(saved.at("networks")));
+      earlier = compute_cost_from_json(saved.at("cost"));
     }
     const CostMeter meter(earlier);
     const auto save = [&] {
       write_json(path, networks_schema,
-                 {{"key", shared.key},
-                  {"cost", to_json(meter.cost(held_out.images_seen()))},
-                  {"networks", to_json(held_out.known())}});
+                 {{"key", supernet.key()},
+                  {"cost", to_json(meter.cost(evaluator.images_seen()))},
+                  {"networks", to_json(evaluator.known())}});
     };
-    const std::vector<Choice> all = all_networks(shared.supernet.space());
-    if (held_out.known().size() < all.size()) {
+    const std::vector<Choice> all = all_networks(space_);
+    if (evaluator.known().size() < all.size()) {
       CheckpointClock clock;
-      held_out.evaluate(all, [&] {
+      evaluator.evaluate(all, [&] {
         work_.report({.kind = Event::Kind::step,
                       .stage = "search",
-                      .done = static_cast<int64_t>(held_out.known().size()),
+                      .done = static_cast<int64_t>(evaluator.known().size()),
                       .total = static_cast<int64_t>(all.size())});
         const bool stopped = work_.stop.stop_requested();
         if (stopped || clock.due()) save();
@@ -237,85 +236,88 @@ class Yardstick {
       });
       save();
     }
-    judged = {held_out.known(), cost_from_json(read_json(path, networks_schema).at("cost"))};
+    judged = {evaluator.known(),
+              compute_cost_from_json(read_json(path, networks_schema).at("cost"))};
     return judged;
   }
 
-  void choose(const Device& device, const std::string& algorithm, const SharedWeights& shared) {
-    const ChoosingConfig config = choosing_config(algorithm);
+  void choose(const Device& device, const std::string& algorithm, TrainedSupernet& supernet) {
+    const StrategyConfig config = strategy_config(algorithm);
     const bool evaluates = algorithm != "gates" && algorithm != "gumbel";
     const fs::path state =
         folder_ / cat("seed_", seed_) / cat(algorithm, "_", device.name, ".json");
-    const Judged* judged = evaluates ? &judge_all(shared, config) : nullptr;
-    Choosing choosing(device.problem, shared.supernet, data_.validation, config, seed_, 1, state,
-                      shared.key, work_);
-    if (judged != nullptr) choosing.borrow(judged->networks);
-    Cost earlier;  // of the budgets before
+    const Judged* judged = evaluates ? &judge_all(supernet, config) : nullptr;
+    Strategy strategy(device.problem, supernet, config, seed_, state, work_);
+    if (judged != nullptr) strategy.borrow(judged->networks);
+    ComputeCost earlier;  // of the budgets before
     for (const double budget : device.budgets) {
       if (const Json* done = find(device.name, algorithm, budget)) {
-        if (done->contains("so_far")) earlier = cost_from_json(done->at("so_far"));
+        if (done->contains("so_far")) earlier = compute_cost_from_json(done->at("so_far"));
         continue;
       }
-      const Chosen chosen = choosing.choose({budget});
-      const Delivery delivery = deliver(device.problem, chosen, config, {budget});
-      const Cost so_far = choosing.cost();
-      Cost cost = so_far - earlier;
+      const StrategyResult result = strategy.run({budget});
+      const FinalSelection selection = select_final(device.problem, result, config, {budget});
+      const ComputeCost so_far = strategy.cost();
+      ComputeCost cost = so_far - earlier;
       earlier = so_far;
       if (judged != nullptr) {
         const double share = static_cast<double>(cost.images) / judged->cost.images;
         cost.seconds += share * judged->cost.seconds;
         cost.core_seconds += share * judged->cost.core_seconds;
       }
-      keep(device, algorithm, chosen, delivery, cost, so_far);
+      keep(device, algorithm, result, selection, cost, so_far);
     }
   }
 
-  // Effects, corrected by networks trained alone, for the budgets of the first device: they serve
-  // all budgets of every device, each charged for its share of them.
-  void choose_with_finalists(const Device& device, bool is_first, const SharedWeights& shared) {
-    constexpr const char* algorithm = "finalists";
-    const SearchConfig config = finalists_config();
-    Choosing choosing(device.problem, shared.supernet, data_.validation, config.choosing, seed_, 1,
-                      folder_ / cat("seed_", seed_) / cat("effects_", device.name, ".json"),
-                      shared.key, work_);
-    choosing.borrow(judge_all(shared, config.choosing).networks);
-    Finalists finalists(device.problem, data_, augmentation, finalists_training(), config, 0, seed_,
-                        2, folder_ / cat("seed_", seed_), work_);
-    std::vector<Chosen> all;
+  // The linear predictor, corrected by networks trained alone for the budgets of the first device:
+  // they serve all budgets of every device, each charged for its share of them.
+  void choose_with_trained_alone(const Device& device, bool is_first, TrainedSupernet& supernet) {
+    constexpr const char* algorithm = "trained_alone";
+    const SearchConfig config = trained_alone_config();
+    const fs::path folder = folder_ / cat("seed_", seed_);
+    Strategy strategy(device.problem, supernet, config.strategy, seed_,
+                      folder / cat("linear_", device.name, ".json"), work_);
+    strategy.borrow(judge_all(supernet, config.strategy).networks);
+    TrainingAlone alone(device.problem, trainer_, config, 0, seed_, folder, work_);
+    std::vector<StrategyResult> all;
     for (const double budget : device.budgets) {
-      all.push_back(choosing.choose({budget}));
-      if (is_first) finalists.train_some(all.back(), {budget});
+      all.push_back(strategy.run({budget}));
+      if (is_first) alone.train_some(all.back(), {budget});
     }
-    for (size_t i = 0; i < all.size(); ++i) finalists.correct(all[i], {device.budgets[i]});
-    Json& told = piece_["finalists"][device.name];
-    told = {{"agreement", finalists.result().agreement}};
-    for (const auto& [group, part] : finalists.result().shares) told["shares"][group] = part;
-    for (const Finalist& finalist : finalists.result().networks)
-      told["networks"].push_back({digits(finalist.choice), finalist.loss, finalist.accuracy});
+    for (size_t i = 0; i < all.size(); ++i) alone.correct(all[i], {device.budgets[i]});
+    Json& told = piece_["trained_alone"][device.name];
+    told = {{"agreement", alone.result().agreement}};
+    for (const auto& [group, part] : alone.result().shares) told["shares"][group] = part;
+    for (const NetworkAlone& network : alone.result().networks) {
+      const Score& score = network.result.score;
+      told["networks"].push_back({digits(network.choice), score.loss, score.accuracy});
+    }
     for (size_t i = 0; i < all.size(); ++i) {
       const double budget = device.budgets[i];
       if (find(device.name, algorithm, budget) != nullptr) continue;
-      const Delivery delivery = deliver(device.problem, all[i], config.choosing, {budget});
-      Cost cost = cost_from_json(find(device.name, "effects", budget)->at("cost"));
+      const FinalSelection selection =
+          select_final(device.problem, all[i], config.strategy, {budget});
+      ComputeCost cost = compute_cost_from_json(find(device.name, "linear", budget)->at("cost"));
       const double share = 1 / static_cast<double>(all.size());
-      const Cost trained = finalists.cost();
+      const ComputeCost trained = alone.cost();
       cost.images += static_cast<int64_t>(share * static_cast<double>(trained.images));
       cost.seconds += share * trained.seconds;
       cost.core_seconds += share * trained.core_seconds;
-      keep(device, algorithm, all[i], delivery, cost);
+      keep(device, algorithm, all[i], selection, cost);
     }
   }
 
-  void keep(const Device& device, const std::string& algorithm, const Chosen& chosen,
-            const Delivery& delivery, const Cost& cost, const Cost& so_far = {}) {
-    const std::string network = digits(delivery.delivered().scored.choice);
-    const double budget = delivery.budgets.front();
+  void keep(const Device& device, const std::string& algorithm, const StrategyResult& result,
+            const FinalSelection& selection, const ComputeCost& cost,
+            const ComputeCost& so_far = {}) {
+    const std::string network = digits(selection.selected().scored.choice);
+    const double budget = selection.budgets.front();
     piece_["runs"].push_back({{"device", device.name},
                               {"budget", budget},
                               {"algorithm", algorithm},
                               {"architecture", network},
-                              {"price", delivery.delivered().latency.front().ms},
-                              {"agreement", chosen.agreement},
+                              {"price", selection.selected().latency.front().ms},
+                              {"agreement", result.agreement},
                               {"cost", to_json(cost)},
                               {"so_far", to_json(so_far)}});
     write_json(file(), schema, piece_);
@@ -335,7 +337,8 @@ class Yardstick {
   fs::path folder_;
   uint64_t seed_;
   std::vector<std::string> algorithms_;
-  const Dataset& data_;
+  const SearchSpace& space_;
+  Trainer& trainer_;
   const Work& work_;
   Json piece_ = Json::object();
   std::map<std::string, Judged> judged_;  // by groups and images
@@ -349,8 +352,8 @@ std::vector<std::string> algorithms_of(int count, char** names) {
   for (const std::string& algorithm : all_algorithms)
     if (asked.contains(algorithm)) algorithms.push_back(algorithm);
   if (algorithms.size() < asked.size()) fail("ALGORITHM: of ", join(all_algorithms), " only");
-  if (asked.contains("finalists") && !asked.contains("effects"))
-    fail("ALGORITHM: finalists begin with effects; name both");
+  if (asked.contains("trained_alone") && !asked.contains("linear"))
+    fail("ALGORITHM: trained_alone begins with linear; name both");
   return algorithms;
 }
 
@@ -382,12 +385,24 @@ int run(int argc, char** argv) {
     prices[device.name] = {{"budgets", device.budgets}, {"networks", device.prices}};
   write_json(folder / "prices.json", "vpunas.nasbench_macro_prices/1", prices);
 
-  Yardstick yardstick(folder, seed, recipe_key(epochs), algorithms, data, work);
+  const Preprocess preprocess;
+  const ProcessGroup group;
+  const SupernetConfig supernet = supernet_config(epochs);
+  const TrainConfig alone = alone_training();
+  const auto trainer =
+      make_search_trainer({.space = space,
+                           .preprocess = preprocess,
+                           .data = data,
+                           .augmentation = augmentation,
+                           .supernet = supernet,
+                           .alone = alone,
+                           .seed = seed,
+                           .workers = 2,
+                           .supernet_file = folder / cat("seed_", seed) / "supernet.safetensors"},
+                          work, group);
+  Yardstick yardstick(folder, seed, recipe_key(epochs), algorithms, space, *trainer, work);
   if (yardstick.is_done(devices)) return 0;
-  const SharedWeights shared =
-      train_shared_weights(space, {}, data.train, data.name, augmentation, weights_config(epochs),
-                           seed, 2, folder / cat("seed_", seed) / "supernet.safetensors", work);
-  yardstick.choose_all(devices, shared);
+  yardstick.choose_all(devices, *trainer->train_supernet());
   return 0;
 }
 

@@ -2,7 +2,7 @@
 """Searches on NAS-Bench-Macro, judges the choices and writes docs/results/nasbench_macro.json.
 
     bench/nasbench_macro.py IMAGES TABLE [--seeds 1 2 3] [--minutes 40]
-                            [--algorithms effects finalists ...] [--output FILE]
+                            [--algorithms linear trained_alone ...] [--output FILE]
 
 build/release/nasbench_macro searches on IMAGES (CIFAR-10), at most so many minutes a seed; call it
 again to go on. A seed that has all choices asked for is kept in docs/results/nasbench_macro, to be
@@ -26,7 +26,7 @@ PROGRAM = ROOT / "build/release/nasbench_macro"
 FOLDER = ROOT / "runs/nasbench"
 PIECES = ROOT / "docs/results/nasbench_macro"
 RESULT = ROOT / "docs/results/nasbench_macro.json"
-ALGORITHMS = ["effects", "finalists", "gates", "gumbel", "random", "evolution"]
+ALGORITHMS = ["linear", "trained_alone", "gates", "gumbel", "random", "evolution"]
 
 
 def has_more(local, piece):
@@ -113,7 +113,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--minutes", type=float, default=40, help="a seed (default: 40)")
     parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=ALGORITHMS,
-                        help="only these (default: all); finalists need effects")
+                        help="only these (default: all); trained_alone needs linear")
     parser.add_argument("--output", type=pathlib.Path, default=RESULT)
     arguments = parser.parse_args()
     table = json.load(open(arguments.table))
@@ -139,7 +139,7 @@ def main():
         result["supernets"].append({"seed": seed, "images_seen": cost["images"],
                                     "core_seconds": cost["core_seconds"]}
                                    | {key: piece[key]
-                                      for key in ("finalists", "correction", "commit", "date",
+                                      for key in ("trained_alone", "correction", "commit", "date",
                                                   "machine")
                                       if key in piece})
         for run in piece["runs"]:

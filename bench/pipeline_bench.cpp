@@ -5,12 +5,12 @@
 #include "arch/zoo.h"
 #include "base/files.h"
 #include "data/loader.h"
-#include "latency/census.h"
-#include "latency/chain.h"
 #include "learn/evaluate.h"
 #include "learn/runtime.h"
 #include "learn/train.h"
 #include "myriadx/time.h"
+#include "search/distribution.h"
+#include "search/feasibility.h"
 
 namespace {
 
@@ -27,16 +27,15 @@ void price_mobilenet_v2(benchmark::State& state) {
 }
 BENCHMARK(price_mobilenet_v2)->Unit(benchmark::kMicrosecond);
 
-void price_choice_of_quick_space(benchmark::State& state) {
+void distribution_within_of_quick_space(benchmark::State& state) {
   const SearchSpace space = find_space("quick", data_folder());
-  const LatencyTable table = build_table(space, {}, myriadx_price(), {});
-  PerCandidate preference;
-  for (const Slot& slot : space.slots) preference.emplace_back(slot.candidates.size(), 0.0);
-  const LatencyRange range = latency_range(space, table);
-  const std::vector<Constraint> budget = {{table, (range.least.ms + range.greatest.ms) / 2}};
-  for (auto _ : state) benchmark::DoNotOptimize(price_choice(space, budget, preference));
+  const PricedSpace priced(space, {build_table(space, {}, myriadx_price(), {})});
+  const LatencyRange range = latency_range(priced, 0);
+  const Budgets budgets = {(range.least.ms + range.greatest.ms) / 2};
+  const PerCandidate alpha = zeros_like(space);
+  for (auto _ : state) benchmark::DoNotOptimize(distribution_within(priced, budgets, alpha));
 }
-BENCHMARK(price_choice_of_quick_space)->Unit(benchmark::kMicrosecond);
+BENCHMARK(distribution_within_of_quick_space)->Unit(benchmark::kMicrosecond);
 
 Dataset synthetic(int side) {
   DataConfig config;

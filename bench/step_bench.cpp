@@ -13,8 +13,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "learn/optimizer.h"
-#include "learn/paths.h"
 #include "learn/runtime.h"
+#include "learn/train_supernet.h"
+#include "search/strategies/gradient.h"
 
 namespace {
 
@@ -112,7 +113,7 @@ std::function<void()> arch_step(int size, int batch, Computing computing) {
   return [=, step = uint64_t{0}]() mutable {
     Random random({1, step++});
     const PathSample sample = sample_gates(space, uniform, random);
-    loss(supernet->forward(images.pixels, sample.paths), images).backward();
+    loss(supernet->forward(images.pixels, gated(sample.paths)), images).backward();
   };
 }
 

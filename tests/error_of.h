@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace vpunas::testing {
+namespace vpunas::test {
 
 inline std::string error_of(const std::function<void()>& call) {
   try {
@@ -17,4 +17,4 @@ inline std::string error_of(const std::function<void()>& call) {
   return "no error";
 }
 
-}  // namespace vpunas::testing
+}  // namespace vpunas::test

@@ -215,6 +215,20 @@ void ConfigSource::read_file(const std::filesystem::path& path) {
   }
 }
 
+void ConfigSource::refuse_renamed(const std::string& section, const char* key, const char* now,
+                                  const char* was) {
+  const auto values = values_.find(section);
+  if (values == values_.end()) return;
+  const auto given = values->second.find(key);
+  if (given == values->second.end()) return;
+  if (was == nullptr)
+    fail_value(given->second, cat(section, ".", key), cat("is called ", section, ".", now, " now"));
+  const auto* text = std::get_if<std::string>(&given->second.value);
+  if (text != nullptr && *text == was)
+    fail_value(given->second, cat(section, ".", key),
+               cat("\"", was, "\" is called \"", now, "\" now"));
+}
+
 void ConfigSource::finish() const {
   for (const auto& [section, where] : sections_) {
     const auto known = known_.find(section);
@@ -368,6 +382,13 @@ std::string ConfigWriter::to_toml(const Numbers& values) {
   Strings parts;
   for (const double value : values) parts.push_back(to_toml(value));
   return "[" + join(parts) + "]";
+}
+
+std::string settings_of(const ConfigWriter& writer) {
+  std::string values;
+  for (const std::string& line : split(writer.text(), '\n'))
+    if (!line.starts_with('#')) values += line + '\n';
+  return values;
 }
 
 }  // namespace vpunas

@@ -66,6 +66,11 @@ class ConfigSource {
     fields(reader, section);
   }
 
+  // Throws Error where a file or the command line has the key [section] `key`, or only where it has
+  // the value `was` for it: both are called `now`. Call before read().
+  void refuse_renamed(const std::string& section, const char* key, const char* now,
+                      const char* was = nullptr);
+
   // Call after the last section: an error for a section or key that nobody read.
   void finish() const;
 
@@ -124,5 +129,9 @@ class ConfigWriter {
 
   std::string text_;
 };
+
+// The values that were written, without the help, which is for people: what settings are to a key
+// of work.
+std::string settings_of(const ConfigWriter& writer);
 
 }  // namespace vpunas

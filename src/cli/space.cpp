@@ -4,11 +4,11 @@
 #include "arch/zoo.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "latency/census.h"
-#include "learn/draws.h"
 #include "output/table.h"
 #include "pipeline/pricing.h"
 #include "pipeline/run.h"
+#include "search/feasibility.h"
+#include "search/sampling.h"
 
 namespace vpunas::cli {
 namespace {
@@ -57,18 +57,17 @@ void draw(const Options& options, const SearchSpace& space, const Pricing& devic
     limit *= price(device, lower(reference, {})).ms;
   }
   const SearchProblem problem{
-      .train_space = space,
-      .deploy_space = space,
-      .devices = {{table, [&](const Architecture& a) { return device.price(lower(a, {})); }}}};
-  check_feasible(space, constraints(problem, {limit}));
+      .priced = PricedSpace(space, {table}),
+      .whole = {[&](const Architecture& a) { return device.price(lower(a, {})); }}};
+  check_feasible(problem.priced, {limit});
   int number = 0;
   for (const Choice& choice :
        draw_fitting(problem, {limit}, options.floor, options.draw, options.seed)) {
     const std::string name = cat("random_", ++number);
     const fs::path path = fs::path(options.output) / (name + ".json");
     write_architecture(path, choose(space, choice, name));
-    std::cout << path.string() << ": " << fixed(whole_latency(problem, choice)->front().ms, 3)
-              << ' ' << unit_of(options.device) << " of " << fixed(limit, 3) << '\n';
+    std::cout << path.string() << ": " << fixed(whole_costs(problem, choice)->front().ms, 3) << ' '
+              << unit_of(options.device) << " of " << fixed(limit, 3) << '\n';
   }
 }
 

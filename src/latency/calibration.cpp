@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/statistics.h"
-#include "latency/lattice.h"
+#include "latency/trellis.h"
 
 namespace vpunas {
 namespace {
@@ -285,7 +285,7 @@ LatencyTable calibrated_table(const SearchSpace& space, const ProbePlan& plan,
   };
   for (const auto& [place, at] : u.block_at) table.blocks[place] = latency(at);
   for (const auto& [shape, at] : u.end_at) table.ends[shape] = latency(at);
-  make_lattice(space, {&table});  // throws where nothing can be run from end to end
+  make_trellis(space, {&table});  // throws where nothing can be run from end to end
   table.check = check_table(space, table, plan, ms);
   table.check.fitted = static_cast<int>(networks.ms.size());
   table.check.reference_ms = median(ms.at(plan.probes.front().name));

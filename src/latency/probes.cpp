@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "latency/lattice.h"
+#include "latency/trellis.h"
 
 namespace vpunas {
 namespace {
@@ -15,13 +15,13 @@ namespace {
 constexpr size_t kOnASheet = 12;  // few enough to stay compiled side by side
 constexpr uint64_t kSeed = 1;
 
-// A walk through the lattice that takes an arc with a probability proportional to exp(-tilt x cost
+// A walk through the trellis that takes an arc with a probability proportional to exp(-tilt x cost
 // / mean cost of the step): evenly at 0, nearly always the cheapest at 4, the dearest at -4.
-Choice tilted_choice(const Lattice& lattice, double tilt, Random& random) {
+Choice tilted_choice(const Trellis& trellis, double tilt, Random& random) {
   Choice choice;
   int state = 0;
-  for (size_t step = 0; step + 1 < lattice.steps(); ++step) {
-    const auto& arcs = lattice.layers[step][state].arcs;
+  for (size_t step = 0; step + 1 < trellis.steps(); ++step) {
+    const auto& arcs = trellis.layers[step][state].arcs;
     double mean = 0;
     int open = 0;
     for (const Arc& arc : arcs) {
@@ -54,14 +54,14 @@ Choice tilted_choice(const Lattice& lattice, double tilt, Random& random) {
 std::vector<Choice> spread_choices(const SearchSpace& space, const Preprocess& preprocess,
                                    size_t count) {
   const LatencyTable macs = build_table(space, preprocess, count_mmacs, {.device = macs_device});
-  const Lattice lattice = make_lattice(space, {&macs});
+  const Trellis trellis = make_trellis(space, {&macs});
   Random random{kSeed};
   std::map<Choice, double> drawn;
   for (size_t i = 0; i < 40 * count; ++i) {
     const double tilt =
         8 * (static_cast<double>(i) + 0.5) / (40.0 * static_cast<double>(count)) - 4;
-    const Choice choice = canonical(space, tilted_choice(lattice, tilt, random));
-    drawn.emplace(choice, sum_latency(lattice, choice).ms);
+    const Choice choice = canonical(space, tilted_choice(trellis, tilt, random));
+    drawn.emplace(choice, sum_latency(trellis, choice).ms);
   }
   std::vector<std::pair<double, Choice>> sorted;
   for (const auto& [choice, cost] : drawn) sorted.emplace_back(cost, choice);

@@ -7,8 +7,8 @@
 
 #include "arch/strict_json.h"
 #include "base/error.h"
-#include "latency/lattice.h"
 #include "latency/probes.h"
+#include "latency/trellis.h"
 
 namespace vpunas {
 namespace {
@@ -61,14 +61,14 @@ Latency at_least_free(const Latency& latency) {
 // What the reference networks that end in `state` cost beyond their blocks, on average; nullopt
 // where the device runs none.
 std::optional<Latency> price_ends(const SearchSpace& space, const Preprocess& preprocess,
-                                  const Lattice& lattice, const std::set<Choice>& references,
+                                  const Trellis& trellis, const std::set<Choice>& references,
                                   Pricer& price) {
   Latency sum;
   int count = 0;
   for (const Choice& choice : references) {
     const auto& whole = price(lower(choose(space, choice, "reference"), preprocess));
     if (!whole) continue;
-    sum = add(sum, difference(*whole, sum_latency(lattice, choice)));
+    sum = add(sum, difference(*whole, sum_latency(trellis, choice)));
     ++count;
   }
   if (count == 0) return std::nullopt;
@@ -77,15 +77,15 @@ std::optional<Latency> price_ends(const SearchSpace& space, const Preprocess& pr
 
 // Least, middle and greatest network by last shape: for each state behind the last slot that a path
 // leads to.
-std::vector<std::set<Choice>> reference_choices(const SearchSpace& space, const Lattice& lattice) {
-  const LeastPaths least(lattice, [](size_t, int, const Arc& arc) { return arc.ms(); });
-  const LeastPaths greatest(lattice, [](size_t, int, const Arc& arc) { return -arc.ms(); });
-  const LeastPaths middle(lattice, [&](size_t step, int candidate, const Arc&) {
+std::vector<std::set<Choice>> reference_choices(const SearchSpace& space, const Trellis& trellis) {
+  const LeastPaths least(trellis, [](size_t, int, const Arc& arc) { return arc.ms(); });
+  const LeastPaths greatest(trellis, [](size_t, int, const Arc& arc) { return -arc.ms(); });
+  const LeastPaths middle(trellis, [&](size_t step, int candidate, const Arc&) {
     if (step == space.slots.size()) return 0.0;
     return std::abs(candidate - (static_cast<double>(space.slots[step].candidates.size()) - 1) / 2);
   });
   std::vector<std::set<Choice>> references;
-  const int states = static_cast<int>(lattice.layers[space.slots.size()].size());
+  const int states = static_cast<int>(trellis.layers[space.slots.size()].size());
   for (int state = 0; state < states; ++state) {
     references.push_back(
         {least.choice_to(state), middle.choice_to(state), greatest.choice_to(state)});
@@ -237,13 +237,13 @@ LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
     report(Event::Kind::step);
   }
 
-  const Lattice lattice = make_lattice(space, {&table}, Ends::free);
-  const auto references = reference_choices(space, lattice);
+  const Trellis trellis = make_trellis(space, {&table}, Ends::free);
+  const auto references = reference_choices(space, trellis);
   for (size_t state = 0; state < references.size(); ++state) {
-    const auto ends = price_ends(space, preprocess, lattice, references[state], price);
-    if (ends) table.ends[lattice.layers[space.slots.size()][state].shape] = *ends;
+    const auto ends = price_ends(space, preprocess, trellis, references[state], price);
+    if (ends) table.ends[trellis.layers[space.slots.size()][state].shape] = *ends;
   }
-  make_lattice(space, {&table});  // throws where nothing can be run from end to end
+  make_trellis(space, {&table});  // throws where nothing can be run from end to end
   ++done;
   report(Event::Kind::end);
   return table;
@@ -284,7 +284,7 @@ LatencyTable read_table(const fs::path& path, const SearchSpace& space) {
   if (const Json* check = object.find("check"))
     table.check = check_from(*check, object.path("check"));
   object.finish();
-  make_lattice(space, {&table});  // throws where no network can be priced
+  make_trellis(space, {&table});  // throws where no network can be priced
   return table;
 }
 

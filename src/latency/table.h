@@ -70,13 +70,6 @@ struct LatencyTable {
 LatencyTable build_table(const SearchSpace& space, const Preprocess& preprocess,
                          const LatencyFn& price, Provenance provenance, const Work& work = {});
 
-// A budget on one device: a cost by its table of at most `budget_ms`. Where several are given, all
-// hold.
-struct Constraint {
-  LatencyTable table;
-  double budget_ms = 0;
-};
-
 // schema vpunas.latency/2. Throws Error where the table is of another space.
 LatencyTable read_table(const std::filesystem::path& path, const SearchSpace& space);
 void write_table(const std::filesystem::path& path, const LatencyTable& table);

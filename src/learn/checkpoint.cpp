@@ -1,16 +1,8 @@
 #include "learn/checkpoint.h"
 
 #include "base/error.h"
-#include "base/text.h"
 
 namespace vpunas {
-
-std::string settings_of(const ConfigWriter& writer) {
-  std::string values;
-  for (const std::string& line : split(writer.text(), '\n'))
-    if (!line.starts_with('#')) values += line + '\n';
-  return values;
-}
 
 void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   write_safetensors(path, checkpoint.tensors,

@@ -95,20 +95,10 @@ torch::Tensor to_device(const torch::Tensor& host) {
 
 std::string torch_version() { return TORCH_VERSION; }
 
-namespace {
-rusage usage() {
-  rusage result{};
-  getrusage(RUSAGE_SELF, &result);
-  return result;
-}
-}  // namespace
-
-int64_t peak_memory() { return int64_t{usage().ru_maxrss} * 1024; }
-
-double processor_seconds() {
-  const rusage used = usage();
-  return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-         1e-6 * static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+int64_t peak_memory() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  return int64_t{used.ru_maxrss} * 1024;
 }
 
 void Effort::report(const Work& work, const std::string& stage, const std::string& what,

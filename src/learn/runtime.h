@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/clock.h"
 #include "base/progress.h"
 #include "learn/kernels/types.h"
 
@@ -32,9 +33,8 @@ std::string choose_device(const std::string& wanted, int index = 0);
 
 std::string torch_version();
 
-// Peak resident memory of this process in bytes, and its processor time in seconds.
+// Peak resident memory of this process in bytes.
 int64_t peak_memory();
-double processor_seconds();
 
 // How a stretch of work uses the machine, from its construction on.
 class Effort {

@@ -274,4 +274,13 @@ std::vector<std::pair<std::string, torch::Tensor>> Supernet::tensors() const {
   return result;
 }
 
+std::vector<TwoPaths> gated(const std::vector<PathPair>& pairs) {
+  std::vector<TwoPaths> paths;
+  for (const PathPair& pair : pairs) {
+    TwoPaths& two = paths.emplace_back(pair.active, pair.other, torch::Tensor());
+    if (pair.other != pair.active) two.gates = torch::tensor({1.0F, 0.0F}).set_requires_grad(true);
+  }
+  return paths;
+}
+
 }  // namespace vpunas

@@ -13,6 +13,7 @@
 
 #include "arch/space.h"
 #include "learn/network.h"
+#include "search/trainer.h"
 
 namespace vpunas {
 
@@ -23,6 +24,9 @@ struct TwoPaths {
   int other = 0;        // equal to `active` where only one candidate has any probability
   torch::Tensor gates;  // [2] for (active, other): 1 and 0 in value, with the gradient of a softmax
 };
+
+// With gates of their own, which take gradients, where two candidates run.
+std::vector<TwoPaths> gated(const std::vector<PathPair>& pairs);
 
 // What helps the weights of a deep space to be learned together.
 struct SupernetAids {

@@ -339,10 +339,10 @@ Json headline(const Json& data) {
 
 Json search_json(Gatherer& gather) {
   Json search =
-      gather.read("search.json", "vpunas.search/1", "search curves, probabilities and candidates",
+      gather.read("search.json", "vpunas.search/2", "search curves, probabilities and candidates",
                   {{"predicted", Kind::object, "predicted latency"},
                    {"budget_ms", Kind::number_float, "budget"},
-                   {"candidates", Kind::array, "candidates of the search"},
+                   {"shortlist", Kind::array, "shortlist of the search"},
                    {"choice", Kind::array, "choice marked among the probabilities"},
                    {"probability", Kind::array, "probabilities by slot"},
                    {"history", Kind::array, "search curves"}});
@@ -354,7 +354,7 @@ Json search_json(Gatherer& gather) {
       if (step.is_object()) step.erase("probability");
     }
   }
-  search.erase("preference");
+  search.erase("alpha");
   return search;
 }
 

@@ -122,7 +122,7 @@ std::string search_facts(const Json& search, const std::string& unit) {
              cost(number(at(budgets[d], "budget_ms")), unit_of(device))));
   }
   fact("By the table alone", cost(number(at(search, "predicted_table_ms")), unit));
-  const Json& finalists = at(search, "finalists");
+  const Json& finalists = at(search, "trained_alone");
   for (const Json& round : at(finalists, "earlier")) fact("Finalists", finalists_fact(round));
   fact("Finalists", finalists_fact(finalists));
   fact("Images seen", count_full(number(at(search, "images_seen"))));

@@ -41,7 +41,7 @@ struct CandidatePoint {
 std::vector<CandidatePoint> candidate_points(const Json& data) {
   std::vector<CandidatePoint> out;
   const Json& chosen = at(data, "search", "choice");
-  for (const Json& candidate : at(data, "search", "candidates")) {
+  for (const Json& candidate : at(data, "search", "shortlist")) {
     const Figure ms = number(at(candidate, "ms")), accuracy = number(at(candidate, "accuracy"));
     if (ms && accuracy)
       out.push_back({*ms, 100 * *accuracy, at(candidate, "choice") == chosen && chosen.is_array()});
@@ -60,7 +60,7 @@ struct FrontPoint {
 
 std::vector<FrontPoint> front_points(const Json& data) {
   std::vector<FrontPoint> out;
-  for (const Json& one : at(data, "search", "front")) {
+  for (const Json& one : at(data, "search", "pareto_front")) {
     const auto ms = latency(one);
     const Figure accuracy = number(at(one, "accuracy"));
     if (!ms || !accuracy) continue;

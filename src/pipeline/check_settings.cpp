@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "data/readers.h"
 #include "latency/latency.h"
-#include "learn/search.h"
 #include "myriadx/compiler.h"
 #include "pipeline/run.h"
 
@@ -41,14 +40,14 @@ void check_settings(const Config& config) {
         check_network(budget.reference, "latency.budget");
     }
   }
-  check(config.search);
+  check(config.search.search);
   input_sides(config);  // throws where there is no such space or size
   find_format(config.data);
   for (const std::string& baseline : config.run.baselines) {
     if (name_in_run(baseline, "run.baselines") == "found")
       fail("run.baselines: \"", baseline, "\": found is what the search finds");
     const bool names_file = baseline.find('=') != std::string::npos;
-    if (names_file || !baseline.starts_with("front_")) check_network(baseline, "run.baselines");
+    if (names_file || !baseline.starts_with("pareto_")) check_network(baseline, "run.baselines");
   }
   const TrainConfig& train = config.train;
   if (!train.init_from.empty()) check_file(train.init_from, "train.init_from");

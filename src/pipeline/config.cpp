@@ -9,6 +9,14 @@
 namespace vpunas {
 namespace {
 
+// Keys of [search] that configurations of earlier versions have, and what they are called now.
+constexpr std::pair<const char*, const char*> renamed_keys[] = {
+    {"front", "sweep"},
+    {"finalists", "trained_alone"},
+    {"finalist_epochs", "fidelities"},
+    {"candidates", "shortlist"},
+};
+
 // "section.key" -> its value's text.
 std::map<std::string, std::string> values_of(const std::string& text) {
   std::map<std::string, std::string> values;
@@ -35,6 +43,8 @@ Config read_config(const std::vector<std::filesystem::path>& files,
                    const std::vector<Override>& overrides) {
   Config config;
   ConfigSource source(files, overrides);
+  for (const auto& [key, now] : renamed_keys) source.refuse_renamed("search", key, now);
+  source.refuse_renamed("search", "algorithm", "linear", "effects");
   for_each_section(config, [&](const char* name, auto& section) { source.read(name, section); });
   source.finish();
   check(config.augment);

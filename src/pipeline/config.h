@@ -9,8 +9,9 @@
 #include "base/config.h"
 #include "data/augment.h"
 #include "data/dataset.h"
-#include "learn/search.h"
+#include "learn/supernet_config.h"
 #include "learn/train.h"
+#include "search/config.h"
 
 namespace vpunas {
 
@@ -32,7 +33,8 @@ void fields(Fields& f, RunConfig& c) {
   f("cuda_graphs", c.cuda_graphs,
     "record a training step once and send it to the GPU as a whole from then on");
   f("baselines", c.baselines,
-    "networks trained by the same recipe and compared: of the zoo, front_1, ... of the front, or "
+    "networks trained by the same recipe and compared: of the zoo, pareto_1, ... of the Pareto "
+    "front, or "
     "NAME=FILE, as for_cpu=runs/cpu/architectures/found.json");
 }
 
@@ -139,6 +141,16 @@ void fields(Fields& f, BenchmarkConfig& c) {
   f("rounds", c.rounds, "in each of which all networks are measured in turn", between(1, 1000));
 }
 
+struct SearchSection {
+  SearchConfig search;
+  SupernetConfig supernet;
+};
+template <class Fields>
+void fields(Fields& f, SearchSection& c) {
+  fields(f, c.search);
+  fields(f, c.supernet);
+}
+
 struct Config {
   RunConfig run;
   DataConfig data;
@@ -146,7 +158,7 @@ struct Config {
   SpaceConfig space;
   LatencyConfig latency;
   ProfileConfig profile;
-  SearchConfig search;
+  SearchSection search;
   TrainConfig train;
   ExportConfig exporting;
   BenchmarkConfig benchmark;

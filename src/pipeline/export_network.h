@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "arch/space.h"
 #include "arch/weights.h"
 #include "base/progress.h"
 #include "data/dataset.h"

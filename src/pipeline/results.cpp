@@ -8,75 +8,76 @@
 
 namespace vpunas {
 
-std::string front_name(size_t index) { return cat("front_", index + 1); }
-
 Json to_json(const Latency& latency) {
   return {{"ms", latency.ms}, {"low_ms", latency.low_ms}, {"high_ms", latency.high_ms}};
 }
 
 namespace {
 
-Json to_json(const CandidateNetwork& c) {
-  Json json = {{"choice", c.scored.choice},
-               {"preference", c.scored.preference},
-               {"table_ms", c.scored.ms.front()},
-               {"loss", c.loss},
-               {"accuracy", c.accuracy}};
-  if (!c.latency.empty()) json.update(to_json(c.latency.front()));
-  for (size_t d = 1; d < c.latency.size(); ++d) json["others"].push_back(to_json(c.latency[d]));
+Json to_json(const SelectedNetwork& network) {
+  Json json = {{"choice", network.scored.choice},
+               {"alpha", network.scored.value},
+               {"table_ms", network.scored.costs.front()},
+               {"loss", network.score.loss},
+               {"accuracy", network.score.accuracy}};
+  if (!network.latency.empty()) json.update(to_json(network.latency.front()));
+  for (size_t d = 1; d < network.latency.size(); ++d)
+    json["others"].push_back(to_json(network.latency[d]));
   return json;
 }
 
 }  // namespace
 
 Json to_json(const SearchResult& result) {
-  Json candidates = Json::array(), front = Json::array(), history = Json::array();
-  for (const CandidateNetwork& c : result.candidates) candidates.push_back(to_json(c));
+  Json shortlist = Json::array(), front = Json::array(), history = Json::array();
+  for (const SelectedNetwork& n : result.selection.shortlist) shortlist.push_back(to_json(n));
   for (size_t i = 0; i < result.front.size(); ++i) {
-    const FrontPoint& point = result.front[i];
-    Json json = {{"architecture", front_name(i)}, {"budget_ms", point.budgets.front()}};
+    const ParetoPoint& point = result.front[i];
+    Json json = {{"architecture", pareto_name(i)}, {"budget_ms", point.budgets.front()}};
     json.update(to_json(point.network));
     json["dominated"] = point.dominated;
     front.push_back(std::move(json));
   }
-  for (const SearchStep& s : result.history) {
+  const StrategyResult& strategy = result.strategy;
+  for (const GradientStep& s : strategy.history) {
     history.push_back({{"step", s.step},
                        {"entropy", s.entropy},
-                       {"expected_ms", s.expected_ms.front()},
+                       {"expected_ms", s.expected_cost.front()},
                        {"mu", s.mu.front()},
                        {"loss", s.loss},
                        {"probability", s.probability}});
   }
   // The last round, and those before.
-  Json finalists = to_json(result.finalists.empty() ? FinalistsResult{} : result.finalists.back());
-  finalists["earlier"] = Json::array();
-  for (size_t i = 0; i + 1 < result.finalists.size(); ++i)
-    finalists["earlier"].push_back(to_json(result.finalists[i]));
-  const Cost cost = result.cost.total();
-  return {{"choice", result.choice},
-          {"predicted_table_ms", result.table_ms.front()},
-          {"predicted", to_json(result.predicted.front())},
+  const auto& rounds = result.trained_alone;
+  Json alone = to_json(rounds.empty() ? AloneRound{} : rounds.back());
+  alone["earlier"] = Json::array();
+  for (size_t i = 0; i + 1 < rounds.size(); ++i) alone["earlier"].push_back(to_json(rounds[i]));
+  const ComputeCost cost = result.cost.total();
+  const SelectedNetwork& selected = result.selection.selected();
+  return {{"choice", selected.scored.choice},
+          {"predicted_table_ms", selected.scored.costs.front()},
+          {"predicted", to_json(selected.latency.front())},
           {"images_seen", cost.images},
           {"seconds", cost.seconds},
           {"core_seconds", cost.core_seconds},
           {"cost",
-           {{"weights", to_json(result.cost.weights)},
-            {"choosing", to_json(result.cost.choosing)},
-            {"finalists", to_json(result.cost.finalists)},
+           {{"supernet", to_json(result.cost.supernet)},
+            {"strategy", to_json(result.cost.strategy)},
+            {"trained_alone", to_json(result.cost.trained_alone)},
             {"ranking", to_json(result.cost.ranking)}}},
-          {"preference", result.preference},
-          {"probability", result.probability},
-          {"mu", result.mu.front()},
-          {"expected_ms", result.expected_ms.front()},
-          {"entropy", result.entropy},
-          {"skip_share", result.skip_share},
-          {"agreement", result.agreement},
-          {"front_agreement", result.front_agreement},
-          {"warnings", result.warnings},
-          {"candidates", std::move(candidates)},
-          {"front", std::move(front)},
+          {"alpha", strategy.alpha},
+          {"probability", strategy.probability},
+          {"mu", strategy.mu.front()},
+          {"expected_ms", strategy.expected_cost.front()},
+          {"entropy", result.trust.entropy},
+          {"skip_share", result.trust.skip_share},
+          {"agreement", result.trust.agreement},
+          {"pareto_agreement", result.trust.pareto_agreement},
+          {"warnings", result.trust.warnings},
+          {"shortlist", std::move(shortlist)},
+          {"pareto_front", std::move(front)},
           {"history", std::move(history)},
-          {"finalists", std::move(finalists)}};
+          {"trained_alone", std::move(alone)}};
 }
 
 Json to_json(const std::vector<CurvePoint>& curve) {
@@ -116,7 +117,7 @@ Json run_result(const Run& run) {
     const fs::path path = run.folder() / relative;
     return fs::exists(path) ? read_json(path, schema) : Json::object();
   };
-  const Json search = read("search.json", "vpunas.search/1");
+  const Json search = read("search.json", "vpunas.search/2");
   const Json exported = read("export/found/export.json", "vpunas.export/1");
   const Json benchmarks = read("benchmark.json", "vpunas.benchmark/1");
   const auto accuracy = [&](const std::string& name) {

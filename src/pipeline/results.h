@@ -4,14 +4,11 @@
 #include "base/files.h"
 #include "device/client.h"
 #include "latency/latency.h"
-#include "learn/search.h"
 #include "learn/train.h"
 #include "pipeline/run.h"
+#include "search/search.h"
 
 namespace vpunas {
-
-// The name of the front's architecture `index`, counted from 0.
-std::string front_name(size_t index);
 
 Json to_json(const Latency& latency);
 Json to_json(const SearchResult& result);

@@ -267,12 +267,13 @@ Architecture fitted(Architecture network, const SearchSpace& space) {
 
 Architecture network_of(const fs::path& run_folder, const std::string& name,
                         const SearchSpace& space) {
-  const bool of_front = name.starts_with("front_");
-  const fs::path path = run_folder / (of_front ? "front" : "architectures") / (name + ".json");
+  const bool of_front = name.starts_with("pareto_");
+  const fs::path path = run_folder / (of_front ? "pareto" : "architectures") / (name + ".json");
   if (name != "found" && !of_front && !fs::exists(path))
     return fitted(find_network(name, data_folder()), space);
   if (!fs::exists(path) && of_front)
-    fail(path.string(), ": the search has found no such network; see `front` in its search.json");
+    fail(path.string(),
+         ": the search has found no such network; see `pareto_front` in its search.json");
   if (!fs::exists(path))
     fail(path.string(), ": no network has been found in this run yet; run `vpunas search` first");
   return fitted(read_architecture(path), space);

@@ -74,7 +74,7 @@ std::string name_in_run(const std::string& network, const char* where);
 // that is one of them, else it gets the space's.
 Architecture fitted(Architecture network, const SearchSpace& space);
 
-// "found" or "front_1", ... from the run's folder, or a network of the zoo, fitted() to `space`.
+// "found" or "pareto_1", ... from the run's folder, or a network of the zoo, fitted() to `space`.
 Architecture network_of(const std::filesystem::path& run_folder, const std::string& name,
                         const SearchSpace& space);
 

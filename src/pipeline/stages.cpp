@@ -6,11 +6,11 @@
 #include <set>
 
 #include "arch/zoo.h"
+#include "base/clock.h"
 #include "base/processors.h"
 #include "base/text.h"
-#include "latency/census.h"
-#include "learn/checkpoint.h"
 #include "learn/runtime.h"
+#include "learn/search_trainer.h"
 #include "myriadx/explanation.h"
 #include "output/report.h"
 #include "pipeline/export_network.h"
@@ -20,6 +20,7 @@
 #include "pipeline/results.h"
 #include "pipeline/samples.h"
 #include "pipeline/training.h"
+#include "search/feasibility.h"
 
 namespace vpunas {
 namespace {
@@ -79,11 +80,7 @@ class Sitting {
       const std::string what = told.at("do");
       if (what == "end") return;
       if (what == "search") {
-        search({.train_space = spaces().train,
-                .deploy_space = spaces().deploy,
-                .preprocess = spaces().preprocess},
-               train_data(), config_.augment, config_.search, config_.train, seed(), workers_, {},
-               work_, group_);
+        follow_search(search_training({}), work_, group_);
       } else {
         Graph graph = trained(architecture_from_json(told.at("network"), "the leading process"));
         graph.name = told.at("name");
@@ -138,7 +135,7 @@ class Sitting {
   }
   // Other verbs find it there by its name.
   void keep(const Architecture& architecture, const std::string& name) {
-    if (name == "found" || name.starts_with("front_")) return;  // the search's own
+    if (name == "found" || name.starts_with("pareto_")) return;  // the search's own
     const fs::path path = file("architectures/" + name + ".json");
     if (!fs::exists(path)) return write_architecture(path, architecture);
     if (read_architecture(path) != architecture) {
@@ -170,6 +167,7 @@ class Sitting {
   fs::path table_file(const std::string& device) const;
   double reference_ms(const Budget& budget, const Pricing& device);
   SearchProblem problem();
+  SearchTraining search_training(fs::path supernet_file);
 
   LatencyTable table_from_elsewhere(const std::string& device);
   void profile();
@@ -255,36 +253,49 @@ double Sitting::reference_ms(const Budget& budget, const Pricing& device) {
 
 // Budgets in the devices' units.
 SearchProblem Sitting::problem() {
-  SearchProblem problem{.train_space = spaces().train,
-                        .deploy_space = spaces().deploy,
-                        .preprocess = spaces().preprocess};
-  problem.ladder.resize(ladder_.size());
+  std::vector<LatencyTable> tables;
+  std::vector<WholeCost> whole;
+  std::vector<Budgets> sweep(ladder_.size());
   for (size_t d = 0; d < ladder_.front().size(); ++d) {
     const std::string& name = ladder_.front()[d].device;
-    SearchDevice& device = problem.devices.emplace_back();
-    device.table = read_table(table_file(name), spaces().deploy);
+    const LatencyTable& table = tables.emplace_back(read_table(table_file(name), spaces().deploy));
     std::optional<Pricing> priced;
     if (timed_elsewhere(name)) {
-      device.price = [table = device.table](const Architecture& a) { return table.predict(a); };
+      whole.emplace_back([table](const Architecture& a) { return table.predict(a); });
     } else {
       priced = pricing_of(name);
       if (priced->client) {
         priced->price = network_timer(spaces().deploy, spaces().preprocess, priced->client,
-                                      profile_options(config_.profile), device.table);
+                                      profile_options(config_.profile), table);
       }
-      device.price = [this, p = *priced](const Architecture& a) { return p.price(deployed(a)); };
+      whole.emplace_back(
+          [this, p = *priced](const Architecture& a) { return p.price(deployed(a)); });
     }
-    for (size_t rung = 0; rung < problem.ladder.size(); ++rung) {
-      const Budget& budget = ladder_[rung][d];
+    for (size_t point = 0; point < sweep.size(); ++point) {
+      const Budget& budget = ladder_[point][d];
       if (!priced && !budget.reference.empty()) {
         fail("budget ", to_string(budget), ": ", name, " is not here to price ", budget.reference,
              " (latency.timings); give the budget in ms");
       }
-      problem.ladder[rung].push_back(
+      sweep[point].push_back(
           budget.reference.empty() ? budget.value : budget.value * reference_ms(budget, *priced));
     }
   }
-  return problem;
+  return {.priced = PricedSpace(spaces().deploy, std::move(tables)),
+          .whole = std::move(whole),
+          .sweep = std::move(sweep)};
+}
+
+SearchTraining Sitting::search_training(fs::path supernet_file) {
+  return {.space = spaces().train,
+          .preprocess = spaces().preprocess,
+          .data = train_data(),
+          .augmentation = config_.augment,
+          .supernet = config_.search.supernet,
+          .alone = config_.train,
+          .seed = seed(),
+          .workers = workers_,
+          .supernet_file = std::move(supernet_file)};
 }
 
 // For people: every slot's candidates, and what was chosen.
@@ -303,19 +314,22 @@ void name_choices(const SearchSpace& space, const Choice& choice, Json& json) {
 void Sitting::search_network() {
   group_.part_of(config_.train.recipe.batch_size);  // throws before hours of work, not after them
   const SearchProblem asked = problem();
-  const Budgets& budgets = asked.ladder.front();
-  const auto bounds = constraints(asked, budgets);
-  const Feasibility feasible = check_feasible(asked.deploy_space, bounds);
-  work_.note("search", to_string(feasible, bounds));
+  const Budgets& budgets = asked.sweep.front();
+  const SearchSpace& space = asked.priced.space();
+  const Feasibility feasible = check_feasible(asked.priced, budgets);
+  work_.note("search", to_string(feasible, asked.priced, budgets));
   tell({{"do", "search"}});
+  const Work recording = recorded(work_, file("search"));
+  const auto trainer =
+      make_search_trainer(search_training(file("search/supernet.safetensors")), recording, group_);
   const SearchResult found =
-      search(asked, train_data(), config_.augment, config_.search, config_.train, seed(), workers_,
-             file("search"), recorded(work_, file("search")), group_);
-  for (const std::string& warning : found.warnings) work_.warn("search", warning);
-  const LatencyTable& table = asked.devices.front().table;
+      search(asked, *trainer, config_.search.search, seed(), file("search"), recording);
+  for (const std::string& warning : found.trust.warnings) work_.warn("search", warning);
+  const SelectedNetwork& selected = found.selection.selected();
+  const LatencyTable& table = asked.priced.tables().front();
   const Budget& budget = ladder_.front().front();
-  Json json = {{"algorithm", config_.search.choosing.algorithm},
-               {"space", asked.deploy_space.name},
+  Json json = {{"algorithm", config_.search.search.strategy.algorithm},
+               {"space", space.name},
                {"space_hash", table.space_hash},
                {"seed", config_.run.seed},
                {"device", table.provenance.device},
@@ -328,30 +342,29 @@ void Sitting::search_network() {
                {"greatest_ms", feasible.ranges.front().greatest.ms},
                {"networks", feasible.networks},
                {"networks_that_fit", feasible.fitting},
-               {"fits_high", found.predicted.front().high_ms <= budgets.front()}};
+               {"fits_high", selected.latency.front().high_ms <= budgets.front()}};
   json.update(to_json(found));
-  name_choices(asked.deploy_space, found.choice, json);
+  name_choices(space, found.choice(), json);
   for (size_t d = 0; d < budgets.size(); ++d) {
-    const Latency& whole = found.predicted[d];
-    const std::string& device = asked.devices[d].table.provenance.device;
+    const Latency& whole = selected.latency[d];
+    const std::string& device = asked.priced.device(d);
     json["budgets"].push_back({{"device", device},
                                {"budget_ms", budgets[d]},
-                               {"table_ms", found.table_ms[d]},
+                               {"table_ms", selected.scored.costs[d]},
                                {"predicted", to_json(whole)},
                                {"fits_high", whole.high_ms <= budgets[d]}});
     work_.note("search",
                cat("found a network of ", fixed(whole.ms, 3), " ", unit_of(device), " on ", device,
                    ", ", fixed(100 * whole.ms / budgets[d], 1), " % of the budget"));
   }
-  write_json(file("search.json"), "vpunas.search/1", json);
-  write_architecture(file("architectures/found.json"),
-                     choose(asked.deploy_space, found.choice, "found"));
+  write_json(file("search.json"), "vpunas.search/2", json);
+  write_architecture(file("architectures/found.json"), choose(space, found.choice(), "found"));
   for (size_t i = 0; i < found.front.size(); ++i) {
-    const FrontPoint& point = found.front[i];
-    const std::string name = front_name(i);
-    write_architecture(file("front/" + name + ".json"),
-                       choose(asked.deploy_space, point.network.scored.choice, name));
-    write_safetensors(file("front/" + name + ".safetensors"), point.inherited,
+    const ParetoPoint& point = found.front[i];
+    const std::string name = pareto_name(i);
+    write_architecture(file("pareto/" + name + ".json"),
+                       choose(space, point.network.scored.choice, name));
+    write_safetensors(file("pareto/" + name + ".safetensors"), point.shared,
                       {{"network", name}, {"format", "pt"}});
   }
   for (const std::string& name : run_->networks())

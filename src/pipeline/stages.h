@@ -12,7 +12,7 @@ namespace vpunas {
 void run_until(Run& run, Stage last, const ProcessGroup& group, const Work& work);
 
 // Trains `networks` by the run's recipe, search or not, each into train/NAME of its folder: of the
-// zoo, of the run ("found", "front_1"), or files, as FILE or NAME=FILE. Trained ones are left as
+// zoo, of the run ("found", "pareto_1"), or files, as FILE or NAME=FILE. Trained ones are left as
 // they are.
 void train_networks(Run& run, const std::vector<std::string>& networks, const ProcessGroup& group,
                     const Work& work);

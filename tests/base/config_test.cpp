@@ -320,5 +320,52 @@ TEST_F(ConfigTest, MutatedArgumentsNeverCrash) {
   }
 }
 
+struct WithHelp {
+  const char* help;
+  int epochs;
+  std::string name;
+};
+template <class F>
+void fields(F& f, WithHelp& section) {
+  f("epochs", section.epochs, section.help);
+  f("name", section.name, "of it all");
+}
+
+std::string settings(WithHelp section) {
+  ConfigWriter writer;
+  writer.write("train", section);
+  return settings_of(writer);
+}
+
+// Else a better wording would make every checkpoint one of other work.
+TEST(SettingsOf, AreValuesWithoutTheHelp) {
+  EXPECT_EQ(settings({"passes", 3, "a"}), settings({"passes over the images", 3, "a"}));
+  EXPECT_NE(settings({"passes", 3, "a"}), settings({"passes", 4, "a"}));
+  EXPECT_NE(settings({"passes", 3, "# a"}), settings({"passes", 3, "# b"}));
+}
+
+TEST(ConfigSource, NamesWhatAKeyIsCalledNow) {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path() / "a.toml";
+  write_file(file, "[search]\nfront = [0.5]\nalgorithm = \"effects\"\n");
+  ConfigSource source({file}, {});
+  const auto message = [&](const char* key, const char* now, const char* was) -> std::string {
+    try {
+      source.refuse_renamed("search", key, now, was);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message("front", "sweep", nullptr)
+                .find("a.toml:2: search.front: is called "
+                      "search.sweep now"),
+            std::string::npos);
+  EXPECT_NE(message("algorithm", "linear", "effects").find("\"effects\" is called \"linear\" now"),
+            std::string::npos);
+  EXPECT_EQ(message("algorithm", "linear", "other"), "");
+  EXPECT_EQ(message("epochs", "passes", nullptr), "");
+}
+
 }  // namespace
 }  // namespace vpunas

@@ -24,7 +24,7 @@ TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
   const TemporaryFolder folder;
   const auto with_front = [&](const char* verb) {
     std::vector<std::string> arguments = test::tiny_run(folder.path(), verb);
-    arguments.insert(arguments.end(), {"--set", "run.baselines=mobilenet_v2-0.35,front_2"});
+    arguments.insert(arguments.end(), {"--set", "run.baselines=mobilenet_v2-0.35,pareto_2"});
     return arguments;
   };
   const ProcessResult result = test::vpunas(with_front("run"), 600);
@@ -32,10 +32,10 @@ TEST(EndToEndSlow, DeliversANetworkWithItsFiles) {
   const fs::path run = folder.path() / "run";
   for (const char* file :
        {"latency.json", "search.json", "architectures/found.json",
-        "train/found/weights.safetensors", "train/found/samples.json", "front/front_2.safetensors",
-        "export/front_2/model.onnx", "export/found/model.onnx", "export/found/model.xml",
-        "export/found/model.bin", "export/found/labels.txt", "benchmark.json", "result.json",
-        "report.html"}) {
+        "train/found/weights.safetensors", "train/found/samples.json",
+        "pareto/pareto_2.safetensors", "export/pareto_2/model.onnx", "export/found/model.onnx",
+        "export/found/model.xml", "export/found/model.bin", "export/found/labels.txt",
+        "benchmark.json", "result.json", "report.html"}) {
     EXPECT_TRUE(fs::exists(run / file)) << file;
   }
   const Json figures = read_json(run / "result.json", "vpunas.result/1");
@@ -72,10 +72,10 @@ TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
   std::vector<std::string> arguments = test::tiny_run(folder.path(), "search");
   arguments.insert(arguments.end(),
                    {"--budget", "MYRIADX=0.95x:mobilenet_v2-0.35,MACS=20MMACs", "--set",
-                    "search.finalists=1", "--set", "search.finalist_epochs=0.05,0.1"});
+                    "search.trained_alone=1", "--set", "search.fidelities=0.05,0.1"});
   const ProcessResult searched = test::vpunas(arguments, 600);
   ASSERT_EQ(searched.exit_code, 0) << searched.errors;
-  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
+  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/2");
   const Json& budgets = search.at("budgets");
   ASSERT_EQ(budgets.size(), 2U);
   EXPECT_EQ(budgets[0].at("device"), "MYRIADX");
@@ -85,9 +85,9 @@ TEST(EndToEnd, ABudgetForEachOfTwoDevicesIsKept) {
     EXPECT_LE(budget.at("predicted").at("ms").get<double>(), budget.at("budget_ms").get<double>());
   EXPECT_TRUE(fs::exists(folder.path() / "run/latency_MACS.json"));
 
-  const Json& finalists = search.at("finalists").at("networks");
-  ASSERT_EQ(finalists.size(), 2U);  // one a rung
-  EXPECT_NE(finalists[0].at("budget").get<std::string>().find("MACS 20"), std::string::npos);
+  const Json& alone = search.at("trained_alone").at("networks");
+  ASSERT_EQ(alone.size(), 2U);  // one a rung
+  EXPECT_NE(alone[0].at("budget").get<std::string>().find("MACS 20"), std::string::npos);
   const ProcessResult reported =
       test::vpunas({"report", "-o", (folder.path() / "run").string()}, 600);
   EXPECT_EQ(reported.exit_code, 0) << reported.errors;
@@ -102,14 +102,14 @@ TEST(EndToEndSlow, ChoosesTheSizeOfTheInput) {
     std::vector<std::string> arguments = test::tiny_run(folder.path(), verb);
     // At 28 pixels the least network of the space has 8.2 million multiply-accumulates.
     for (const char* setting : {"space.sizes=[20,28]", "latency.budget=MACS=8MMACs",
-                                "search.finalists=1", "search.finalist_epochs=0.05"})
+                                "search.trained_alone=1", "search.fidelities=0.05"})
       arguments.insert(arguments.end(), {"--set", setting});
     return arguments;
   };
   const ProcessResult result = test::vpunas(with_sizes("run"), 600);
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   const fs::path run = folder.path() / "run";
-  const Json search = read_json(run / "search.json", "vpunas.search/1");
+  const Json search = read_json(run / "search.json", "vpunas.search/2");
   EXPECT_EQ(search.at("candidate_names")[0], (Json{"input 20", "input 28"}));
   EXPECT_EQ(search.at("chosen")[0], "input 20");
   const auto side = [&](const char* name) {
@@ -135,7 +135,7 @@ TEST(EndToEndSlow, TwoProcessesSearchTogether) {
   std::vector<std::string> arguments = test::tiny_run(folder.path(), "search");
   arguments.insert(arguments.begin(), (program_folder() / "vpunas").string());
   arguments.insert(arguments.end(),
-                   {"--set", "search.finalists=1", "--set", "search.finalist_epochs=0.05"});
+                   {"--set", "search.trained_alone=1", "--set", "search.fidelities=0.05"});
   const std::string port = std::to_string(28000 + getpid() % 2000);
   const auto process = [&](const char* rank) {
     return run_process(arguments,
@@ -149,8 +149,8 @@ TEST(EndToEndSlow, TwoProcessesSearchTogether) {
   other.join();
   ASSERT_EQ(first.exit_code, 0) << first.errors;
   EXPECT_EQ(second.exit_code, 0) << second.errors;
-  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
-  EXPECT_EQ(search.at("finalists").at("networks").size(), 2U);
+  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/2");
+  EXPECT_EQ(search.at("trained_alone").at("networks").size(), 2U);
 }
 
 TEST(EndToEndSlow, AMeasuredDeviceKeepsItsBudgetAsMeasured) {
@@ -162,7 +162,7 @@ TEST(EndToEndSlow, AMeasuredDeviceKeepsItsBudgetAsMeasured) {
   arguments.insert(arguments.end(), {"-d", "CPU", "--budget", "0.9x:mobilenet_v2"});
   const ProcessResult searched = test::vpunas(arguments, 600);
   ASSERT_EQ(searched.exit_code, 0) << searched.errors;
-  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/1");
+  const Json search = read_json(folder.path() / "run/search.json", "vpunas.search/2");
   EXPECT_EQ(search.at("device"), "CPU");
   EXPECT_LE(search.at("predicted").at("ms").get<double>(), search.at("budget_ms").get<double>());
   EXPECT_TRUE(fs::exists(folder.path() / "run/timings_CPU.json"));
@@ -173,7 +173,7 @@ TEST(EndToEndSlow, AMeasuredDeviceKeepsItsBudgetAsMeasured) {
   done.at("stages").erase("search");
   write_json(state, "vpunas.run/1", done);
   ASSERT_EQ(test::vpunas(arguments, 600).exit_code, 0);
-  EXPECT_EQ(read_json(folder.path() / "run/search.json", "vpunas.search/1").at("budget_ms"),
+  EXPECT_EQ(read_json(folder.path() / "run/search.json", "vpunas.search/2").at("budget_ms"),
             search.at("budget_ms"));
 }
 
@@ -215,7 +215,7 @@ TEST(EndToEnd, ATableTimedByHandIsSearchedWithoutTheDevice) {
                                      "latency.timings=" + (to_time / "timings.csv").string()});
   const ProcessResult searched = test::vpunas(arguments, 600);
   ASSERT_EQ(searched.exit_code, 0) << searched.errors;
-  EXPECT_EQ(read_json(folder.path() / "run/search.json", "vpunas.search/1").at("device"), "PHONE");
+  EXPECT_EQ(read_json(folder.path() / "run/search.json", "vpunas.search/2").at("device"), "PHONE");
   const Json found = found_blocks(folder.path());
 
   const fs::path table = folder.path() / "latency.json";
@@ -272,7 +272,7 @@ TEST(EndToEndSlow, InterruptSavesAndSaysHowToResume) {
       run_process(words, {.environment = {}, .folder = {}, .timeout = std::chrono::seconds(120)});
   const size_t line = result.errors.find("to resume: ");
   ASSERT_NE(line, std::string::npos) << result.errors;
-  EXPECT_NE(result.errors.find("--set 'search.front=[1.2]'", line), std::string::npos)
+  EXPECT_NE(result.errors.find("--set 'search.sweep=[1.2]'", line), std::string::npos)
       << "as a shell reads it: " << result.errors;
   EXPECT_EQ(result.errors.find("--restart", line), std::string::npos)
       << "what would discard the work: " << result.errors;

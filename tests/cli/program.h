@@ -20,7 +20,7 @@ inline std::vector<std::string> tiny_run(const fs::path& folder, const std::stri
   std::vector<std::string> arguments{verb, "-o", (folder / "run").string()};
   for (const char* setting :
        {"data.format=synthetic", "data.test_limit=200", "space.deploy_size=28", "search.epochs=0.3",
-        "search.networks=12", "search.held_out_images=64", "search.front=[1.2]",
+        "search.networks=12", "search.held_out_images=64", "search.sweep=[1.2]",
         "search.batch_size=32", "search.budget_floor=0", "train.epochs=0.5", "train.batch_size=32",
         "run.baselines=mobilenet_v2-0.35", "export.verify_images=100", "benchmark.seconds=0.05",
         "run.workers=2", "latency.budget=0.9x:mobilenet_v2-0.35"}) {

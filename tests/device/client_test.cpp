@@ -18,7 +18,7 @@
 namespace vpunas {
 namespace {
 
-using testing::error_of;
+using test::error_of;
 using namespace std::chrono_literals;
 
 Graph small_network() {

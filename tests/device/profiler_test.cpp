@@ -13,7 +13,7 @@
 namespace vpunas {
 namespace {
 
-using testing::error_of;
+using test::error_of;
 using namespace std::chrono_literals;
 
 SearchSpace small_space() {
@@ -149,7 +149,7 @@ class ByHand : public ::testing::Test {
   }
   const SearchSpace space_ = small_space();
   const ProbePlan plan_ = plan_probes(space_, {}, kCounts);
-  const testing::NoisyDevice device_;
+  const test::NoisyDevice device_;
   const TemporaryFolder folder_;
 };
 

@@ -11,7 +11,7 @@
 namespace vpunas {
 namespace {
 
-using testing::NoisyDevice;
+using test::NoisyDevice;
 
 class Calibration : public ::testing::Test {
  protected:

@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "latency/timing.h"
 
-namespace vpunas::testing {
+namespace vpunas::test {
 
 struct NoisyDevice {
   double noise = 0.03, drift = 0.3, wrong = 0.03;
@@ -35,4 +35,4 @@ struct NoisyDevice {
   }
 };
 
-}  // namespace vpunas::testing
+}  // namespace vpunas::test

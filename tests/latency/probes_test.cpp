@@ -78,10 +78,9 @@ TEST(PlanProbes, IsTheSameEveryTime) {
 TEST(PlanProbes, TakesWhatASmallSpaceHas) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Random random{seed};
-    const SearchSpace space = testing::random_space(random);
+    const SearchSpace space = test::random_space(random);
     std::set<Choice> distinct;
-    for (const Choice& choice : testing::all_choices(space))
-      distinct.insert(canonical(space, choice));
+    for (const Choice& choice : test::all_choices(space)) distinct.insert(canonical(space, choice));
     const ProbePlan plan = plan_probes(space, {}, {80, 30});
     const auto networks = std::count_if(plan.probes.begin(), plan.probes.end(),
                                         [](const Probe& probe) { return !probe.choice.empty(); });

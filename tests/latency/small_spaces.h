@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "latency/table.h"
 
-namespace vpunas::testing {
+namespace vpunas::test {
 
 inline double total(const std::vector<double>& ms) {
   return std::accumulate(ms.begin(), ms.end(), 0.0);
@@ -119,4 +119,4 @@ inline std::vector<double> costs(const SearchSpace& space, const LatencyTable& t
   return ms;
 }
 
-}  // namespace vpunas::testing
+}  // namespace vpunas::test

@@ -14,11 +14,11 @@
 namespace vpunas {
 namespace {
 
-using testing::all_choices;
-using testing::costs;
-using testing::error_of;
-using testing::random_space_of_inputs;
-using testing::random_table;
+using test::all_choices;
+using test::costs;
+using test::error_of;
+using test::random_space_of_inputs;
+using test::random_table;
 
 // A device on which every node costs something of its own: additive, so that a table can be exact.
 std::optional<Latency> additive(const Graph& graph) {
@@ -127,7 +127,7 @@ TEST(BuildTable, RefusesADeviceThatRunsBlocksButNoNetwork) {
 
 TEST(BuildTable, NoiseNeverMakesABlockCostLessThanNothing) {
   Random random{7};
-  const LatencyFn noise = [&](const Graph&) { return testing::random_latency(random); };
+  const LatencyFn noise = [&](const Graph&) { return test::random_latency(random); };
   for (int repeat = 0; repeat < 20; ++repeat) {
     const LatencyTable table = build_table(two_slots(), {}, noise, kTest);
     const auto check = [](const Latency& latency) {

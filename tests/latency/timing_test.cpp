@@ -13,12 +13,12 @@
 namespace vpunas {
 namespace {
 
-using testing::error_of;
-using testing::NoisyDevice;
+using test::error_of;
+using test::NoisyDevice;
 
 SearchSpace space_of(uint64_t seed) {
   Random random{seed};
-  return testing::random_space(random);
+  return test::random_space(random);
 }
 
 std::vector<const Probe*> on_sheet(const ProbePlan& plan, size_t place) {

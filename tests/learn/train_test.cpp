@@ -48,7 +48,7 @@ TEST(Train, SaysThatItDivergedAlsoWhereTheWeightsShowItFirst) {
   const TemporaryFolder folder;
   TrainConfig config = quick_recipe(2);
   config.recipe.lr = 1e30;
-  const std::string message = testing::error_of([&] { run(config, folder.path() / "checkpoint"); });
+  const std::string message = test::error_of([&] { run(config, folder.path() / "checkpoint"); });
   EXPECT_NE(message.find("training of small: "), std::string::npos) << message;
   EXPECT_NE(message.find("not finite"), std::string::npos) << message;
   EXPECT_NE(message.find("lower the learning rate"), std::string::npos) << message;

@@ -1,8 +1,8 @@
 // The search spaces of ImageNet's size on the built-in MyriadX.
 #include <gtest/gtest.h>
 
-#include "latency/census.h"
 #include "myriadx/time.h"
+#include "search/feasibility.h"
 #include "tests/myriadx/networks.h"
 
 namespace vpunas::myriadx {

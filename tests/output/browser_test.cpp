@@ -158,8 +158,9 @@ TEST_F(Browser, DrawsEveryFigureFromThePagesJson) {
   const Json point = values(chart_of(told, "plane"), "Found network")[1];  // behind its whiskers
   EXPECT_EQ(point[0], found["predicted"]["ms"]);
   EXPECT_DOUBLE_EQ(point[1].get<double>(), 100 * found["train"]["test_accuracy"].get<double>());
-  EXPECT_EQ(values(chart_of(told, "plane"), "candidates").size(), search["candidates"].size());
-  expect_curve(values(chart_of(told, "plane"), "front"), search["front"], "ms", "accuracy", 100);
+  EXPECT_EQ(values(chart_of(told, "plane"), "candidates").size(), search["shortlist"].size());
+  expect_curve(values(chart_of(told, "plane"), "front"), search["pareto_front"], "ms", "accuracy",
+               100);
 
   for (const char* key : {"entropy", "expected_ms", "loss", "mu"}) {
     const Json& series = chart_of(told, "search", key)["series"];
@@ -234,9 +235,9 @@ TEST_F(Browser, NamesStayTextInCharts) {
   edit("benchmark.json", "vpunas.benchmark/1", [&](Json& json) {
     for (Json& row : json["rows"]) row["network"] = row["device"] = evil;
   });
-  edit("search.json", "vpunas.search/1", [&](Json& json) {
+  edit("search.json", "vpunas.search/2", [&](Json& json) {
     json["device"] = evil;
-    for (Json& one : json["front"]) one["architecture"] = evil;
+    for (Json& one : json["pareto_front"]) one["architecture"] = evil;
   });
   edit("explain/found.json", "vpunas.explain/2", [&](Json& json) {
     for (Json& stage : json["stages"]) stage["layer"] = stage["op"] = evil;

@@ -159,7 +159,7 @@ inline Json fixture_search(const Architecture& found, double ms, double budget) 
     Json other = choice;
     if (k > 0) other[static_cast<size_t>(k)] = (other[static_cast<size_t>(k)].get<int>() + 1) % 6;
     compared.push_back({{"choice", other},
-                        {"preference", 9.0 - k},
+                        {"alpha", 9.0 - k},
                         {"table_ms", 1.01 * priced},
                         {"ms", k == 0 ? ms : priced},
                         {"low_ms", 0.93 * priced},
@@ -170,7 +170,7 @@ inline Json fixture_search(const Architecture& found, double ms, double budget) 
   Json front = Json::array();
   for (int k = 0; k < 3; ++k) {
     const double rung = budget * (0.8 + 0.2 * k);
-    front.push_back({{"architecture", "front_" + std::to_string(k + 1)},
+    front.push_back({{"architecture", "pareto_" + std::to_string(k + 1)},
                      {"budget_ms", rung},
                      {"choice", choice},
                      {"ms", 0.98 * rung},
@@ -193,8 +193,8 @@ inline Json fixture_search(const Architecture& found, double ms, double budget) 
               {"predicted", {{"ms", ms}, {"low_ms", 0.93 * ms}, {"high_ms", 1.07 * ms}}},
               {"probability", probability},
               {"expected_ms", 0.99 * budget},
-              {"candidates", compared},
-              {"front", front},
+              {"shortlist", compared},
+              {"pareto_front", front},
               {"history", history}});
   return out;
 }
@@ -278,7 +278,7 @@ inline void write_fixture(const fs::path& run) {
   write_architecture(run / "architectures/mobilenet_v2.json", mobilenet);
   write_json(run / "explain/found.json", "vpunas.explain/2", explained);
   write_json(run / "explain/mobilenet_v2.json", "vpunas.explain/2", reference);
-  write_json(run / "search.json", "vpunas.search/1", fixture_search(found, ms, budget));
+  write_json(run / "search.json", "vpunas.search/2", fixture_search(found, ms, budget));
   write_json(run / "train/found/train.json", "vpunas.train/1",
              fixture_training("found", 0.9184, 2380000, 4.1e8));
   write_json(run / "train/mobilenet_v2/train.json", "vpunas.train/1",

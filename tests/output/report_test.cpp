@@ -135,14 +135,14 @@ TEST_F(Report, ShowsSamplesAndMistakes) {
 }
 
 TEST_F(Report, CostsAreInTheUnitOfTheirDevice) {
-  edit("search.json", "vpunas.search/1", [](Json& json) { json["device"] = "MACS"; });
+  edit("search.json", "vpunas.search/2", [](Json& json) { json["device"] = "MACS"; });
   const std::string page = html(), plane = page.substr(page.find("<section id=\"plane\""));
   EXPECT_NE(page.find("\u00a0MMACs on MACS"), std::string::npos);
   EXPECT_EQ(count(plane.substr(0, plane.find("</section>")), "predicted ms"), 0u);
 }
 
 TEST_F(Report, ShowsTheBudgetsOfFurtherDevices) {
-  edit("search.json", "vpunas.search/1", [](Json& json) {
+  edit("search.json", "vpunas.search/2", [](Json& json) {
     json["budgets"] = parse(R"([{"device": "MYRIADX"},
         {"device": "MACS", "budget_ms": 20, "predicted": {"ms": 18.5}}])");
   });
@@ -152,7 +152,7 @@ TEST_F(Report, ShowsTheBudgetsOfFurtherDevices) {
 
 TEST_F(Report, ShowsTheFront) {
   const std::string page = html();
-  for (const char* name : {"front_1", "front_2", "front_3"})
+  for (const char* name : {"pareto_1", "pareto_2", "pareto_3"})
     EXPECT_NE(page.find(cat("<td>", name, "</td>")), std::string::npos) << name;
 }
 
@@ -176,7 +176,7 @@ TEST_F(Report, HostileNamesStayText) {
     for (const char* key : {"network", "device", "runtime", "mode", "precision"})
       json["rows"][3][key] = evil;
   });
-  edit("search.json", "vpunas.search/1", [&](Json& json) {
+  edit("search.json", "vpunas.search/2", [&](Json& json) {
     for (const char* key : {"device", "mode", "space", "budget", "algorithm", "space_hash"})
       json[key] = evil;
     json["warnings"] = Json::array({evil});
@@ -230,7 +230,7 @@ TEST_F(Report, AnySingleFileMayBeMissing) {
 }
 
 constexpr std::pair<const char*, const char*> kFiles[] = {
-    {"search.json", "vpunas.search/1"},
+    {"search.json", "vpunas.search/2"},
     {"train/found/train.json", "vpunas.train/1"},
     {"train/found/samples.json", "vpunas.samples/1"},
     {"result.json", "vpunas.result/1"},
@@ -290,7 +290,7 @@ TEST_F(Report, NumbersMayBeAbsurd) {
 }
 
 TEST_F(Report, AMissingKeyIsNamed) {
-  edit("search.json", "vpunas.search/1", [](Json& json) { json.erase("history"); });
+  edit("search.json", "vpunas.search/2", [](Json& json) { json.erase("history"); });
   EXPECT_TRUE(names_missing("search.json: history"));
 }
 

@@ -108,10 +108,10 @@ TEST(Run, SettingsAreCheckedBeforeAnythingIsBegunOrCleared) {
         {"space.name=nope", "nope"},
         {"data.path=/no/such/images", "/no/such/images"},
         {"run.baselines=nope", "run.baselines"},
-        {"search.front=0.8,-1", "search.front: -1"},
+        {"search.sweep=0.8,-1", "search.sweep: -1"},
         {"export.shaves=12", "12"},
         {"run.baselines=a=no/file.json", "no/file.json"},
-        {"run.baselines=front_1=no/file.json", "no/file.json"},
+        {"run.baselines=pareto_1=no/file.json", "no/file.json"},
         {"train.init_from=no.safetensors", "train.init_from: there is no file no.safetensors"},
         {"train.teacher=mobilenet_v2", "give train.teacher_weights"}}) {
     std::string message;

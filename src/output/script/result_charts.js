@@ -36,8 +36,8 @@ vpunas.drawPlane = (data, place) => {
     ink = vpunas.colour('ink'),
     paper = vpunas.colour('paper');
   const trained = vpunas.trained(data),
-    candidates = vpunas.inherited(data.search?.candidates),
-    front = vpunas.inherited(data.search?.front);
+    candidates = vpunas.inherited(data.search?.shortlist),
+    front = vpunas.inherited(data.search?.pareto_front);
   const lower = candidates.length + front.length > 0;
   if (trained.length === 0 && !lower) return null;
   const title = `predicted ${unit} per image`,

@@ -1,0 +1,46 @@
+#include "search/trust.h"
+
+#include <algorithm>
+
+namespace vpunas {
+
+double skip_share(const SearchSpace& space, const Choice& choice) {
+  int skippable = 0, skipped = 0;
+  const auto is_skip = [](const BlockSpec& block) { return block.kind == BlockKind::skip; };
+  for (size_t slot = 0; slot < choice.size(); ++slot) {
+    const auto& candidates = space.slots[slot].candidates;
+    if (std::none_of(candidates.begin(), candidates.end(), is_skip)) continue;
+    ++skippable;
+    skipped += is_skip(candidates[static_cast<size_t>(choice[slot])]);
+  }
+  return skippable > 0 ? static_cast<double>(skipped) / skippable : 0;
+}
+
+TrustIndicators trust(const SearchSpace& space, const SearchConfig& config, const Choice& choice,
+                      const StrategyResult& result, const std::vector<ParetoPoint>& front,
+                      bool corrected) {
+  TrustIndicators signs{.entropy = mean_entropy(result.probability),
+                        .skip_share = skip_share(space, choice),
+                        .agreement = result.agreement,
+                        .pareto_agreement = pareto_agreement(front)};
+  const auto warn = [&](const char* text) { signs.warnings.emplace_back(text); };
+  if (signs.skip_share == 1)
+    warn(
+        "every slot that can be skipped was: the search may have collapsed, or the budget leaves "
+        "no room");
+  if (!result.alpha.empty() && !corrected && signs.entropy > 0.97)
+    warn(
+        "the architecture parameters hardly tell candidates apart (entropy near uniform): more "
+        "epochs, networks or arch_steps");
+  if (config.strategy.algorithm == "linear" && signs.agreement < 0.4)
+    warn(
+        "the linear accuracy predictor explains the losses of networks badly: more networks or "
+        "held_out_images, or longer training of the supernet");
+  if (front.size() >= 4 && signs.pareto_agreement < 0.3)
+    warn(
+        "networks of larger budgets are hardly more accurate with supernet weights: longer "
+        "training of the supernet");
+  return signs;
+}
+
+}  // namespace vpunas
