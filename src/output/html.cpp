@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "output/report_script.h"
 #include "output/report_style.h"
-#include "output/scripts.h"
 #include "output/width.h"
 
 namespace vpunas {
@@ -46,14 +46,6 @@ std::string embedded(const Json& data) {
     out += c == '<' ? std::string("\\u003c") : std::string(1, c);
   }
   return out;
-}
-
-// The licence first: it goes with the library wherever the page goes.
-std::string scripts_html() {
-  const Scripts all = scripts();
-  if (all.library.empty()) return "";
-  return cat("<script type=\"text/plain\" id=\"licence\">\n", all.licence, "</script>\n<script>",
-             all.library, "</script>\n<script>\n", all.drawings, "</script>\n");
 }
 
 }  // namespace
@@ -114,13 +106,9 @@ std::string page_html(const std::string& title, const std::string& head,
       "<footer>Made by vpunas ", escape(version()), " on ", timestamp(),
       ". The figures behind this page are in it as JSON, in the script element with the id "
       "“data”.",
-      scripts().library.empty() ? ""
-                                : " Charts by Apache ECharts under the Apache License 2.0, in the "
-                                  "script element with the "
-                                  "id “licence”.",
       "</footer>\n</main>\n"
       "<script type=\"application/json\" id=\"data\">",
-      embedded(data), "</script>\n", scripts_html(), "</body>\n</html>\n");
+      embedded(data), "</script>\n<script>\n", kReportScript, "</script>\n</body>\n</html>\n");
 }
 
 std::string numbers_html(const HtmlTable& table, const std::string& summary) {
@@ -129,11 +117,15 @@ std::string numbers_html(const HtmlTable& table, const std::string& summary) {
              to_html(table), "</details>\n");
 }
 
-std::string figure(const Chart& chart, const std::function<std::string(double width)>& draw,
-                   double wide, double narrow, const std::string& caption) {
-  return cat("<figure data-chart=\"", escape(chart.name), "\"",
-             chart.of.empty() ? "" : cat(" data-of=\"", escape(chart.of), "\""),
-             "><div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">", draw(narrow),
+std::string figure(const std::function<std::string(double width)>& draw, double wide, double narrow,
+                   const std::string& caption, const std::vector<LegendEntry>& legend) {
+  std::string entries;
+  for (const auto& [name, css] : legend) {
+    entries += cat("<li data-series=\"", escape(name), "\"><i class=\"swatch ", css, "\"></i>",
+                   escape(name), "</li>");
+  }
+  return cat("<figure>", entries.empty() ? "" : cat("<ul class=\"legend\">", entries, "</ul>\n"),
+             "<div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">", draw(narrow),
              "</div><figcaption>", caption, "</figcaption></figure>\n");
 }
 

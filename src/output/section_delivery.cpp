@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "latency/latency.h"
 #include "output/charts.h"
 #include "output/html.h"
 #include "output/report_sections.h"
@@ -32,7 +33,6 @@ std::string device_figure(const Json& rows, const std::string& device, size_t de
   std::vector<RangeRow> ranges;
   for (const Json& row : rows) {
     if (text(at(row, "device")) != device) continue;
-    const std::string mode = text(at(row, "mode"));
     ranges.push_back({display_name(text(at(row, "network"))), latency(at(row, "predicted")),
                       measured_interval(at(row, "measured"))});
     if (!ranges.back().predicted && !ranges.back().measured) ranges.pop_back();
@@ -47,14 +47,16 @@ std::string device_figure(const Json& rows, const std::string& device, size_t de
       predicted && measured ? "; " : "",
       measured ? "filled, measured median with the 5th to 95th percentile" : "", ".");
   return figure(
-      {"device", device},
       [&](double width) {
-        return range_chart("Latency on " + device, "ms per image", ranges, width);
+        return range_chart("Latency on " + device, unit_of(device), ranges, width);
       },
-      devices > 1 ? kHalf : kWide, kNarrow, caption);
+      devices > 1 ? kHalf : kWide, kNarrow, caption,
+      predicted && measured
+          ? std::vector<LegendEntry>{{"predicted", "hollow c0"}, {"measured", "solid c1"}}
+          : std::vector<LegendEntry>());
 }
 
-std::string with_interval(const std::optional<Estimate>& ms) {
+std::string shown_estimate(const std::optional<Estimate>& ms) {
   return ms ? cat(significant(ms->value), " (", interval_text(*ms), ")") : "";
 }
 
@@ -109,7 +111,7 @@ HtmlTable device_table(const Json& rows) {
     table.rows.push_back(
         {words(text(at(row, "device"))), words(display_name(text(at(row, "network")))),
          words(cat(text(at(row, "mode")), " ", text(at(row, "precision")))),
-         figure_cell(with_interval(predicted)), figure_cell(with_interval(measured)),
+         figure_cell(shown_estimate(predicted)), figure_cell(shown_estimate(measured)),
          figure_cell(least && greatest ? cat(significant(*least), "–", significant(*greatest))
                                        : ""),
          figure_cell(fps ? significant(*fps) : ""),

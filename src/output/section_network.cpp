@@ -12,6 +12,7 @@ namespace vpunas {
 namespace {
 
 constexpr size_t kMostStrips = 4;
+constexpr const char* kNoBlock = "of no block";
 constexpr const char* kStageKeys[] = {"stages", "nce_stages", "shave_stages", "dma_stages"};
 
 struct Strip {
@@ -89,98 +90,80 @@ std::string channels_words(const Json& block) {
   return output.is_array() && !output.empty() ? cat("c", plain(number(output[0]).value_or(0))) : "";
 }
 
-std::string plane_words(const Json& shape) {
-  const std::vector<double> dims = numbers(shape);
-  return dims.size() == 3 ? cat(fixed(dims[1], 0), "×", fixed(dims[2], 0)) : "";
-}
-
 // --- The drawing: a strip a network, each block as wide as it takes time. ---
 
 void draw_strip(Svg& svg, const Strip& strip, const Frame& frame, double y, double height) {
   double begin = 0;
-  std::string plane;
-  double plane_begin = 0;
-  const auto end_plane = [&](double at_ms) {
-    const double x1 = frame.px(plane_begin) + 1, x2 = frame.px(at_ms) - 1;
-    if (plane.empty() || x2 - x1 < 6) return;
-    svg.line(x1, y + height + 5, x2, y + height + 5, "axis");
-    if (text_width(plane, 11) < x2 - x1)
-      svg.text((x1 + x2) / 2, y + height + 18, plane, "tick", Anchor::middle);
-  };
+  std::vector<Span> spans;
   for (const Json& block : *strip.blocks) {
     const double ms = number(at(block, "ms")).value_or(0);
+    if (ms <= 0) continue;
+    const std::string css = kind_css(block);
     const bool is_head = text(at(block, "kind")) == "head";
-    if (const std::string now = is_head ? "head" : plane_words(at(block, "output")); now != plane) {
-      end_plane(begin);
-      plane = now;
-      plane_begin = begin;
-    }
-    if (ms > 0) {
-      const double x1 = frame.px(begin), x2 = frame.px(begin + ms);
-      svg.rect({x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, cat("box ", kind_css(block)),
-               cat(text(at(block, "name")), ": ", text(at(block, "what")), ", ",
-                   shape_text(at(block, "input")), " → ", shape_text(at(block, "output")), ", ",
-                   milliseconds(ms)));
-      const std::string first = short_words(block), second = channels_words(block);
-      if (text_width(first, 11) < x2 - x1 - 3) {
-        svg.text((x1 + x2) / 2, y + height / 2 - 3, first, "inbox", Anchor::middle);
-        if (text_width(second, 11) < x2 - x1 - 3) {
-          svg.text((x1 + x2) / 2, y + height / 2 + 12, second, "inbox", Anchor::middle);
-        }
-      }
-    }
+    const std::string plane = is_head ? "head" : plane_text(at(block, "output"));
+    if (spans.empty() || spans.back().word != plane) spans.push_back({begin, begin, plane});
+    spans.back().end = begin + ms;
+    const double x1 = frame.px(begin), x2 = frame.px(begin + ms), x = (x1 + x2) / 2;
+    svg.series(kind_words(css));
+    svg.rect(
+        {x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, cat("box ", css),
+        {cat(strip.name, ", block ", text(at(block, "name"))),
+         {{"what", text(at(block, "what"))},
+          {"shape", cat(shape_text(at(block, "input")), " → ", shape_text(at(block, "output")))},
+          {"predicted", exact(ms, "ms")},
+          {"MACs", count_full(number(at(block, "macs")))},
+          {"parameters", count_full(number(at(block, "parameters")))}}});
+    svg.text_inside(x, y + height / 2 - 3, x2 - x1, short_words(block), "inbox");
+    svg.text_inside(x, y + height / 2 + 12, x2 - x1, channels_words(block), "inbox");
     begin += ms;
   }
-  end_plane(begin);
   if (strip.total_ms > 1.002 * begin) {
+    svg.series(kNoBlock);
     svg.rect({frame.px(begin) + 0.5, y, frame.px(strip.total_ms) - frame.px(begin) - 1, height},
-             "box rest", cat("not of any block: ", milliseconds(strip.total_ms - begin)));
+             "box rest", {strip.name, {{kNoBlock, exact(strip.total_ms - begin, "ms")}}});
   }
+  svg.series("");
+  draw_spans(svg, frame, spans, y + height + 5);
 }
 
 std::string strips_svg(const std::vector<Strip>& strips, Figure budget, double width) {
-  constexpr double kBox = 50, kRow = 108, kTop = 34;
+  constexpr double kBox = 50, kRow = 108, kTop = 4;
   double most = 0;
   for (const Strip& strip : strips) most = std::max(most, strip.total_ms);
   if (budget && *budget < 2 * most) most = std::max(most, *budget);
-  const double bottom = kTop + kRow * static_cast<double>(strips.size());
+  const double rows = kRow * static_cast<double>(strips.size()), bottom = kTop + rows + 24;
   Svg svg(width, bottom + 40, "Blocks, each as wide as the time it takes");
   const Axis axis = round_axis(0, most, width >= 420 ? 10 : 6);
   const Frame frame{{1, kTop, width - 14, bottom - kTop}, {0, 1.02 * most, axis.step}, {0, 1, 1}};
-  for (const double tick : frame.x.ticks()) {
-    svg.line(frame.px(tick), kTop, frame.px(tick), bottom, "grid");
-    svg.text(std::max(4.0, frame.px(tick)), bottom + 16, frame.x.label(tick), "tick",
-             Anchor::middle);
-  }
-  svg.text(width, bottom + 33, "predicted ms, summed over the blocks", "what", Anchor::end);
-  if (budget && *budget <= frame.x.high) {
-    const double x = frame.px(*budget);
-    svg.line(x, kTop - 8, x, bottom, "budget");
-    svg.text(x, kTop - 14, cat("budget ", milliseconds(budget)), "budget-name",
-             x > width - 70 ? Anchor::end : Anchor::middle);
-  }
+  open_rows(svg, frame, "predicted ms, summed over the blocks");
+  const auto row_y = [&](size_t i) { return kTop + kRow * static_cast<double>(i) + 20; };
+  for (size_t i = 0; i < strips.size(); ++i) draw_strip(svg, strips[i], frame, row_y(i), kBox);
+  if (budget) draw_reference(svg, frame, *budget, "budget " + milliseconds(budget));
+  close_plot(svg);
   for (size_t i = 0; i < strips.size(); ++i) {
-    const double y = kTop + kRow * static_cast<double>(i) + 20;
     const std::string name = cat(strips[i].name, "  ", milliseconds(strips[i].total_ms));
-    svg.rect({0, y - 17, text_width(name, 13) + 4, 15}, "under");
-    svg.text(1, y - 6, name, i == 0 ? "name c0 strong" : "name strong");
-    draw_strip(svg, strips[i], frame, y, kBox);
+    svg.rect({0, row_y(i) - 17, text_width(name, 13) + 4, 15}, "under");
+    svg.text(1, row_y(i) - 6, name, i == 0 ? "name c0 strong" : "name strong");
   }
   return svg.str();
 }
 
-std::string kind_legend(const std::vector<Strip>& strips) {
-  std::map<std::string, bool> kinds;
+std::vector<LegendEntry> kind_legend(const std::vector<Strip>& strips) {
+  std::map<std::string, std::string> kinds;
+  bool rest = false;
   for (const Strip& strip : strips) {
+    double sum = 0;
     for (const Json& block : *strip.blocks) {
-      if (text(at(block, "kind")) != "skip") kinds[kind_css(block)] = true;
+      const double ms = number(at(block, "ms")).value_or(0);
+      if (ms > 0) kinds[kind_css(block)] = kind_words(kind_css(block));
+      sum += ms;
     }
+    rest = rest || strip.total_ms > 1.002 * sum;
   }
-  std::string out = "<ul class=\"legend\">";
-  for (const auto& [css, used] : kinds) {
-    out += cat("<li><i class=\"swatch ", css, "\"></i>", kind_words(css), "</li>");
-  }
-  return out + "</ul>\n";
+  std::vector<LegendEntry> out;
+  for (const auto& [css, name] : kinds) out.push_back({name, css});
+  if (rest) out.push_back({kNoBlock, "rest"});
+  return out;
 }
 
 // --- Cost by stage: what runs at one resolution. ---
@@ -208,7 +191,7 @@ std::vector<StageCost> stage_costs(const std::vector<Strip>& strips) {
       } else if (kind == "head") {
         add(-1, "head", i, ms);
       } else if (dims.size() == 3) {
-        add(dims[1], plane_words(at(block, "output")), i, ms);
+        add(dims[1], plane_text(at(block, "output")), i, ms);
       }
     }
   }
@@ -228,9 +211,10 @@ std::string stages_svg(const std::vector<Strip>& strips, double width) {
     svg.text(left - 10, top + (row - 14) / 2 + 4, stages[s].name, "name", Anchor::end);
     for (size_t i = 0; i < strips.size(); ++i) {
       const double y = top + bar * static_cast<double>(i), ms = stages[s].ms[i];
+      svg.series(strips[i].name);
       const double length = most > 0 ? (width - left - right) * ms / most : 0;
       svg.rect({left, y + 1, std::max(1.0, length), bar - 2}, cat("bar ", series_css(i)),
-               cat(strips[i].name, ", ", stages[s].name, ": ", milliseconds(ms)));
+               {strips[i].name, {{stages[s].name, exact(ms, "ms")}}});
       svg.text(left + length + 7, y + bar - 2.5, milliseconds(ms), i == 0 ? "tick strong" : "tick");
     }
   }
@@ -238,17 +222,12 @@ std::string stages_svg(const std::vector<Strip>& strips, double width) {
 }
 
 std::string resolutions_html(const std::vector<Strip>& strips) {
-  std::string names;
-  for (size_t i = 0; i < strips.size(); ++i) {
-    names += cat("<li><i class=\"swatch solid ", series_css(i), "\"></i>", escape(strips[i].name),
-                 "</li>");
-  }
-  const std::string legend = cat("<ul class=\"legend\">", names, "</ul>\n");
-  return cat(
-      "<h3>By resolution</h3>\n",
-      figure(
-          {"resolutions"}, [&](double width) { return legend + stages_svg(strips, width); }, kWide,
-          kNarrow, "Predicted time of all blocks whose output has this many pixels."));
+  std::vector<LegendEntry> networks;
+  for (size_t i = 0; i < strips.size(); ++i)
+    networks.push_back({strips[i].name, "solid " + series_css(i)});
+  return "<h3>By resolution</h3>\n" +
+         figure([&](double width) { return stages_svg(strips, width); }, kWide, kNarrow,
+                "Predicted time of all blocks whose output has this many pixels.", networks);
 }
 
 // --- The table ---
@@ -322,12 +301,11 @@ std::string network_html(const Json& data) {
     const Figure budget =
         device == "MYRIADX" ? number(at(data, "headline", "budget_ms")) : std::nullopt;
     out += figure(
-        {"blocks"},
-        [&](double width) { return kind_legend(strips) + strips_svg(strips, budget, width); },
-        kWide, kNarrow,
+        [&](double width) { return strips_svg(strips, budget, width); }, kWide, kNarrow,
         "Each box is a block, as wide as the time it takes: k kernel, e expansion, c output "
         "channels. Below, the "
-        "resolution at which the blocks work. A grey end belongs to no block (the host’s share).");
+        "resolution at which the blocks work. A grey end belongs to no block (the host’s share).",
+        kind_legend(strips));
     if (strips.size() > 1) out += resolutions_html(strips);
   }
   out += "<h3>Every block</h3>\n" + table_html(blocks, priced);
