@@ -1,5 +1,7 @@
 #include "output/html.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "output/report_script.h"
@@ -87,6 +89,20 @@ std::string tile(const std::string& name, const std::string& value, const std::s
              "</span></dd></div>\n");
 }
 
+std::string facts_html(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::string out;
+  for (const auto& [name, value] : facts) {
+    if (!value.empty())
+      out += cat("<div><dt>", escape(name), "</dt><dd>", escape(value), "</dd></div>\n");
+  }
+  return out.empty() ? "" : cat("<dl class=\"facts\">\n", out, "</dl>\n");
+}
+
+std::string bar_html(double share, std::string_view css) {
+  return cat("<i class=\"cost ", css,
+             "\" style=\"width:", fixed(std::clamp(100 * share, 0.0, 100.0), 1), "%\"></i>");
+}
+
 std::string page_html(const std::string& title, const std::string& head,
                       const std::vector<PageSection>& sections, const Json& data) {
   std::string links, body;
@@ -121,8 +137,8 @@ std::string figure(const std::function<std::string(double width)>& draw, double 
                    const std::string& caption, const std::vector<LegendEntry>& legend) {
   std::string entries;
   for (const auto& [name, css] : legend) {
-    entries += cat("<li data-series=\"", escape(name), "\"><i class=\"swatch ", css, "\"></i>",
-                   escape(name), "</li>");
+    entries += cat("<li><button disabled data-series=\"", escape(name), "\"><i class=\"swatch ",
+                   css, "\"></i>", escape(name), "</button></li>");
   }
   return cat("<figure>", entries.empty() ? "" : cat("<ul class=\"legend\">", entries, "</ul>\n"),
              "<div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">", draw(narrow),

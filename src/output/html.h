@@ -34,6 +34,12 @@ std::string to_html(const HtmlTable& table);
 // Tiles stand in a <dl class="tiles">.
 std::string tile(const std::string& name, const std::string& value, const std::string& note);
 
+// Names with their values, of which those that are "" are left out.
+std::string facts_html(const std::vector<std::pair<std::string, std::string>>& facts);
+
+// A bar as long as its share of the longest one, for a cell of a table.
+std::string bar_html(double share, std::string_view css);
+
 // A whole page: its style, links to its sections, their HTML, the JSON behind it in the script
 // element with the id "data", and report.js.
 struct PageSection {

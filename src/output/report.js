@@ -23,8 +23,8 @@
 
   // --- Plots and their zoom ---
 
-  // `frame`: its sides in pixels by axis; `part`: what of the whole fills it; `values`: those at its
-  // sides.
+  // `frame`: its sides in pixels by axis; `part`: what of the whole fills it; `values`: of the whole
+  // at its sides.
   const plotOf = node => {
     const marks = node.querySelector('.marks');
     const [x, y, w, h] = range(marks.getAttribute('viewBox'));
@@ -149,24 +149,21 @@
       const values = new Set(curves.flatMap(([, points]) => points.map(([x]) => x)));
       const at = value => {
         const x = pixelOf(plot, 'x', value);
-        return {x, y: plot.frame.y[0], plot, tell: () => tellCurves(plot, curves, value)};
+        const tell = () => tellCurves(plot, curves, value);
+        return {x, y: plot.frame.y[0], w: 0, h: Infinity, plot, tell};
       };
       return [...values].sort((a, b) => a - b).map(at).filter(spot => holds(plot, spot, 1));
     });
     return [...marks, ...places];
   };
-  // Of marks at the pointer the narrowest one.
-  const nearest = (picture, pointer) => {
-    const far = ({x, y, w, h, plot}) =>
-      plot
-        ? Math.abs(pointer.x - x) + (holds(plot, pointer, 8) ? 0 : Infinity)
-        : Math.hypot(
-            Math.max(0, Math.abs(pointer.x - x) - w / 2),
-            Math.max(0, Math.abs(pointer.y - y) - h / 2),
-          );
-    const near = spotsOf(picture).map(spot => ({spot, away: far(spot)}));
-    near.sort((a, b) => a.away - b.away || a.spot.w - b.spot.w);
-    return near[0]?.away < 40 ? near[0].spot : undefined;
+  // The spot next to the pointer; of several there the narrowest one.
+  const nearest = (picture, {x, y}) => {
+    const beyond = (away, size) => Math.max(0, Math.abs(away) - size / 2);
+    const spots = spotsOf(picture)
+      .filter(({plot}) => !plot || holds(plot, {x, y}, 8))
+      .map(one => ({...one, away: Math.hypot(beyond(x - one.x, one.w), beyond(y - one.y, one.h))}))
+      .sort((a, b) => a.away - b.away || a.w - b.w);
+    return spots[0]?.away < 40 ? spots[0] : undefined;
   };
 
   const hide = () => {
@@ -183,12 +180,9 @@
     );
     tip.replaceChildren(html('b', '', '', ...swatch(mark), title), ...rows);
     tip.hidden = false;
-    if (spot.mark) {
-      spot.mark.classList.add('near');
-    } else {
-      const [y1, y2] = spot.plot.frame.y;
-      spot.plot.node.append(svgElement('line', {class: 'cursor', x1: spot.x, x2: spot.x, y1, y2}));
-    }
+    spot.mark?.classList.add('near');
+    const [y1, y2] = spot.plot?.frame.y ?? [];
+    spot.plot?.node.append(svgElement('line', {class: 'cursor', x1: spot.x, x2: spot.x, y1, y2}));
     const {x, y} = new DOMPoint(spot.x, spot.y).matrixTransform(picture.svg.getScreenCTM());
     const {width, height} = tip.getBoundingClientRect();
     const left = x + 16 + width < innerWidth ? x + 16 : x - 16 - width;
@@ -216,6 +210,7 @@
     on('pointermove', event => {
       if (event.pointerType !== 'mouse') return;
       const to = pointOf(event);
+      if (event.buttons !== 1) drag = drag?.box?.remove(); // let go outside of the picture
       if (!drag) return tell(picture, nearest(picture, to));
       const {plot, from} = drag;
       // An axis along which the drag is short stays as it is.
@@ -231,15 +226,12 @@
       drag.box = svgElement('rect', {class: 'drag', x: x[0], y: y[0], ...size});
       svg.append(drag.box);
     });
-    const drop = event => {
+    on('pointerup', () => {
       drag?.box?.remove();
-      if (event.type === 'pointerup')
-        drag?.sides?.forEach(([axis, sides]) => zoom(plots, drag.plot, axis, sides));
+      drag?.sides?.forEach(([axis, sides]) => zoom(plots, drag.plot, axis, sides));
       drag = null;
       zoomed();
-    };
-    on('pointerup', drop);
-    on('pointercancel', drop);
+    });
     on('click', event => tell(picture, nearest(picture, pointOf(event))));
     on('pointerleave', event => event.pointerType === 'mouse' && hide());
     on('wheel', event => {
@@ -286,7 +278,6 @@
   };
 
   const pictureOf = svg => {
-    const plots = all(svg, '.plot').map(plotOf);
     // Out of the elements, as a browser's own tooltip would stand beside ours.
     const hints = all(svg, 'title').map(title => {
       const mark = title.parentNode,
@@ -294,13 +285,7 @@
       title.remove();
       return [mark, head, facts.map(fact => fact.split(/: (.*)/).slice(0, 2))];
     });
-    const reset = () => {
-      for (const plot of plots) {
-        plot.part = {...plot.frame};
-        redraw(plot);
-      }
-    };
-    return {svg, plots, hints, reset};
+    return {svg, plots: all(svg, '.plot').map(plotOf), hints};
   };
 
   for (const figure of all(document, 'figure')) {
@@ -309,7 +294,10 @@
       file = html('button', '', 'Save as SVG');
     const zoomed = () => (whole.hidden = !figure.querySelector('.zoomed'));
     const reset = () => {
-      pictures.filter(({svg}) => svg.querySelector('.zoomed')).forEach(picture => picture.reset());
+      for (const plot of pictures.flatMap(({plots}) => plots)) {
+        plot.part = {...plot.frame};
+        if (plot.node.matches('.zoomed')) redraw(plot);
+      }
       hide();
       zoomed();
     };
@@ -323,22 +311,15 @@
       listen(picture, zoomed);
     }
 
+    const entries = all(figure, '.legend button');
     const show = (entry, on) => {
       entry.setAttribute('aria-pressed', on);
       for (const one of all(figure, '[data-series]'))
         if (one.dataset.series === entry.dataset.series) one.classList.toggle('off', !on);
     };
-    const entries = all(figure, '.legend [data-series]');
     for (const entry of entries) {
-      entry.tabIndex = 0;
-      entry.setAttribute('role', 'button');
-      entry.setAttribute('aria-pressed', true);
+      entry.disabled = false;
       entry.onclick = () => show(entry, entry.matches('.off'));
-      entry.onkeydown = event => {
-        if (event.key !== ' ' && event.key !== 'Enter') return;
-        event.preventDefault();
-        entry.click();
-      };
     }
     addEventListener('beforeprint', () => {
       reset();

@@ -75,7 +75,7 @@ figcaption { max-width: 50em; margin-top: 6px; color: var(--soft); font-size: 14
 .tip b { display: block; } .tip div { display: flex; justify-content: space-between; gap: 20px; } .tip div :last-child { text-align: right; }
 .tools { display: flex; float: right; gap: 16px; margin-left: 24px; } .tools button { padding: 4px 0; border: 0; background: none; color: var(--soft); font: inherit; font-size: 13px; cursor: pointer; }
 .tools button:hover { color: var(--c0); } [hidden] { display: none !important; }
-.legend [role=button] { padding: 3px 0; cursor: pointer; user-select: none; } .legend .off { opacity: 0.45; text-decoration: line-through; }
+.legend button { padding: 3px 0; border: 0; background: none; color: inherit; font: inherit; } .legend button:enabled { cursor: pointer; } .legend .off { opacity: 0.45; text-decoration: line-through; }
 .numbers { margin-top: 8px; font-size: 14px; } .numbers summary { font-weight: 400; font-size: 13.5px; }
 .still { display: block; max-width: 100%; height: auto; overflow: visible; } svg.still:focus:not(:focus-visible) { outline: none; }
 .scroll { overflow-x: auto; margin-top: 12px; }
@@ -117,7 +117,7 @@ footer { margin-top: 64px; padding-top: 16px; border-top: 1px solid var(--line);
 
 @media screen and (max-width: 759px) {
   main { padding: 0 16px 48px; } nav ul { padding: 0 16px; } header { padding-top: 28px; } section { padding-top: 44px; }
-  h1 { font-size: 22px; } .tiles { grid-template-columns: repeat(auto-fit, minmax(100%, 1fr)); }
+  .tools { float: none; justify-content: flex-end; } h1 { font-size: 22px; } .tiles { grid-template-columns: repeat(auto-fit, minmax(100%, 1fr)); }
   .wide { display: none; } .narrow { display: block; max-width: 460px; } .narrow .still { width: 100%; }
   td:has(> .cost) { min-width: 72px; }
 }

@@ -1,7 +1,6 @@
 // What the search chose: the probabilities of every slot's candidates, over its steps and at its
 // end.
 #include <algorithm>
-#include <cctype>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -37,56 +36,22 @@ std::string slot_title(const Json& search, size_t slot) {
 
 // --- At the end: a row a slot ---
 
-// Candidate names without what differs from slot to slot, where all slots then agree.
-std::vector<std::string> common_names(const Json& search) {
-  const Json& names = at(search, "candidate_names");
-  std::vector<std::string> out;
-  if (!names.is_array()) return out;
-  for (size_t i = slots_before_blocks(search); i < names.size(); ++i) {
-    const Json& slot = names[i];
-    std::vector<std::string> stripped;
-    for (const Json& name : slot) {
-      std::vector<std::string> kept;
-      for (const std::string& word : split(text(name), ' ')) {
-        const bool width_or_stride = word.size() > 1 && (word[0] == 'c' || word[0] == 's') &&
-                                     std::isdigit(static_cast<unsigned char>(word[1]));
-        const bool activation =
-            word.find("relu") != std::string::npos || word.find("swish") != std::string::npos;
-        if (!width_or_stride && !activation) kept.push_back(word);
-      }
-      stripped.push_back(join(kept, " "));
-    }
-    if (out.size() < stripped.size()) {
-      if (!std::equal(out.begin(), out.end(), stripped.begin())) return {};
-      out = stripped;
-    } else if (!std::equal(stripped.begin(), stripped.end(), out.begin())) {
-      return {};
-    }
-  }
-  return out;
-}
-
 std::string heat_map(const Json& search, double width) {
   const Json& probability = at(search, "probability");
   const std::vector<double> choice = numbers(at(search, "choice"));
   size_t columns = 0;
   for (const Json& row : probability) columns = std::max(columns, row.is_array() ? row.size() : 0);
   const bool wide = width >= 420;
-  const std::vector<std::string> names = common_names(search);
   const double left = 38, right = wide ? 250 : 4;
   const double cell =
       std::min(72.0, (width - left - right) / static_cast<double>(std::max<size_t>(1, columns)));
-  double widest = 0;
-  for (const std::string& name : names) widest = std::max(widest, text_width(name, 11));
-  const bool named = names.size() == columns && widest < cell - 4;
   constexpr double kTop = 26, kRow = 21;
   Svg svg(width, kTop + kRow * static_cast<double>(probability.size()) + 4,
           "Probability of every candidate by slot");
   svg.text(0, 14, "slot", "tick");
   for (size_t j = 0; j < columns && cell >= 12; ++j) {
     svg.text(left + cell * (static_cast<double>(j) + 0.5), 14,
-             named ? names[j] : cat(j == 0 && cell > 64 ? "candidate " : "", j), "tick",
-             Anchor::middle);
+             cat(j == 0 && cell > 64 ? "candidate " : "", j), "tick", Anchor::middle);
   }
   if (wide) svg.text(left + cell * static_cast<double>(columns) + 16, 14, "chosen", "tick");
   for (size_t i = 0; i < probability.size(); ++i) {

@@ -150,20 +150,6 @@ std::string blob_words(const Json& blob) {
 
 // --- Provenance ---
 
-class Facts {
- public:
-  void add(const std::string& name, const std::string& value) {
-    if (!value.empty())
-      html_ += cat("<div><dt>", escape(name), "</dt><dd>", escape(value), "</dd></div>\n");
-  }
-  std::string html() const {
-    return html_.empty() ? "" : cat("<dl class=\"facts\">\n", html_, "</dl>\n");
-  }
-
- private:
-  std::string html_;
-};
-
 // How a measured table predicts networks that it was not fitted to.
 std::string check_words(const Json& check) {
   const Figure error = number(at(check, "mean_abs_error")),
@@ -208,11 +194,8 @@ std::string seconds_html(const Json& data) {
   HtmlTable table;
   table.header = {words("Stage"), words("Share of the longest"), {"Time", true}};
   for (const auto& [name, seconds] : stages) {
-    table.rows.push_back({words(name),
-                          {cat("<i class=\"cost k0\" style=\"width:",
-                               fixed(std::clamp(100 * seconds / most, 0.0, 100.0), 1), "%\"></i>"),
-                           false},
-                          figure_cell(duration(seconds))});
+    table.rows.push_back(
+        {words(name), {bar_html(seconds / most, "k0"), false}, figure_cell(duration(seconds))});
   }
   return "<h3>Time by stage</h3>\n" + to_html(table);
 }
@@ -262,17 +245,18 @@ std::string exports_html(const Json& data) {
 
 std::string provenance_html(const Json& data) {
   const Json& result = at(data, "result");
-  Facts facts;
   const auto first = [](const std::string& a, const std::string& b) { return a.empty() ? b : a; };
-  facts.add("vpunas", first(text(at(result, "version")), text(at(data, "stages", "version"))));
-  facts.add("Machine", text(at(result, "machine")));
-  facts.add("Date", first(text(at(result, "date")), text(at(data, "stages", "created"))));
-  if (const Figure seed = number(at(data, "search", "seed"))) facts.add("Seed", fixed(*seed, 0));
-  facts.add("Latency table", table_words(at(data, "latency")));
-  facts.add("Table checked", check_words(at(at(data, "latency"), "check")));
-  facts.add("Space hash", text(at(data, "search", "space_hash")));
-  facts.add("Configuration hash", text(at(data, "stages", "config_hash")));
-  std::string out = facts.html() + seconds_html(data);
+  const Figure seed = number(at(data, "search", "seed"));
+  std::string out = facts_html(
+      {{"vpunas", first(text(at(result, "version")), text(at(data, "stages", "version")))},
+       {"Machine", text(at(result, "machine"))},
+       {"Date", first(text(at(result, "date")), text(at(data, "stages", "created")))},
+       {"Seed", seed ? fixed(*seed, 0) : ""},
+       {"Latency table", table_words(at(data, "latency"))},
+       {"Table checked", check_words(at(data, "latency", "check"))},
+       {"Space hash", text(at(data, "search", "space_hash"))},
+       {"Configuration hash", text(at(data, "stages", "config_hash"))}});
+  out += seconds_html(data);
   if (const std::string config = text(at(data, "config")); !config.empty()) {
     out += cat("<details><summary>Configuration (config.toml)</summary>\n<pre>", escape(config),
                "</pre></details>\n");

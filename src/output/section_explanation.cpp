@@ -128,10 +128,6 @@ std::string share_css(const Json& share) {
   return what.starts_with("depthwise") ? "k0" : what == "poolings" ? "k4" : "k1";
 }
 
-std::string bar(double share, const std::string& css) {
-  return cat("<i class=\"cost ", css, "\" style=\"width:", fixed(100 * share, 1), "%\"></i>");
-}
-
 std::string shares_html(const Json& shares) {
   double most = 0;
   for (const Json& share : shares) most = std::max(most, value(share, "ms"));
@@ -147,7 +143,7 @@ std::string shares_html(const Json& shares) {
     table.rows.push_back(
         {words(text(at(share, "engine"))),
          words(text(at(share, "what"))),
-         {bar(most > 0 ? ms / most : 0, share_css(share)), false},
+         {bar_html(most > 0 ? ms / most : 0, share_css(share)), false},
          figure_cell(fixed(ms, 3)),
          figure_cell(percent(value(share, "share"))),
          figure_cell(at(share, "stages") == Json(0) ? ""
@@ -186,9 +182,10 @@ std::string layers_html(const Json& explanation) {
     const std::string name = text(at(node, "node"));
     std::string bars;
     if (const auto found = groups_of.find(name); found != groups_of.end()) {
-      for (const auto& [group, ms] : found->second) bars += bar(ms / most, kStageGroups[group].css);
+      for (const auto& [group, ms] : found->second)
+        bars += bar_html(ms / most, kStageGroups[group].css);
     } else {
-      bars = bar(value(node, "ms") / most, "rest");
+      bars = bar_html(value(node, "ms") / most, "rest");
     }
     std::vector<std::string> modes;
     for (const Json& mode : at(node, "modes")) modes.push_back(text(mode));
@@ -232,7 +229,7 @@ std::string what_if_html(const Json& explanation) {
     most = std::max(most, gain);
     table.rows.push_back({words(text(at(change, "layer"))),
                           words(text(at(change, "change"))),
-                          {bar(gain / most, "c2"), false},
+                          {bar_html(gain / most, "c2"), false},
                           figure_cell(cat("−", fixed(gain, 2))),
                           figure_cell(milliseconds(value(change, "total_ms")))});
   }

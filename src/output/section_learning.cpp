@@ -95,10 +95,9 @@ std::string trained_alone_fact(const Json& round) {
 }
 
 std::string search_facts(const Json& search, const std::string& unit) {
-  std::vector<std::string> facts;
+  std::vector<std::pair<std::string, std::string>> facts;
   const auto fact = [&](const std::string& name, const std::string& value) {
-    if (!value.empty())
-      facts.push_back(cat("<div><dt>", name, "</dt><dd>", escape(value), "</dd></div>"));
+    facts.emplace_back(name, value);
   };
   const std::string algorithm = text(at(search, "algorithm"));
   const bool linear = algorithm == "effects" || algorithm == "linear";
@@ -116,9 +115,8 @@ std::string search_facts(const Json& search, const std::string& unit) {
     const std::string device = text(at(budgets[d], "device"));
     const auto predicted = latency(at(budgets[d], "predicted"));
     if (!predicted) continue;
-    fact(cat("On ", escape(device)),
-         cat(cost(predicted->value, unit_of(device)), " of ",
-             cost(number(at(budgets[d], "budget_ms")), unit_of(device))));
+    fact("On " + device, cat(cost(predicted->value, unit_of(device)), " of ",
+                             cost(number(at(budgets[d], "budget_ms")), unit_of(device))));
   }
   fact("By the table alone", cost(number(at(search, "predicted_table_ms")), unit));
   const Json& finalists = at(search, "finalists");
@@ -127,7 +125,7 @@ std::string search_facts(const Json& search, const std::string& unit) {
   fact("Trained alone", trained_alone_fact(finalists));
   fact("Images seen", count_full(number(at(search, "images_seen"))));
   fact("Skips chosen", percent(number(at(search, "skip_share")), 0));
-  return facts.empty() ? "" : cat("<dl class=\"facts\">", join(facts, "\n"), "</dl>\n");
+  return facts_html(facts);
 }
 
 }  // namespace

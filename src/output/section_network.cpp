@@ -13,7 +13,6 @@ namespace {
 
 constexpr size_t kMostStrips = 4;
 constexpr const char* kNoBlock = "of no block";
-constexpr const char* kStageKeys[] = {"stages", "nce_stages", "shave_stages", "dma_stages"};
 
 struct Strip {
   std::string name;
@@ -37,22 +36,17 @@ std::vector<Strip> priced_networks(const Json& data) {
   return out;
 }
 
-// Blocks of one kind share a colour.
-std::string kind_css(const Json& block) {
-  static const std::map<std::string, std::string> kClasses = {{"mbconv", "k0"},
-                                                              {"fused_mbconv", "k1"},
-                                                              {"residual", "k2"},
-                                                              {"bottleneck", "k3"},
-                                                              {"conv", "k4"}};
-  const auto found = kClasses.find(text(at(block, "kind")));
-  return found == kClasses.end() ? "k5" : found->second;
-}
+struct KindStyle {
+  const char *kind, *css, *words;
+};
+constexpr KindStyle kKinds[] = {
+    {"mbconv", "k0", "MBConv (depthwise)"}, {"fused_mbconv", "k1", "fused MBConv"},
+    {"residual", "k2", "residual 3×3"},     {"bottleneck", "k3", "bottleneck"},
+    {"conv", "k4", "convolution"},          {"", "k5", "stem and head"}};
 
-std::string kind_words(const std::string& css) {
-  static const std::map<std::string, std::string> kWords = {
-      {"k0", "MBConv (depthwise)"}, {"k1", "fused MBConv"}, {"k2", "residual 3×3"},
-      {"k3", "bottleneck"},         {"k4", "convolution"},  {"k5", "stem and head"}};
-  return kWords.at(css);
+const KindStyle& style_of(const Json& block) {
+  const auto found = std::ranges::find(kKinds, text(at(block, "kind")), &KindStyle::kind);
+  return found == std::end(kKinds) ? *std::prev(found) : *found;
 }
 
 // "k5 e6", "e" only where there is one.
@@ -98,23 +92,26 @@ void draw_strip(Svg& svg, const Strip& strip, const Frame& frame, double y, doub
   for (const Json& block : *strip.blocks) {
     const double ms = number(at(block, "ms")).value_or(0);
     if (ms <= 0) continue;
-    const std::string css = kind_css(block);
+    const KindStyle& style = style_of(block);
     const bool is_head = text(at(block, "kind")) == "head";
     const std::string plane = is_head ? "head" : plane_text(at(block, "output"));
     if (spans.empty() || spans.back().word != plane) spans.push_back({begin, begin, plane});
     spans.back().end = begin + ms;
     const double x1 = frame.px(begin), x2 = frame.px(begin + ms), x = (x1 + x2) / 2;
-    svg.series(kind_words(css));
+    const std::string first = short_words(block), second = channels_words(block);
+    const double narrower = std::max(0.0, text_width(first, 11) - text_width(second, 11));
+    svg.series(style.words);
     svg.rect(
-        {x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, cat("box ", css),
+        {x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, cat("box ", style.css),
         {cat(strip.name, ", block ", text(at(block, "name"))),
          {{"what", text(at(block, "what"))},
           {"shape", cat(shape_text(at(block, "input")), " → ", shape_text(at(block, "output")))},
           {"predicted", exact(ms, "ms")},
           {"MACs", count_full(number(at(block, "macs")))},
           {"parameters", count_full(number(at(block, "parameters")))}}});
-    svg.text_inside(x, y + height / 2 - 3, x2 - x1, short_words(block), "inbox");
-    svg.text_inside(x, y + height / 2 + 12, x2 - x1, channels_words(block), "inbox");
+    svg.text_inside(x, y + height / 2 - 3, x2 - x1, first, "inbox");
+    // Only where the first line stands, too.
+    svg.text_inside(x, y + height / 2 + 12, x2 - x1 - narrower, second, "inbox");
     begin += ms;
   }
   if (strip.total_ms > 1.002 * begin) {
@@ -155,7 +152,7 @@ std::vector<LegendEntry> kind_legend(const std::vector<Strip>& strips) {
     double sum = 0;
     for (const Json& block : *strip.blocks) {
       const double ms = number(at(block, "ms")).value_or(0);
-      if (ms > 0) kinds[kind_css(block)] = kind_words(kind_css(block));
+      if (ms > 0) kinds[style_of(block).css] = style_of(block).words;
       sum += ms;
     }
     rest = rest || strip.total_ms > 1.002 * sum;
@@ -233,53 +230,46 @@ std::string resolutions_html(const std::vector<Strip>& strips) {
 // --- The table ---
 
 std::string table_html(const Json& blocks, bool priced) {
-  double most = 0, total_ms = 0, macs = 0, parameters = 0;
+  constexpr const char* kSums[] = {"ms",         "macs",         "parameters", "stages",
+                                   "nce_stages", "shave_stages", "dma_stages"};
+  const auto figure_of = [](const Json& block, const char* key) {
+    return number(at(block, key)).value_or(0);
+  };
+  double most = 1e-9;
+  Json rows = blocks, sum = {{"name", "Sum"}, {"kind", "sum"}};
   for (const Json& block : blocks) {
-    most = std::max(most, number(at(block, "ms")).value_or(0));
-    total_ms += number(at(block, "ms")).value_or(0);
-    macs += number(at(block, "macs")).value_or(0);
-    parameters += number(at(block, "parameters")).value_or(0);
+    most = std::max(most, figure_of(block, "ms"));
+    for (const char* key : kSums) sum[key] = figure_of(sum, key) + figure_of(block, key);
   }
+  rows.push_back(sum);
   HtmlTable table;
+  const auto append = [](std::vector<Cell>& cells, std::initializer_list<Cell> more) {
+    cells.insert(cells.end(), more);
+  };
   table.header = {words("Block"), words("What")};
-  if (priced) table.header.insert(table.header.end(), {{"Time", false}, {"ms", true}});
-  table.header.insert(table.header.end(),
-                      {{"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}});
+  if (priced) append(table.header, {{"Time", false}, {"ms", true}});
+  append(table.header, {{"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}});
   if (priced)
-    table.header.insert(table.header.end(),
-                        {{"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
-  std::vector<double> stages(std::size(kStageKeys), 0.0);
-  for (const Json& block : blocks) {
-    const bool skip = text(at(block, "kind")) == "skip";
+    append(table.header, {{"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
+  for (const Json& block : rows) {
+    const bool skip = text(at(block, "kind")) == "skip", all = &block == &rows.back();
     const auto shown = [&](const std::string& figure) { return figure_cell(skip ? "" : figure); };
-    std::vector<Cell> row = {words(text(at(block, "name"))), words(long_words(block))};
+    const auto count = [&](const char* key) { return shown(fixed(figure_of(block, key), 0)); };
+    const double ms = figure_of(block, "ms");
+    std::vector<Cell> cells = {words(text(at(block, "name"))), words(long_words(block))};
     if (priced) {
-      const double ms = number(at(block, "ms")).value_or(0), share = most > 0 ? 100 * ms / most : 0;
-      row.push_back({skip ? ""
-                          : cat("<i class=\"cost ", kind_css(block),
-                                "\" style=\"width:", fixed(share, 1), "%\"></i>"),
-                     false});
-      row.push_back(shown(fixed(ms, 3)));
+      const std::string bar = bar_html(ms / most, style_of(block).css);
+      append(cells, {{skip || all ? "" : bar, false}, shown(fixed(ms, 3))});
     }
-    row.push_back(figure_cell(shape_text(at(block, "output"))));
-    row.push_back(shown(count_short(number(at(block, "macs")))));
-    row.push_back(shown(count_full(number(at(block, "parameters")))));
-    for (size_t k = 0; priced && k < stages.size(); ++k) {
-      const double count = number(at(block, kStageKeys[k])).value_or(0);
-      stages[k] += count;
-      row.push_back(shown(fixed(count, 0)));
-    }
-    table.rows.push_back(std::move(row));
-    table.row_classes.push_back(skip ? "soft" : "");
+    append(cells, {all ? Cell() : figure_cell(shape_text(at(block, "output"))),
+                   shown(count_short(figure_of(block, "macs"))),
+                   shown(count_full(figure_of(block, "parameters")))});
+    if (priced)
+      append(cells,
+             {count("stages"), count("nce_stages"), count("shave_stages"), count("dma_stages")});
+    table.rows.push_back(std::move(cells));
+    table.row_classes.emplace_back(all ? "sum" : skip ? "soft" : "");
   }
-  std::vector<Cell> sum = {words("Sum"), words("")};
-  if (priced) sum.insert(sum.end(), {{"", false}, figure_cell(fixed(total_ms, 3))});
-  sum.insert(sum.end(),
-             {{"", true}, figure_cell(count_short(macs)), figure_cell(count_full(parameters))});
-  for (size_t k = 0; priced && k < stages.size(); ++k)
-    sum.push_back(figure_cell(fixed(stages[k], 0)));
-  table.rows.push_back(std::move(sum));
-  table.row_classes.push_back("sum");
   return to_html(table);
 }
 

@@ -15,7 +15,8 @@ namespace vpunas {
 namespace {
 
 std::string px(double value) {
-  return fixed(std::isfinite(value) ? std::clamp(value, -1e5, 1e5) : 0, 1);
+  const std::string out = fixed(std::isfinite(value) ? std::clamp(value, -1e5, 1e5) : 0, 1);
+  return out.ends_with(".0") ? out.substr(0, out.size() - 2) : out;
 }
 
 std::string attribute(std::string_view name, std::string_view value) {

@@ -38,9 +38,10 @@ inline constexpr const char* kProbeEnd = R"js(<script>
     };
     const leave = () => svg.dispatchEvent(new PointerEvent('pointerleave', {pointerType: 'mouse'}));
 
-    // Every place that the arrow keys come to, up to a number of them.
+    // The places that the arrow keys come to; of curves, which have many and tell no other way, a few.
+    const most = told.series.length > 0 ? 20 : 400;
     told.tips = [];
-    for (let last = null, same = 0; told.tips.length < 400 && same < 3; same = last === tipText() ? same + 1 : 0) {
+    for (let last = null, same = 0; told.tips.length < most && same < 3; same = last === tipText() ? same + 1 : 0) {
       last = tipText();
       svg.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', cancelable: true}));
       if (told.tips.at(-1) !== tipText()) told.tips.push(tipText());
@@ -61,7 +62,7 @@ inline constexpr const char* kProbeEnd = R"js(<script>
     document.body.click();
     told.tappedElsewhere = tipText();
 
-    const entry = figure.querySelector('.legend [data-series]');
+    const entry = figure.querySelector('.legend button');
     if (entry) {
       told.toggled = [shown(svg)];
       for (let i = 0; i < 2; ++i) {
@@ -76,8 +77,8 @@ inline constexpr const char* kProbeEnd = R"js(<script>
       const [x, y, w, h] = plot.querySelector('.marks').getAttribute('viewBox').split(' ').map(Number);
       const drag = () => {
         fire('pointerdown', x + 0.4 * w, y + 0.3 * h);
-        fire('pointermove', x + 0.5 * w, y + 0.4 * h);
-        fire('pointermove', x + 0.6 * w, y + 0.7 * h);
+        fire('pointermove', x + 0.5 * w, y + 0.4 * h, {buttons: 1});
+        fire('pointermove', x + 0.6 * w, y + 0.7 * h, {buttons: 1});
         fire('pointerup', x + 0.6 * w, y + 0.7 * h);
       };
       const whole = all(figure, '.tools button')[0];
