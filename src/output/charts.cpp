@@ -47,7 +47,7 @@ std::string line_chart(const LineChart& chart, double width) {
   const double left = widest_tick(frame.y) + 10;
   frame.box = {left, 36, width - left - 10, 270 - 36 - 46};
 
-  open_plot(svg, frame, chart.x_title, chart.y_title, chart.x_title, chart.unit);
+  open_plot(svg, frame, Axes::both, chart.x_title, chart.y_title, chart.unit);
   if (chart.reference) {
     const double at = frame.py(chart.reference->first);
     svg.line(frame.box.x, at, frame.box.x + frame.box.w, at, "budget");
@@ -114,7 +114,7 @@ std::string range_chart(const std::string& title, const std::string& unit,
   const Frame frame{.box = {left, kTop, width - left - (wide ? 86 : 78), height - kTop},
                     .x = round_axis(0, x.high, wide ? 8 : 4),
                     .y = {0, 1, 1}};
-  open_rows(svg, frame, unit + " per image");
+  open_plot(svg, frame, Axes::rows, unit + " per image");
   const auto each = [&](const auto& draw) {  // of a row's values, one above the other where both
     for (size_t i = 0; i < rows.size(); ++i) {
       const double below = wide ? 0 : 16;

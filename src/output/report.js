@@ -63,7 +63,9 @@
     }
     if (was['data-room']) {
       const room = place(plot, 'x', +was['data-room']) - place(plot, 'x', 0);
-      element.style.visibility = element.getComputedTextLength() < room - 3 ? 'visible' : 'hidden';
+      const fits = element.getComputedTextLength() < room - 3 ? 'visible' : 'hidden';
+      const whole = plot.part.x.join() === plot.frame.x.join();
+      element.style.visibility = whole ? '' : fits;
     }
   };
 

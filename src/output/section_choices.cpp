@@ -137,7 +137,7 @@ void draw_slot(Svg& svg, const Json& search, const std::vector<Step>& steps, siz
                const SvgBox& box) {
   const double first = steps.front().step, last = std::max(first + 1e-9, steps.back().step);
   const Frame frame{box, {first, last, 1}, {0, 100, 1}};
-  open_small_plot(svg, frame, slot_title(search, slot) + ", step", "%");
+  open_plot(svg, frame, Axes::none, slot_title(search, slot) + ", step", "", "%");
   std::vector<double> below(steps.size(), 0.0);
   for (size_t j = 0; j < steps.front().shares[slot].size(); ++j) {
     Points top, bottom, values;

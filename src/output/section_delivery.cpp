@@ -77,7 +77,7 @@ Figure ms_of(const Json& row) {
   return std::nullopt;
 }
 
-// A network's time by that of the found one on the same device: the price of taking it instead.
+// A network's time by that of the found one on the same device: what taking it instead costs.
 std::string beside_found(const Json& rows, const Json& row) {
   const Figure own = ms_of(row);
   for (const Json& other : rows) {

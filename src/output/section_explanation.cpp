@@ -83,7 +83,7 @@ std::string timeline_svg(const Json& explanation, double width) {
   const Frame frame{{left, kTop, width - left - 10, lanes + 21},
                     {0, total * 1.005, round_axis(0, total, width >= 420 ? 10 : 6).step},
                     {0, 1, 1}};
-  open_rows(svg, frame, "predicted ms");
+  open_plot(svg, frame, Axes::rows, "predicted ms");
   const auto lane_y = [&](int lane) { return kTop + lane * (kLane + kGap); };
   const std::vector<Placed> stages = placed(at(explanation, "stages"));
   double end = 0;

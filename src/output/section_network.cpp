@@ -20,8 +20,8 @@ struct Strip {
   double total_ms = 0;
 };
 
-// Networks whose blocks have a price, the found one first.
-std::vector<Strip> priced_networks(const Json& data) {
+// Networks whose blocks have a time, the found one first.
+std::vector<Strip> timed_networks(const Json& data) {
   std::vector<Strip> out;
   for (const Json& network : at(data, "networks")) {
     const Json& blocks = at(network, "blocks");
@@ -132,7 +132,7 @@ std::string strips_svg(const std::vector<Strip>& strips, Figure budget, double w
   Svg svg(width, bottom + 40, "Blocks, each as wide as the time it takes");
   const Axis axis = round_axis(0, most, width >= 420 ? 10 : 6);
   const Frame frame{{1, kTop, width - 14, bottom - kTop}, {0, 1.02 * most, axis.step}, {0, 1, 1}};
-  open_rows(svg, frame, "predicted ms, summed over the blocks");
+  open_plot(svg, frame, Axes::rows, "predicted ms, summed over the blocks");
   const auto row_y = [&](size_t i) { return kTop + kRow * static_cast<double>(i) + 20; };
   for (size_t i = 0; i < strips.size(); ++i) draw_strip(svg, strips[i], frame, row_y(i), kBox);
   if (budget) draw_reference(svg, frame, *budget, "budget " + milliseconds(budget));
@@ -229,7 +229,7 @@ std::string resolutions_html(const std::vector<Strip>& strips) {
 
 // --- The table ---
 
-std::string table_html(const Json& blocks, bool priced) {
+std::string table_html(const Json& blocks, bool timed) {
   constexpr const char* kSums[] = {"ms",         "macs",         "parameters", "stages",
                                    "nce_stages", "shave_stages", "dma_stages"};
   const auto figure_of = [](const Json& block, const char* key) {
@@ -247,9 +247,9 @@ std::string table_html(const Json& blocks, bool priced) {
     cells.insert(cells.end(), more);
   };
   table.header = {words("Block"), words("What")};
-  if (priced) append(table.header, {{"Time", false}, {"ms", true}});
+  if (timed) append(table.header, {{"Time", false}, {"ms", true}});
   append(table.header, {{"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}});
-  if (priced)
+  if (timed)
     append(table.header, {{"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
   for (const Json& block : rows) {
     const bool skip = text(at(block, "kind")) == "skip", all = &block == &rows.back();
@@ -257,14 +257,14 @@ std::string table_html(const Json& blocks, bool priced) {
     const auto count = [&](const char* key) { return shown(fixed(figure_of(block, key), 0)); };
     const double ms = figure_of(block, "ms");
     std::vector<Cell> cells = {words(text(at(block, "name"))), words(long_words(block))};
-    if (priced) {
+    if (timed) {
       const std::string bar = bar_html(ms / most, style_of(block).css);
       append(cells, {{skip || all ? "" : bar, false}, shown(fixed(ms, 3))});
     }
     append(cells, {all ? Cell() : figure_cell(shape_text(at(block, "output"))),
                    shown(count_short(figure_of(block, "macs"))),
                    shown(count_full(figure_of(block, "parameters")))});
-    if (priced)
+    if (timed)
       append(cells,
              {count("stages"), count("nce_stages"), count("shave_stages"), count("dma_stages")});
     table.rows.push_back(std::move(cells));
@@ -279,13 +279,13 @@ std::string network_html(const Json& data) {
   const Json& found = found_network(data);
   if (!at(found, "blocks").is_array()) return "";
   const Json& blocks = at(found, "blocks");
-  const std::vector<Strip> strips = priced_networks(data);
-  const bool priced = at(blocks[0], "ms").is_number();
+  const std::vector<Strip> strips = timed_networks(data);
+  const bool timed = at(blocks[0], "ms").is_number();
   std::string out =
       cat("<section id=\"network\"><h2>The found network, block by block</h2>\n<p "
           "class=\"lead\">Input ",
           shape_text(at(found, "input")), ", ", count_full(number(at(found, "classes"))),
-          " classes.", priced ? " Times are those of the MyriadX model." : "", "</p>\n");
+          " classes.", timed ? " Times are those of the MyriadX model." : "", "</p>\n");
   if (!strips.empty()) {
     const std::string device = text(at(data, "headline", "device"));
     const Figure budget =
@@ -298,8 +298,8 @@ std::string network_html(const Json& data) {
         kind_legend(strips));
     if (strips.size() > 1) out += resolutions_html(strips);
   }
-  out += "<h3>Every block</h3>\n" + table_html(blocks, priced);
-  if (priced) {
+  out += "<h3>Every block</h3>\n" + table_html(blocks, timed);
+  if (timed) {
     out +=
         "<p class=\"note\">MACs: multiply-accumulates for one image. Stages are those that Intel’s "
         "compiler makes of the "

@@ -177,7 +177,8 @@ std::string plane_svg(const Json& data, double width) {
   Svg svg(width, height + 44, "Accuracy against predicted latency");
   if (!trained.empty()) {
     const Frame frame{{kLeft, 34, plot, kTrained}, x, axis_of(accuracy, 6)};
-    open_plot(svg, frame, supernet.empty() ? x_title : "", "test accuracy after full training, %");
+    open_plot(svg, frame, Axes::both, supernet.empty() ? x_title : "",
+              "test accuracy after full training, %");
     if (budget) draw_reference(svg, frame, *budget, budget_name);
     std::vector<SvgBox> taken;
     if (budget) taken.push_back({frame.px(*budget) - 1, frame.box.y, 2, frame.box.h});
@@ -186,7 +187,7 @@ std::string plane_svg(const Json& data, double width) {
   }
   if (!supernet.empty()) {
     const Frame frame{{kLeft, lower_top, plot, kSupernet}, x, axis_of(supernet, 3)};
-    open_plot(svg, frame, x_title,
+    open_plot(svg, frame, Axes::both, x_title,
               width >= 420 ? "networks of the search: accuracy with supernet weights, %"
                            : "accuracy with supernet weights, %");
     if (budget) draw_reference(svg, frame, *budget, trained.empty() ? budget_name : "");

@@ -73,7 +73,7 @@ std::string engines_svg(const std::vector<Staged>& networks, double width) {
   Svg svg(width, height + 44, "Time by engine");
   const double step = round_axis(0, most, width >= 420 ? 10 : 6).step;
   const Frame frame{{1, 0, width - 14, height}, {0, most, step}, {0, 1, 1}};
-  open_rows(svg, frame, "predicted ms");
+  open_plot(svg, frame, Axes::rows, "predicted ms");
   for (size_t i = 0; i < networks.size(); ++i) {
     const double y = kRow * static_cast<double>(i) + 20;
     double begin = 0;

@@ -101,6 +101,7 @@ void Svg::path(std::string_view tag, const Points& points, std::string_view css,
 
 void Svg::text(double x, double y, std::string_view text, std::string_view css, Anchor anchor,
                const Pin& pin) {
+  if (text.empty()) return;
   constexpr std::array kAnchors = {"", "middle", "end"};
   start("text", css);
   body_ += cat(attribute("text-anchor", kAnchors[static_cast<size_t>(anchor)]), " x=\"", px(x),
@@ -169,63 +170,38 @@ bool Frame::holds(double x_value, double y_value) const {
   return x_value >= x.low && x_value <= x.high && y_value >= y.low && y_value <= y.high;
 }
 
-namespace {
-
-void begin_plot(Svg& svg, const Frame& frame, bool with_y, std::string_view x_name = "",
-                std::string_view unit = "") {
+void open_plot(Svg& svg, const Frame& frame, Axes axes, std::string_view x_title,
+               std::string_view y_title, std::string_view unit) {
+  const SvgBox& box = frame.box;
+  const double right = box.x + box.w, bottom = box.y + box.h;
+  const bool rows = axes == Axes::rows;
   svg.begin("g", cat(" class=\"plot\" data-x=\"", range_text(frame.x), "\"",
-                     with_y ? cat(" data-y=\"", range_text(frame.y), "\"") : "",
-                     attribute("data-name", x_name), attribute("data-unit", unit)));
-}
-
-// What is drawn in it keeps its coordinates, but is cut off at the frame once it is zoomed.
-void begin_marks(Svg& svg, const SvgBox& box) {
+                     rows ? "" : cat(" data-y=\"", range_text(frame.y), "\""),
+                     attribute("data-name", x_title), attribute("data-unit", unit)));
+  if (axes == Axes::both) {
+    svg.begin("g", " class=\"ticks\" data-axis=\"y\"");
+    for (const double tick : frame.y.ticks()) {
+      svg.line(box.x, frame.py(tick), right, frame.py(tick), "grid");
+      svg.text(box.x - 8, frame.py(tick) + 4, frame.y.label(tick), "tick", Anchor::end);
+    }
+    svg.end("g");
+    svg.line(box.x, bottom, right, bottom, "axis");
+    svg.text(0, box.y - 15, y_title, "what");
+  }
+  if (axes != Axes::none) {
+    svg.begin("g", " class=\"ticks\" data-axis=\"x\"");
+    for (const double tick : frame.x.ticks()) {
+      const double x = frame.px(tick);
+      svg.line(x, rows ? box.y : bottom, x, rows ? bottom : bottom + 4, rows ? "grid" : "axis");
+      svg.text(x, bottom + 17, frame.x.label(tick), "tick", Anchor::middle);
+    }
+    svg.end("g");
+    svg.text(right, bottom + 34, x_title, "what", Anchor::end);
+  }
+  // What is drawn in it keeps its coordinates, but is cut off at the frame once it is zoomed.
   const std::string area = cat(px(box.x), " ", px(box.y), " ", px(box.w), " ", px(box.h));
   svg.begin("svg", cat(" class=\"marks\" x=\"", px(box.x), "\" y=\"", px(box.y), "\" width=\"",
                        px(box.w), "\" height=\"", px(box.h), "\" viewBox=\"", area, "\""));
-}
-
-void draw_x_ticks(Svg& svg, const Frame& frame, double from, double to, const char* css) {
-  svg.begin("g", " class=\"ticks\" data-axis=\"x\"");
-  for (const double tick : frame.x.ticks()) {
-    svg.line(frame.px(tick), from, frame.px(tick), to, css);
-    svg.text(frame.px(tick), frame.box.y + frame.box.h + 17, frame.x.label(tick), "tick",
-             Anchor::middle);
-  }
-  svg.end("g");
-}
-
-}  // namespace
-
-void open_plot(Svg& svg, const Frame& frame, std::string_view x_title, std::string_view y_title,
-               std::string_view x_name, std::string_view unit) {
-  const SvgBox& box = frame.box;
-  const double bottom = box.y + box.h;
-  begin_plot(svg, frame, true, x_name, unit);
-  svg.begin("g", " class=\"ticks\" data-axis=\"y\"");
-  for (const double tick : frame.y.ticks()) {
-    svg.line(box.x, frame.py(tick), box.x + box.w, frame.py(tick), "grid");
-    svg.text(box.x - 8, frame.py(tick) + 4, frame.y.label(tick), "tick", Anchor::end);
-  }
-  svg.end("g");
-  svg.line(box.x, bottom, box.x + box.w, bottom, "axis");
-  draw_x_ticks(svg, frame, bottom, bottom + 4, "axis");
-  if (!y_title.empty()) svg.text(0, box.y - 15, y_title, "what");
-  if (!x_title.empty()) svg.text(box.x + box.w, bottom + 34, x_title, "what", Anchor::end);
-  begin_marks(svg, box);
-}
-
-void open_rows(Svg& svg, const Frame& frame, std::string_view x_title) {
-  const SvgBox& box = frame.box;
-  begin_plot(svg, frame, false);
-  draw_x_ticks(svg, frame, box.y, box.y + box.h, "grid");
-  svg.text(box.x + box.w, box.y + box.h + 34, x_title, "what", Anchor::end);
-  begin_marks(svg, box);
-}
-
-void open_small_plot(Svg& svg, const Frame& frame, std::string_view x_name, std::string_view unit) {
-  begin_plot(svg, frame, true, x_name, unit);
-  begin_marks(svg, frame.box);
 }
 
 void close_plot(Svg& svg) {

@@ -88,15 +88,13 @@ struct Frame {
   double py(double value) const;
   bool holds(double x_value, double y_value) const;
 };
-// A plot that readers can zoom into: axes with what they mean (with units), y above and x below at
-// the right, then, until close_plot(), what is drawn in it. `x_name` and `unit` are for the
-// tooltips of curves.
-void open_plot(Svg& svg, const Frame& frame, std::string_view x_title, std::string_view y_title,
-               std::string_view x_name = "", std::string_view unit = "");
-// The same with vertical grid lines for rows of bars, which have no second axis.
-void open_rows(Svg& svg, const Frame& frame, std::string_view x_title);
-// Without ticks, and so without zoom.
-void open_small_plot(Svg& svg, const Frame& frame, std::string_view x_name, std::string_view unit);
+// What has ticks, of a plot with two scales; those can be zoomed. Rows of bars have no second
+// scale.
+enum class Axes { both, rows, none };
+// A plot: its axes with what they mean (with units), y above and x below at the right, then, until
+// close_plot(), what is drawn in it. `unit` is of y in the tooltips of curves.
+void open_plot(Svg& svg, const Frame& frame, Axes axes, std::string_view x_title,
+               std::string_view y_title = "", std::string_view unit = "");
 void close_plot(Svg& svg);
 
 // A text that belongs to a point.

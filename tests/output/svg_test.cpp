@@ -52,7 +52,7 @@ TEST(Charts, OfSeveralSeriesHaveALegend) {
 // What the script reads (report.js).
 TEST(Svg, MarksTellTheirSeriesHintsAndValues) {
   Svg svg(100, 100, "t");
-  open_plot(svg, {{10, 10, 80, 80}, {0, 2, 1}, {-1, 1, 1}}, "x", "y", "step", "ms");
+  open_plot(svg, {{10, 10, 80, 80}, {0, 2, 1}, {-1, 1, 1}}, Axes::both, "step", "y", "ms");
   svg.series("a \"b\"");
   svg.circle(1, 2, 3, "dot", {"A\nname", {{"value", "1\n2"}, {"empty", ""}}});
   svg.series("");
