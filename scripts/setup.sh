@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Installs what vpunas needs: Debian packages, .venv with the libtorch and OpenVINO wheels (headers, CMake files and
-# libraries; no Python of theirs is run), and .deps with the report's charting library. Safe to call again: it only does
-# what is missing.
+# libraries; no Python of theirs is run). Safe to call again: it only does what is missing.
 #
 #   scripts/setup.sh          what the program and its tests need (VPUNAS_TORCH=2.11.0: another release of libtorch)
 #   scripts/setup.sh --bench  also .venv-bench with what PyTorch's Python side needs (`make bench-peers`)
@@ -16,11 +15,9 @@ readonly clang_format_version=19.1.7
 readonly clang_tidy_version=19.1.0.1
 readonly numpy_version=2.4.6
 readonly scipy_version=1.17.1
-readonly echarts_version=6.0.0
-readonly echarts_sha512=4ed7bf82b0d046211340fe31cf7899592be81eb90242dc2a77a86cfa689f5dc8eb0aea3688a59b6a314e6ee2c954194320994ece040f77586c68ab7fdfe38c91
 
 packages=(
-  ca-certificates curl g++ make cmake ninja-build python3 python3-venv
+  ca-certificates g++ make cmake ninja-build python3 python3-venv
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libprotozero-dev libgloo-dev zlib1g-dev
   libjpeg-dev libpng-dev libhwy-dev libeigen3-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist
 )
@@ -63,26 +60,6 @@ make_venv() {
   printf '%s' "$stamp" > "$venv/.setup-stamp"
 }
 
-# Into .deps/echarts-VERSION; without it the report has its still pictures alone, so nothing here is an error.
-fetch_echarts() {
-  local folder=.deps/echarts-$echarts_version
-  [ -f "$folder/echarts.min.js" ] && [ -f "$folder/licence.txt" ] && return
-  local url=https://registry.npmjs.org/echarts/-/echarts-$echarts_version.tgz scratch
-  scratch=$(mktemp -d)
-  say "fetching $url"
-  if curl -fsSL --retry 2 -o "$scratch/echarts.tgz" "$url" \
-    && printf '%s  %s\n' "$echarts_sha512" "$scratch/echarts.tgz" | sha512sum --check --status \
-    && tar -xzf "$scratch/echarts.tgz" -C "$scratch" package/dist/echarts.min.js package/LICENSE package/NOTICE \
-      package/licenses/LICENSE-d3; then
-    mkdir -p "$folder"
-    (cd "$scratch/package" && cat NOTICE LICENSE licenses/LICENSE-d3) > "$folder/licence.txt"
-    mv "$scratch/package/dist/echarts.min.js" "$folder/"
-  else
-    say "warning: could not fetch ECharts $echarts_version (or its hash differs); reports will not be interactive"
-  fi
-  rm -rf "$scratch"
-}
-
 # What libtorch's wheel wants of the wheels that it names: all of CUDA's where there is a GPU; else only those without
 # which a CUDA build of libtorch_cpu.so does not load. Nothing of a CPU build.
 cuda_wheels() {
@@ -120,7 +97,6 @@ add_cuda_libraries() {
 }
 
 install_packages
-fetch_echarts
 make_venv .venv "torch==$torch_version openvino==$openvino_version" \
   --no-deps "torch==$torch_version" "openvino==$openvino_version"
 add_cuda_libraries

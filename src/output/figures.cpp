@@ -1,6 +1,7 @@
 #include "output/figures.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "base/error.h"
@@ -96,6 +97,22 @@ std::string interval_text(const Estimate& ms) {
   return cat(fixed(ms.low, ms_digits(ms.high)), "–", fixed(ms.high, ms_digits(ms.high)));
 }
 
+std::string six_digits(double value) {
+  char out[32];
+  const auto end = std::to_chars(out, out + sizeof out, value, std::chars_format::general, 6).ptr;
+  return {out, end};
+}
+
+std::string exact(Figure value, const std::string& unit) {
+  return value ? six_digits(*value) + (unit.empty() ? "" : kUnit + unit) : "";
+}
+
+std::string with_interval(const Estimate& value, const std::string& unit) {
+  const std::string shown = exact(value.value, unit);
+  return value.high > value.low ? cat(shown, " (", exact(value.low), "–", exact(value.high), ")")
+                                : shown;
+}
+
 std::string points(double difference) {
   return signed_fixed(100 * difference, 1) + kUnit + "points";
 }
@@ -131,6 +148,11 @@ std::string shape_text(const Json& shape) {
   std::string out;
   for (const double n : numbers(shape)) out += cat(out.empty() ? "" : "×", fixed(n, 0));
   return out;
+}
+
+std::string plane_text(const Json& shape) {
+  const std::vector<double> dims = numbers(shape);
+  return dims.size() == 3 ? cat(fixed(dims[1], 0), "×", fixed(dims[2], 0)) : "";
 }
 
 std::string display_name(const std::string& network) {

@@ -43,12 +43,17 @@ std::string percent(Figure share, int digits = 1);
 std::string milliseconds(Figure ms);
 std::string cost(Figure value, const std::string& unit);  // "11.3 ms", "50.0 MMACs"
 std::string interval_text(const Estimate& ms);            // "9.9–12.1"
-std::string points(double difference);                    // of shares
-std::string change(double value, double reference);       // relative, signed
+// "11.32 ms (9.9–12.1)" with six digits at most, for tooltips; without an interval where it is one.
+std::string with_interval(const Estimate& value, const std::string& unit);
+std::string exact(Figure value, const std::string& unit = "");  // "11.3184 ms"
+std::string six_digits(double value);                           // significant ones, as "0.5"
+std::string points(double difference);                          // of shares
+std::string change(double value, double reference);             // relative, signed
 std::string count_short(Figure count);
 std::string count_full(Figure count);
 std::string bytes_text(double bytes);
 std::string shape_text(const Json& shape);  // "32×112×112"
+std::string plane_text(const Json& shape);  // "112×112"
 
 // As short as it can be told: "3", "0.5".
 std::string plain(double value);

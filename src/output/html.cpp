@@ -1,9 +1,11 @@
 #include "output/html.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/text.h"
+#include "output/report_script.h"
 #include "output/report_style.h"
-#include "output/scripts.h"
 #include "output/width.h"
 
 namespace vpunas {
@@ -48,14 +50,6 @@ std::string embedded(const Json& data) {
   return out;
 }
 
-// The licence first: it goes with the library wherever the page goes.
-std::string scripts_html() {
-  const Scripts all = scripts();
-  if (all.library.empty()) return "";
-  return cat("<script type=\"text/plain\" id=\"licence\">\n", all.licence, "</script>\n<script>",
-             all.library, "</script>\n<script>\n", all.drawings, "</script>\n");
-}
-
 }  // namespace
 
 std::string escape(std::string_view text) {
@@ -95,6 +89,20 @@ std::string tile(const std::string& name, const std::string& value, const std::s
              "</span></dd></div>\n");
 }
 
+std::string facts_html(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::string out;
+  for (const auto& [name, value] : facts) {
+    if (!value.empty())
+      out += cat("<div><dt>", escape(name), "</dt><dd>", escape(value), "</dd></div>\n");
+  }
+  return out.empty() ? "" : cat("<dl class=\"facts\">\n", out, "</dl>\n");
+}
+
+std::string bar_html(double share, std::string_view css) {
+  return cat("<i class=\"cost ", css,
+             "\" style=\"width:", fixed(std::clamp(100 * share, 0.0, 100.0), 1), "%\"></i>");
+}
+
 std::string page_html(const std::string& title, const std::string& head,
                       const std::vector<PageSection>& sections, const Json& data) {
   std::string links, body;
@@ -114,13 +122,9 @@ std::string page_html(const std::string& title, const std::string& head,
       "<footer>Made by vpunas ", escape(version()), " on ", timestamp(),
       ". The figures behind this page are in it as JSON, in the script element with the id "
       "“data”.",
-      scripts().library.empty() ? ""
-                                : " Charts by Apache ECharts under the Apache License 2.0, in the "
-                                  "script element with the "
-                                  "id “licence”.",
       "</footer>\n</main>\n"
       "<script type=\"application/json\" id=\"data\">",
-      embedded(data), "</script>\n", scripts_html(), "</body>\n</html>\n");
+      embedded(data), "</script>\n<script>\n", kReportScript, "</script>\n</body>\n</html>\n");
 }
 
 std::string numbers_html(const HtmlTable& table, const std::string& summary) {
@@ -129,11 +133,15 @@ std::string numbers_html(const HtmlTable& table, const std::string& summary) {
              to_html(table), "</details>\n");
 }
 
-std::string figure(const Chart& chart, const std::function<std::string(double width)>& draw,
-                   double wide, double narrow, const std::string& caption) {
-  return cat("<figure data-chart=\"", escape(chart.name), "\"",
-             chart.of.empty() ? "" : cat(" data-of=\"", escape(chart.of), "\""),
-             "><div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">", draw(narrow),
+std::string figure(const std::function<std::string(double width)>& draw, double wide, double narrow,
+                   const std::string& caption, const std::vector<LegendEntry>& legend) {
+  std::string entries;
+  for (const auto& [name, css] : legend) {
+    entries += cat("<li><button disabled data-series=\"", escape(name), "\"><i class=\"swatch ",
+                   css, "\"></i>", escape(name), "</button></li>");
+  }
+  return cat("<figure>", entries.empty() ? "" : cat("<ul class=\"legend\">", entries, "</ul>\n"),
+             "<div class=\"wide\">", draw(wide), "</div><div class=\"narrow\">", draw(narrow),
              "</div><figcaption>", caption, "</figcaption></figure>\n");
 }
 

@@ -34,8 +34,14 @@ std::string to_html(const HtmlTable& table);
 // Tiles stand in a <dl class="tiles">.
 std::string tile(const std::string& name, const std::string& value, const std::string& note);
 
+// Names with their values, of which those that are "" are left out.
+std::string facts_html(const std::vector<std::pair<std::string, std::string>>& facts);
+
+// A bar as long as its share of the longest one, for a cell of a table.
+std::string bar_html(double share, std::string_view css);
+
 // A whole page: its style, links to its sections, their HTML, the JSON behind it in the script
-// element with the id "data", and the scripts that draw its figures anew from that.
+// element with the id "data", and report.js.
 struct PageSection {
   const char* id;
   const char* name;  // in the navigation
@@ -44,15 +50,16 @@ struct PageSection {
 std::string page_html(const std::string& title, const std::string& head,
                       const std::vector<PageSection>& sections, const Json& data);
 
-// Which drawing of script/report.js shows a figure on the screen, and which one of its kind it is.
-struct Chart {
-  std::string name, of = "";
+// A series in a figure's legend: its name and the classes of its swatch. A click hides the marks
+// that Svg::series() gave the name.
+struct LegendEntry {
+  std::string name, css;
 };
 
 // A figure with its caption (HTML), drawn twice: for wide and for narrow pages, of which the style
-// shows one. It stands for the chart in print and where no script runs.
-std::string figure(const Chart& chart, const std::function<std::string(double width)>& draw,
-                   double wide, double narrow, const std::string& caption);
+// shows one. report.js makes it answer to the reader.
+std::string figure(const std::function<std::string(double width)>& draw, double wide, double narrow,
+                   const std::string& caption, const std::vector<LegendEntry>& legend = {});
 
 // The figures behind a picture, where they stand nowhere else; closed until asked for.
 std::string numbers_html(const HtmlTable& table, const std::string& summary = "The numbers");

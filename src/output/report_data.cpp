@@ -1,5 +1,6 @@
 // Gathers a run folder into the one JSON that the report shows.
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <set>
 
@@ -8,7 +9,6 @@
 #include "latency/latency.h"
 #include "output/figures.h"
 #include "output/report.h"
-#include "output/report_details.h"
 #include "output/width.h"
 
 namespace vpunas {
@@ -93,6 +93,55 @@ class Gatherer {
   fs::path run_;
   Json missing_ = Json::array();
 };
+
+// --- Parts that are smaller here than in their files ---
+
+// At most `most` of an array's values, the first and the last among them.
+Json thinned(const Json& array, size_t most) {
+  if (!array.is_array() || array.size() <= most) return array;
+  Json out = Json::array();
+  for (size_t i = 0; i < most; ++i) out.push_back(array[i * (array.size() - 1) / (most - 1)]);
+  return out;
+}
+
+// Of the stages of an explanation what pictures show; null where there are none.
+Json stage_list(const Json& explanation) {
+  const Json& stages = at(explanation, "stages");
+  if (!stages.is_array() || stages.empty()) return nullptr;
+  Json out = Json::array();
+  for (const Json& stage : stages) {
+    Json kept = Json::object();
+    for (const char* key : {"layer", "engine", "op", "kind", "ms", "in_shadow_of"})
+      kept[key] = at(stage, key);
+    out.push_back(std::move(kept));
+  }
+  return out;
+}
+
+// Some steps of a search's history with the probabilities of every slot, to four digits: a picture
+// shows no more, and all of them are megabytes. Null where they were not recorded.
+Json probability_history(const Json& history) {
+  constexpr size_t kMostSteps = 60;
+  if (!history.is_array()) return nullptr;
+  Json recorded = Json::array();
+  for (const Json& step : history) {
+    if (number(at(step, "step")) && at(step, "probability").is_array() &&
+        !at(step, "probability").empty())
+      recorded.push_back(step);
+  }
+  if (recorded.size() < 2) return nullptr;
+  Json out = Json::array();
+  for (const Json& step : thinned(recorded, kMostSteps)) {
+    Json slots = Json::array();
+    for (const Json& slot : step["probability"]) {
+      Json shares = Json::array();
+      for (const double share : numbers(slot)) shares.push_back(std::round(1e4 * share) / 1e4);
+      slots.push_back(std::move(shares));
+    }
+    out.push_back({{"step", step["step"]}, {"probability", std::move(slots)}});
+  }
+  return out;
+}
 
 // --- Blocks: what lies between a node and the network in an explanation. ---
 
@@ -203,16 +252,12 @@ Json network_json(Gatherer& gather, const std::string& name) {
                     exported = "export/" + name + "/export.json",
                     architecture = "architectures/" + name + ".json",
                     explained = "explain/" + name + ".json";
-  Json out = {{"name", printable(name)}, {"label", printable(display_name(name))}};
+  Json out = {{"name", printable(name)}};
   out["train"] = gather.read(train, "vpunas.train/1", "accuracy and training curve",
                              {{"test_accuracy", Kind::number_float, "test accuracy"},
                               {"curve", Kind::array, "training curve"}});
   if (out["train"].is_object()) {
     out["train"]["curve"] = thinned(at(out["train"], "curve"), kMostPoints);
-    if (const Figure accuracy = number(at(out["train"], "test_accuracy"))) {
-      const Estimate range = share_interval(*accuracy, number(at(out["train"], "test_images")));
-      out["test_interval"] = {{"low", range.low}, {"high", range.high}};
-    }
   }
   if (name == "found" || gather.there(exported)) {
     out["export"] = gather.read(exported, "vpunas.export/1", "exported files and their agreement",
@@ -338,14 +383,14 @@ Json headline(const Json& data) {
 }
 
 Json search_json(Gatherer& gather) {
-  Json search =
-      gather.read("search.json", "vpunas.search/2", "search curves, probabilities and candidates",
-                  {{"predicted", Kind::object, "predicted latency"},
-                   {"budget_ms", Kind::number_float, "budget"},
-                   {"shortlist", Kind::array, "shortlist of the search"},
-                   {"choice", Kind::array, "choice marked among the probabilities"},
-                   {"probability", Kind::array, "probabilities by slot"},
-                   {"history", Kind::array, "search curves"}});
+  Json search = gather.read("search.json", "vpunas.search/2",
+                            "search curves, probabilities and compared networks",
+                            {{"predicted", Kind::object, "predicted latency"},
+                             {"budget_ms", Kind::number_float, "budget"},
+                             {"shortlist", Kind::array, "networks that the search compared"},
+                             {"choice", Kind::array, "choice marked among the probabilities"},
+                             {"probability", Kind::array, "probabilities by slot"},
+                             {"history", Kind::array, "search curves"}});
   if (!search.is_object()) return search;
   if (at(search, "history").is_array()) {
     search["probability_history"] = probability_history(search["history"]);

@@ -67,10 +67,17 @@ p { max-width: 44em; }
 figure { margin: 20px 0 0; }
 figcaption { max-width: 50em; margin-top: 6px; color: var(--soft); font-size: 14px; line-height: 1.5; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 16px 32px; margin-bottom: 24px; }
-.narrow { display: none; } .live { width: 100%; margin-bottom: 4px; }
-.tip { max-width: min(360px, 72vw); white-space: normal; overflow-wrap: anywhere; } .tip b { display: block; margin-bottom: 2px; } .tip div { display: flex; justify-content: space-between; gap: 20px; }
+.narrow { display: none; }
+.tip {
+  position: fixed; z-index: 1; max-width: min(380px, 92vw); padding: 8px 12px; border: 1px solid var(--line); border-radius: 6px;
+  background: var(--card); box-shadow: 0 2px 10px rgb(0 0 0 / 0.15); font-size: 14px; line-height: 1.45; overflow-wrap: anywhere; pointer-events: none;
+}
+.tip b { display: block; } .tip div { display: flex; justify-content: space-between; gap: 20px; } .tip div :last-child { text-align: right; }
+.tools { display: flex; float: right; gap: 16px; margin-left: 24px; } .tools button { padding: 4px 0; border: 0; background: none; color: var(--soft); font: inherit; font-size: 13px; cursor: pointer; }
+.tools button:hover { color: var(--c0); } [hidden] { display: none !important; }
+.legend button { padding: 3px 0; border: 0; background: none; color: inherit; font: inherit; } .legend button:enabled { cursor: pointer; } .legend .off { opacity: 0.45; text-decoration: line-through; }
 .numbers { margin-top: 8px; font-size: 14px; } .numbers summary { font-weight: 400; font-size: 13.5px; }
-.still { display: block; max-width: 100%; height: auto; overflow: visible; }
+.still { display: block; max-width: 100%; height: auto; overflow: visible; } svg.still:focus:not(:focus-visible) { outline: none; }
 .scroll { overflow-x: auto; margin-top: 12px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.4; }
 th { color: var(--soft); font-weight: 500; font-size: 13px; text-align: left; vertical-align: bottom; border-bottom: 1px solid var(--line); }
@@ -97,24 +104,25 @@ footer { margin-top: 64px; padding-top: 16px; border-top: 1px solid var(--line);
 .still .faint { fill: var(--c4); fill-opacity: 0.4; }
 .still .name, .still .budget-name { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 .still .name[class*=" c"] { fill: var(--c); font-weight: 600; }
-.still .budget { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 4; } .still .rung { stroke: var(--c3); stroke-dasharray: 2 4; } .still .budget-name { fill: var(--bad); }
+.still .budget { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 4; } .still .of-sweep { stroke: var(--c3); stroke-dasharray: 2 4; } .still .budget-name { fill: var(--bad); }
+.still .marks { overflow: visible; } .still .zoomed .marks { overflow: hidden; } .still .off { display: none; }
+.still .cursor { stroke: var(--soft); pointer-events: none; } .still .drag { fill: var(--c0); fill-opacity: 0.12; stroke: var(--c0); } .still .near { stroke: var(--ink); stroke-width: 1.5; }
 .still .area { fill: var(--c); fill-opacity: 0.85; } .still .under { fill: var(--paper); }
 .still .stage { fill: var(--c); } .still .box { fill: var(--c); fill-opacity: 0.55; } .still .rest { fill: var(--line); fill-opacity: 0.6; } .still .bar { fill: var(--c); fill-opacity: 0.8; }
 .still .heat { fill: var(--c0); } .still .empty { fill: var(--grid); fill-opacity: 0.6; } .still .inheat.dark { fill: var(--card); }
 .still .chosen { fill: none; stroke: var(--c1); stroke-width: 2; }
 .c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); } .c3 { --c: var(--c3); } .c4 { --c: var(--c4); }
 .k0 { --c: var(--k0); } .k1 { --c: var(--k1); } .k2 { --c: var(--k2); } .k3 { --c: var(--k3); } .k4 { --c: var(--k4); } .k5 { --c: var(--k5); }
-.swatch, .cost { background: color-mix(in srgb, var(--c) 75%, transparent); } .swatch.solid { background: var(--c); }
+.swatch, .cost { background: color-mix(in srgb, var(--c) 75%, transparent); } .swatch.solid { background: var(--c); } .swatch.hollow { background: none; border: 2px solid var(--c); }
 
 @media screen and (max-width: 759px) {
   main { padding: 0 16px 48px; } nav ul { padding: 0 16px; } header { padding-top: 28px; } section { padding-top: 44px; }
-  h1 { font-size: 22px; } .tiles { grid-template-columns: repeat(auto-fit, minmax(100%, 1fr)); }
+  .tools { float: none; justify-content: flex-end; } h1 { font-size: 22px; } .tiles { grid-template-columns: repeat(auto-fit, minmax(100%, 1fr)); }
   .wide { display: none; } .narrow { display: block; max-width: 460px; } .narrow .still { width: 100%; }
   td:has(> .cost) { min-width: 72px; }
 }
-@media screen { .drawn > .wide, .drawn > .narrow { display: none; } }
 @media print {
-  .live { display: none; }
+  .tip, .tools { display: none; }
   :root { --paper: #fff; --card: #fff; } nav { display: none; } body { font-size: 11pt; }
   main { max-width: none; padding: 0; } section { padding-top: 28px; } figure, tr, .tile { break-inside: avoid; } h2, h3, .lead { break-after: avoid; }
   .scroll { overflow: visible; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }

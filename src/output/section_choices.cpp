@@ -1,7 +1,6 @@
 // What the search chose: the probabilities of every slot's candidates, over its steps and at its
 // end.
 #include <algorithm>
-#include <cctype>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -37,56 +36,22 @@ std::string slot_title(const Json& search, size_t slot) {
 
 // --- At the end: a row a slot ---
 
-// Candidate names without what differs from slot to slot, where all slots then agree.
-std::vector<std::string> common_names(const Json& search) {
-  const Json& names = at(search, "candidate_names");
-  std::vector<std::string> out;
-  if (!names.is_array()) return out;
-  for (size_t i = slots_before_blocks(search); i < names.size(); ++i) {
-    const Json& slot = names[i];
-    std::vector<std::string> stripped;
-    for (const Json& name : slot) {
-      std::vector<std::string> kept;
-      for (const std::string& word : split(text(name), ' ')) {
-        const bool width_or_stride = word.size() > 1 && (word[0] == 'c' || word[0] == 's') &&
-                                     std::isdigit(static_cast<unsigned char>(word[1]));
-        const bool activation =
-            word.find("relu") != std::string::npos || word.find("swish") != std::string::npos;
-        if (!width_or_stride && !activation) kept.push_back(word);
-      }
-      stripped.push_back(join(kept, " "));
-    }
-    if (out.size() < stripped.size()) {
-      if (!std::equal(out.begin(), out.end(), stripped.begin())) return {};
-      out = stripped;
-    } else if (!std::equal(stripped.begin(), stripped.end(), out.begin())) {
-      return {};
-    }
-  }
-  return out;
-}
-
 std::string heat_map(const Json& search, double width) {
   const Json& probability = at(search, "probability");
   const std::vector<double> choice = numbers(at(search, "choice"));
   size_t columns = 0;
   for (const Json& row : probability) columns = std::max(columns, row.is_array() ? row.size() : 0);
   const bool wide = width >= 420;
-  const std::vector<std::string> names = common_names(search);
   const double left = 38, right = wide ? 250 : 4;
   const double cell =
       std::min(72.0, (width - left - right) / static_cast<double>(std::max<size_t>(1, columns)));
-  double widest = 0;
-  for (const std::string& name : names) widest = std::max(widest, text_width(name, 11));
-  const bool named = names.size() == columns && widest < cell - 4;
   constexpr double kTop = 26, kRow = 21;
   Svg svg(width, kTop + kRow * static_cast<double>(probability.size()) + 4,
           "Probability of every candidate by slot");
   svg.text(0, 14, "slot", "tick");
   for (size_t j = 0; j < columns && cell >= 12; ++j) {
     svg.text(left + cell * (static_cast<double>(j) + 0.5), 14,
-             named ? names[j] : cat(j == 0 && cell > 64 ? "candidate " : "", j), "tick",
-             Anchor::middle);
+             cat(j == 0 && cell > 64 ? "candidate " : "", j), "tick", Anchor::middle);
   }
   if (wide) svg.text(left + cell * static_cast<double>(columns) + 16, 14, "chosen", "tick");
   for (size_t i = 0; i < probability.size(); ++i) {
@@ -100,7 +65,7 @@ std::string heat_map(const Json& search, double width) {
       const SvgBox box{left + cell * static_cast<double>(j) + 1, y + 1, cell - 2, kRow - 2};
       svg.rect(box, "empty");
       svg.rect(box, "heat",
-               cat(slot_title(search, i), ", ", name, ": ", percent(p), chosen ? ", chosen" : ""),
+               {slot_title(search, i) + (chosen ? ", chosen" : ""), {{name, exact(100 * p, "%")}}},
                p);
       if (cell >= 24 && p >= 0.095) {
         svg.text(box.x + box.w / 2, y + 14.5, fixed(100 * p, 0),
@@ -135,14 +100,12 @@ std::string probabilities_html(const Json& data) {
   const Json& search = at(data, "search");
   const Json& probability = at(search, "probability");
   if (!probability.is_array() || probability.empty()) return "";
-  return cat(
-      "<h3>Probabilities at the end</h3>\n",
-      figure(
-          {"probabilities"}, [&](double width) { return heat_map(search, width); }, kWide, kNarrow,
-          "A row a slot, a column a candidate, in percent; framed: the candidate of the "
-          "delivered network. It is the best choice under the budget, so a slot may take "
-          "another than its most probable one."),
-      numbers_html(probability_table(search)));
+  return cat("<h3>Probabilities at the end</h3>\n",
+             figure([&](double width) { return heat_map(search, width); }, kWide, kNarrow,
+                    "A row a slot, a column a candidate, in percent; framed: the candidate of the "
+                    "delivered network. It is the best choice under the budget, so a slot may take "
+                    "another than its most probable one."),
+             numbers_html(probability_table(search)));
 }
 
 // --- Over time: a small plot a slot ---
@@ -169,27 +132,30 @@ std::vector<Step> steps_of(const Json& history) {
   return out;
 }
 
-// Candidates' shares of one slot, stacked from the bottom.
-void draw_slot(Svg& svg, const std::vector<Step>& steps, size_t slot, const std::string& title,
+// Candidates' shares of one slot in percent, stacked from the bottom.
+void draw_slot(Svg& svg, const Json& search, const std::vector<Step>& steps, size_t slot,
                const SvgBox& box) {
   const double first = steps.front().step, last = std::max(first + 1e-9, steps.back().step);
-  const size_t candidates = steps.front().shares[slot].size();
+  const Frame frame{box, {first, last, 1}, {0, 100, 1}};
+  open_plot(svg, frame, Axes::none, slot_title(search, slot) + ", step", "", "%");
   std::vector<double> below(steps.size(), 0.0);
-  for (size_t j = 0; j < candidates; ++j) {
-    std::vector<std::pair<double, double>> outline;
-    std::vector<std::pair<double, double>> back;
+  for (size_t j = 0; j < steps.front().shares[slot].size(); ++j) {
+    Points top, bottom, values;
     for (size_t i = 0; i < steps.size(); ++i) {
       const auto& shares = steps[i].shares[slot];
-      const double x = box.x + box.w * (steps[i].step - first) / (last - first);
-      const double share = j < shares.size() ? std::clamp(shares[j], 0.0, 1.0) : 0;
-      back.emplace_back(x, box.y + box.h * (1 - std::min(1.0, below[i])));
+      const double share = j < shares.size() ? 100 * std::clamp(shares[j], 0.0, 1.0) : 0;
+      values.emplace_back(steps[i].step, share);
+      bottom.emplace_back(frame.px(steps[i].step), frame.py(std::min(100.0, below[i])));
       below[i] += share;
-      outline.emplace_back(x, box.y + box.h * (1 - std::min(1.0, below[i])));
+      top.emplace_back(frame.px(steps[i].step), frame.py(std::min(100.0, below[i])));
     }
-    outline.insert(outline.end(), back.rbegin(), back.rend());
-    svg.polygon(outline, "area " + candidate_css(j));
+    top.insert(top.end(), bottom.rbegin(), bottom.rend());
+    svg.series(cat("candidate ", j));
+    svg.polygon(top, "area " + candidate_css(j), {candidate_name(search, slot, j), values});
   }
-  svg.text(box.x, box.y - 6, title, "tick");
+  svg.series("");
+  close_plot(svg);
+  svg.text(box.x, box.y - 6, slot_title(search, slot), "tick");
   svg.text(box.x, box.y + box.h + 13, plain(first), "tick");
   svg.text(box.x + box.w, box.y + box.h + 13, plain(last), "tick", Anchor::end);
 }
@@ -204,7 +170,7 @@ std::string choices_svg(const Json& search, const std::vector<Step>& steps, doub
           "Probabilities of every slot’s candidates over the search");
   for (size_t slot = 0; slot < slots; ++slot) {
     const double x = (plot + kGap) * static_cast<double>(slot % columns);
-    draw_slot(svg, steps, slot, slot_title(search, slot),
+    draw_slot(svg, search, steps, slot,
               {x, kRow * static_cast<double>(slot / columns) + 20, plot, kHeight});
   }
   return svg.str();
@@ -217,20 +183,15 @@ std::string over_time_html(const Json& search) {
   if (steps.size() < 2 || steps.front().shares.empty()) return "";
   size_t most = 0;
   for (const auto& slot : steps.front().shares) most = std::max(most, slot.size());
-  std::string legend = "<ul class=\"legend\">";
-  for (size_t j = 0; j < most; ++j) {
-    legend +=
-        cat("<li><i class=\"swatch solid ", candidate_css(j), "\"></i>candidate ", j, "</li>");
-  }
-  legend += "</ul>\n";
-  return cat(
-      "<h3>Choices over time</h3>\n",
-      figure(
-          {"choices"}, [&](double width) { return legend + choices_svg(search, steps, width); },
-          kWide, kNarrow,
-          "A plot a slot: how the probability of its candidates moved over the steps of "
-          "the search, each as high as its share. A slot that ends in one colour has "
-          "decided."));
+  std::vector<LegendEntry> candidates;
+  for (size_t j = 0; j < most; ++j)
+    candidates.push_back({cat("candidate ", j), "solid " + candidate_css(j)});
+  return cat("<h3>Choices over time</h3>\n",
+             figure([&](double width) { return choices_svg(search, steps, width); }, kWide, kNarrow,
+                    "A plot a slot: how the probability of its candidates moved over the steps of "
+                    "the search, each as high as its share. A slot that ends in one colour has "
+                    "decided.",
+                    candidates));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "latency/latency.h"
 #include "output/charts.h"
 #include "output/html.h"
 #include "output/report_sections.h"
@@ -32,7 +33,6 @@ std::string device_figure(const Json& rows, const std::string& device, size_t de
   std::vector<RangeRow> ranges;
   for (const Json& row : rows) {
     if (text(at(row, "device")) != device) continue;
-    const std::string mode = text(at(row, "mode"));
     ranges.push_back({display_name(text(at(row, "network"))), latency(at(row, "predicted")),
                       measured_interval(at(row, "measured"))});
     if (!ranges.back().predicted && !ranges.back().measured) ranges.pop_back();
@@ -47,14 +47,16 @@ std::string device_figure(const Json& rows, const std::string& device, size_t de
       predicted && measured ? "; " : "",
       measured ? "filled, measured median with the 5th to 95th percentile" : "", ".");
   return figure(
-      {"device", device},
       [&](double width) {
-        return range_chart("Latency on " + device, "ms per image", ranges, width);
+        return range_chart("Latency on " + device, unit_of(device), ranges, width);
       },
-      devices > 1 ? kHalf : kWide, kNarrow, caption);
+      devices > 1 ? kHalf : kWide, kNarrow, caption,
+      predicted && measured
+          ? std::vector<LegendEntry>{{"predicted", "hollow c0"}, {"measured", "solid c1"}}
+          : std::vector<LegendEntry>());
 }
 
-std::string with_interval(const std::optional<Estimate>& ms) {
+std::string shown_estimate(const std::optional<Estimate>& ms) {
   return ms ? cat(significant(ms->value), " (", interval_text(*ms), ")") : "";
 }
 
@@ -75,7 +77,7 @@ Figure ms_of(const Json& row) {
   return std::nullopt;
 }
 
-// A network's time by that of the found one on the same device: the price of taking it instead.
+// A network's time by that of the found one on the same device: what taking it instead costs.
 std::string beside_found(const Json& rows, const Json& row) {
   const Figure own = ms_of(row);
   for (const Json& other : rows) {
@@ -109,7 +111,7 @@ HtmlTable device_table(const Json& rows) {
     table.rows.push_back(
         {words(text(at(row, "device"))), words(display_name(text(at(row, "network")))),
          words(cat(text(at(row, "mode")), " ", text(at(row, "precision")))),
-         figure_cell(with_interval(predicted)), figure_cell(with_interval(measured)),
+         figure_cell(shown_estimate(predicted)), figure_cell(shown_estimate(measured)),
          figure_cell(least && greatest ? cat(significant(*least), "–", significant(*greatest))
                                        : ""),
          figure_cell(fps ? significant(*fps) : ""),
@@ -147,20 +149,6 @@ std::string blob_words(const Json& blob) {
 }
 
 // --- Provenance ---
-
-class Facts {
- public:
-  void add(const std::string& name, const std::string& value) {
-    if (!value.empty())
-      html_ += cat("<div><dt>", escape(name), "</dt><dd>", escape(value), "</dd></div>\n");
-  }
-  std::string html() const {
-    return html_.empty() ? "" : cat("<dl class=\"facts\">\n", html_, "</dl>\n");
-  }
-
- private:
-  std::string html_;
-};
 
 // How a measured table predicts networks that it was not fitted to.
 std::string check_words(const Json& check) {
@@ -206,11 +194,8 @@ std::string seconds_html(const Json& data) {
   HtmlTable table;
   table.header = {words("Stage"), words("Share of the longest"), {"Time", true}};
   for (const auto& [name, seconds] : stages) {
-    table.rows.push_back({words(name),
-                          {cat("<i class=\"cost k0\" style=\"width:",
-                               fixed(std::clamp(100 * seconds / most, 0.0, 100.0), 1), "%\"></i>"),
-                           false},
-                          figure_cell(duration(seconds))});
+    table.rows.push_back(
+        {words(name), {bar_html(seconds / most, "k0"), false}, figure_cell(duration(seconds))});
   }
   return "<h3>Time by stage</h3>\n" + to_html(table);
 }
@@ -260,17 +245,18 @@ std::string exports_html(const Json& data) {
 
 std::string provenance_html(const Json& data) {
   const Json& result = at(data, "result");
-  Facts facts;
   const auto first = [](const std::string& a, const std::string& b) { return a.empty() ? b : a; };
-  facts.add("vpunas", first(text(at(result, "version")), text(at(data, "stages", "version"))));
-  facts.add("Machine", text(at(result, "machine")));
-  facts.add("Date", first(text(at(result, "date")), text(at(data, "stages", "created"))));
-  if (const Figure seed = number(at(data, "search", "seed"))) facts.add("Seed", fixed(*seed, 0));
-  facts.add("Latency table", table_words(at(data, "latency")));
-  facts.add("Table checked", check_words(at(at(data, "latency"), "check")));
-  facts.add("Space hash", text(at(data, "search", "space_hash")));
-  facts.add("Configuration hash", text(at(data, "stages", "config_hash")));
-  std::string out = facts.html() + seconds_html(data);
+  const Figure seed = number(at(data, "search", "seed"));
+  std::string out = facts_html(
+      {{"vpunas", first(text(at(result, "version")), text(at(data, "stages", "version")))},
+       {"Machine", text(at(result, "machine"))},
+       {"Date", first(text(at(result, "date")), text(at(data, "stages", "created")))},
+       {"Seed", seed ? fixed(*seed, 0) : ""},
+       {"Latency table", table_words(at(data, "latency"))},
+       {"Table checked", check_words(at(data, "latency", "check"))},
+       {"Space hash", text(at(data, "search", "space_hash"))},
+       {"Configuration hash", text(at(data, "stages", "config_hash"))}});
+  out += seconds_html(data);
   if (const std::string config = text(at(data, "config")); !config.empty()) {
     out += cat("<details><summary>Configuration (config.toml)</summary>\n<pre>", escape(config),
                "</pre></details>\n");

@@ -6,27 +6,27 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "output/charts.h"
 #include "output/explain_page.h"
-#include "output/figures.h"
 #include "output/html.h"
 #include "output/report_sections.h"
 #include "output/stage_groups.h"
-#include "output/svg.h"
 
 namespace vpunas {
 namespace {
 
+constexpr const char* kHost = "host, and what no stage owns";
+
 double value(const Json& object, const char* key) { return number(at(object, key)).value_or(0); }
 
-std::string group_legend(const Json& stages) {
+std::vector<LegendEntry> group_legend(const Json& stages) {
   std::set<StageGroup> used;
   for (const Json& stage : stages) used.insert(group_of(stage));
-  std::string out = "<ul class=\"legend\">";
-  for (const StageGroup group : used) {
-    out += cat("<li><i class=\"swatch ", kStageGroups[group].css, "\"></i>",
-               kStageGroups[group].name, "</li>");
-  }
-  return out + "<li><i class=\"swatch rest\"></i>host, and what no stage owns</li></ul>\n";
+  std::vector<LegendEntry> out;
+  for (const StageGroup group : used)
+    out.push_back({kStageGroups[group].name, kStageGroups[group].css});
+  out.push_back({kHost, "rest"});
+  return out;
 }
 
 // --- Timeline ---
@@ -55,76 +55,66 @@ std::vector<Placed> placed(const Json& stages) {
   return out;
 }
 
-std::string plane(const Json& shape) {
-  const std::vector<double> sizes = numbers(shape);
-  return sizes.size() == 3 ? cat(fixed(sizes[1], 0), "×", fixed(sizes[2], 0)) : "";
-}
-
-// Brackets under the lanes: the resolution that the layers' outputs have.
-void draw_planes(Svg& svg, const std::vector<Placed>& stages, const Json& nodes, const Frame& frame,
-                 double y) {
-  std::map<std::string, std::string> planes;
-  for (const Json& node : nodes) planes[text(at(node, "node"))] = plane(at(node, "out"));
-  const auto plane_of = [&](const Placed& p) { return planes[text(at(*p.stage, "layer"))]; };
+// Where the layers' outputs have which resolution.
+std::vector<Span> resolutions(const std::vector<Placed>& stages, const Json& nodes) {
+  std::map<std::string, std::string> sizes;
+  for (const Json& node : nodes) sizes[text(at(node, "node"))] = plane_text(at(node, "out"));
+  const auto size_of = [&](const Placed& p) { return sizes[text(at(*p.stage, "layer"))]; };
+  std::vector<Span> out;
   for (size_t i = 0; i < stages.size();) {
-    const std::string size = plane_of(stages[i]);
+    Span span{stages[i].begin, stages[i].end, size_of(stages[i])};
     size_t j = i;
-    double end = stages[i].end;
     // A few stages of another resolution (a squeeze-excite) do not end a bracket.
     for (size_t k = i; k < stages.size() && k < j + 12; ++k) {
-      if (plane_of(stages[k]) == size) j = k, end = std::max(end, stages[k].end);
+      if (size_of(stages[k]) == span.word) j = k, span.end = std::max(span.end, stages[k].end);
     }
-    const double x1 = frame.px(stages[i].begin) + 1, x2 = frame.px(end) - 1;
-    if (x2 - x1 > 5) {
-      svg.line(x1, y, x2, y, "axis");
-      if (text_width(size, 11) < x2 - x1)
-        svg.text((x1 + x2) / 2, y + 14, size, "tick", Anchor::middle);
-    }
+    out.push_back(std::move(span));
     i = j + 1;
   }
+  return out;
 }
 
 std::string timeline_svg(const Json& explanation, double width) {
   constexpr double kTop = 4, kLane = 44, kGap = 6;
   constexpr const char* kLanes[] = {"NCE", "SHAVE", "DMA"};
-  const double bottom = kTop + 3 * (kLane + kGap), left = width >= 420 ? 54 : 0;
+  const double lanes = 3 * (kLane + kGap), left = width >= 420 ? 54 : 0;
   const double total = value(explanation, "total_ms");
-  Svg svg(width, bottom + 62, "Stages by engine over time");
-  Frame frame{{left, kTop, width - left - 10, bottom - kTop},
-              round_axis(0, total, width >= 420 ? 10 : 6),
-              {0, 1, 1}};
-  frame.x.high = total * 1.005;
-  for (const double tick : frame.x.ticks()) {
-    svg.line(frame.px(tick), kTop, frame.px(tick), bottom, "grid");
-    svg.text(frame.px(tick), bottom + 38, frame.x.label(tick), "tick", Anchor::middle);
-  }
-  svg.text(width, bottom + 56, "predicted ms", "what", Anchor::end);
+  Svg svg(width, kTop + lanes + 62, "Stages by engine over time");
+  const Frame frame{{left, kTop, width - left - 10, lanes + 21},
+                    {0, total * 1.005, round_axis(0, total, width >= 420 ? 10 : 6).step},
+                    {0, 1, 1}};
+  open_plot(svg, frame, Axes::rows, "predicted ms");
   const auto lane_y = [&](int lane) { return kTop + lane * (kLane + kGap); };
   const std::vector<Placed> stages = placed(at(explanation, "stages"));
   double end = 0;
   for (const Placed& p : stages) {
     end = std::max(end, p.end);
     const int lane = p.group == shave ? 1 : p.group == dma ? 2 : 0;
-    const double x = frame.px(p.begin), w = std::max(0.6, frame.px(p.end) - x);
-    const double shadow_w = std::max(w, 1.2);
-    const std::string hint =
-        cat(text(at(*p.stage, "layer")), ": ", kStageGroups[p.group].name, " ",
-            text(at(*p.stage, "op")), ", ", milliseconds(value(*p.stage, "ms")),
-            p.in_shadow ? " beside " + text(at(*p.stage, "in_shadow_of")) : "");
-    svg.rect({x, lane_y(lane), p.in_shadow ? shadow_w : w, kLane},
-             cat("stage ", kStageGroups[p.group].css), hint, p.in_shadow ? 0.35 : 1);
+    const double x = frame.px(p.begin), w = std::max(p.in_shadow ? 1.2 : 0.6, frame.px(p.end) - x);
+    const std::string op = text(at(*p.stage, "op"));
+    svg.series(kStageGroups[p.group].name);
+    svg.rect({x, lane_y(lane), w, kLane}, cat("stage ", kStageGroups[p.group].css),
+             {text(at(*p.stage, "layer")),
+              {{kStageGroups[p.group].name, op},
+               {"predicted", exact(value(*p.stage, "ms"), "ms")},
+               {"begins at", exact(p.begin, "ms")},
+               {"beside", text(at(*p.stage, "in_shadow_of"))}}},
+             p.in_shadow ? 0.35 : 1);
+    svg.text_inside(x + w / 2, lane_y(lane) + kLane / 2 + 4, w, op, "inbox");
   }
   if (total > end) {
-    svg.rect({frame.px(end), kTop, frame.px(total) - frame.px(end), bottom - kTop - kGap},
-             "box rest", cat("host: ", milliseconds(total - end)));
+    svg.series(kHost);
+    svg.rect({frame.px(end), kTop, frame.px(total) - frame.px(end), lanes - kGap}, "box rest",
+             {kHost, {{"predicted", exact(total - end, "ms")}, {"begins at", exact(end, "ms")}}});
   }
+  svg.series("");
+  draw_spans(svg, frame, resolutions(stages, at(explanation, "nodes")), kTop + lanes + 4);
+  close_plot(svg);
   for (int lane = 0; lane < 3; ++lane) {
-    if (left > 0) {
+    if (left > 0)
       svg.text(left - 10, lane_y(lane) + kLane / 2 + 4, kLanes[lane], "name", Anchor::end);
-    }
     svg.line(left, lane_y(lane) + kLane, width - 10, lane_y(lane) + kLane, "axis");
   }
-  draw_planes(svg, stages, at(explanation, "nodes"), frame, bottom + 4);
   return svg.str();
 }
 
@@ -136,10 +126,6 @@ std::string share_css(const Json& share) {
   if (engine == "DMA") return "k3";
   if (engine.empty()) return "rest";
   return what.starts_with("depthwise") ? "k0" : what == "poolings" ? "k4" : "k1";
-}
-
-std::string bar(double share, const std::string& css) {
-  return cat("<i class=\"cost ", css, "\" style=\"width:", fixed(100 * share, 1), "%\"></i>");
 }
 
 std::string shares_html(const Json& shares) {
@@ -157,7 +143,7 @@ std::string shares_html(const Json& shares) {
     table.rows.push_back(
         {words(text(at(share, "engine"))),
          words(text(at(share, "what"))),
-         {bar(most > 0 ? ms / most : 0, share_css(share)), false},
+         {bar_html(most > 0 ? ms / most : 0, share_css(share)), false},
          figure_cell(fixed(ms, 3)),
          figure_cell(percent(value(share, "share"))),
          figure_cell(at(share, "stages") == Json(0) ? ""
@@ -196,9 +182,10 @@ std::string layers_html(const Json& explanation) {
     const std::string name = text(at(node, "node"));
     std::string bars;
     if (const auto found = groups_of.find(name); found != groups_of.end()) {
-      for (const auto& [group, ms] : found->second) bars += bar(ms / most, kStageGroups[group].css);
+      for (const auto& [group, ms] : found->second)
+        bars += bar_html(ms / most, kStageGroups[group].css);
     } else {
-      bars = bar(value(node, "ms") / most, "rest");
+      bars = bar_html(value(node, "ms") / most, "rest");
     }
     std::vector<std::string> modes;
     for (const Json& mode : at(node, "modes")) modes.push_back(text(mode));
@@ -242,14 +229,14 @@ std::string what_if_html(const Json& explanation) {
     most = std::max(most, gain);
     table.rows.push_back({words(text(at(change, "layer"))),
                           words(text(at(change, "change"))),
-                          {bar(gain / most, "c2"), false},
+                          {bar_html(gain / most, "c2"), false},
                           figure_cell(cat("−", fixed(gain, 2))),
                           figure_cell(milliseconds(value(change, "total_ms")))});
   }
   if (table.rows.empty()) return "";
   return cat(
       "<section id=\"help\"><h2>What would help</h2>\n<p class=\"lead\">Each row is the whole "
-      "network, mapped and priced anew with one change (or with the same change of every layer "
+      "network, mapped and estimated anew with one change (or with the same change of every layer "
       "that "
       "offers it). Accuracy is another matter: train again.</p>\n",
       to_html(table), "</section>\n");
@@ -257,14 +244,14 @@ std::string what_if_html(const Json& explanation) {
 
 // --- Key figures ---
 
-std::string dearest_tile(const Json& stages) {
-  std::pair<std::string, double> dearest;
+std::string costliest_tile(const Json& stages) {
+  std::pair<std::string, double> costliest;
   for (const auto& [layer, groups] : layer_groups(stages)) {
     double ms = 0;
     for (const auto& [group, part] : groups) ms += part;
-    if (ms > dearest.second) dearest = {layer, ms};
+    if (ms > costliest.second) costliest = {layer, ms};
   }
-  return tile("Dearest layer", milliseconds(dearest.second), escape(dearest.first));
+  return tile("Costliest layer", milliseconds(costliest.second), escape(costliest.first));
 }
 
 std::string tiles_html(const Json& explanation) {
@@ -292,7 +279,7 @@ std::string tiles_html(const Json& explanation) {
              tile("Traffic with DDR", bytes_text(bytes),
                   cat("weights ", bytes_text(value(traffic, "weights")), ", NCE input ",
                       bytes_text(value(traffic, "nce_input")))),
-             dearest_tile(at(explanation, "stages")), "</dl>\n");
+             costliest_tile(at(explanation, "stages")), "</dl>\n");
 }
 
 std::string compiler_html(const Json& explanation) {
@@ -310,14 +297,11 @@ std::string explanation_html(const Json& explanation, const std::string& more) {
       "<section id=\"myriadx\"><h2>Where the time goes on MyriadX</h2>\n", tiles_html(explanation),
       compiler_html(explanation),
       figure(
-          {"timeline"},
-          [&](double width) {
-            return group_legend(at(explanation, "stages")) + timeline_svg(explanation, width);
-          },
-          kWide, kNarrow,
+          [&](double width) { return timeline_svg(explanation, width); }, kWide, kNarrow,
           "Every stage as wide as the time it takes, in the lane of its engine; pale ones run in "
           "the shadow of a convolution and cost only what they take longer. Below, the "
-          "resolution of the layers’ outputs."),
+          "resolution of the layers’ outputs.",
+          group_legend(at(explanation, "stages"))),
       shares_html(at(explanation, "shares")), more, "</section>\n");
 }
 

@@ -46,14 +46,13 @@ HtmlTable curve_table(const LineChart& chart) {
   return table;
 }
 
-std::string half_figure(const Chart& drawn_as, const LineChart& chart, const std::string& caption) {
+std::string half_figure(const LineChart& chart, const std::string& caption) {
   const bool empty =
       std::ranges::all_of(chart.series, [](const Series& one) { return one.points.empty(); });
   if (empty) return "";
   return cat("<div>",
-             figure(
-                 drawn_as, [&](double width) { return line_chart(chart, width); }, kHalf, kNarrow,
-                 caption),
+             figure([&](double width) { return line_chart(chart, width); }, kHalf, kNarrow, caption,
+                    legend(chart)),
              numbers_html(curve_table(chart)), "</div>\n");
 }
 
@@ -65,45 +64,44 @@ std::string search_curves(const Json& search, const std::string& unit) {
                      .y_title = title,
                      .series = {{title, "c0", curve(history, "step", key)}}};
   };
-  LineChart entropy = single("entropy", "entropy of the choice");
+  LineChart entropy = single("entropy", "entropy of the architecture distribution");
   entropy.from_zero = true;
   LineChart expected = single("expected_ms", cat("expected latency, ", unit));
+  expected.unit = unit;
   if (const Figure budget = number(at(search, "budget_ms"))) {
     expected.reference = {*budget, cat("budget ", cost(budget, unit))};
   }
-  return half_figure({"search", "entropy"}, entropy,
-                     "Falls from an even choice towards a decision.") +
-         half_figure({"search", "expected_ms"}, expected,
-                     "Mean latency of a network drawn from the probabilities.") +
-         half_figure({"search", "loss"}, single("loss", "loss on held-out images"),
+  return half_figure(entropy, "Falls from an even choice towards a decision.") +
+         half_figure(expected, "Mean latency of a network drawn from the probabilities.") +
+         half_figure(single("loss", "loss on held-out images"),
                      "Of the sampled networks, with shared weights.") +
-         half_figure({"search", "mu"},
-                     single("mu", unit == "ms" ? "price of a millisecond, μ"
-                                               : "price of a million MACs, μ"),
+         half_figure(single("mu", unit == "ms" ? "penalty of a millisecond, μ"
+                                               : "penalty of a million MACs, μ"),
                      "What keeps the expected latency at the budget.");
 }
 
-// Of a round: "8 networks trained from scratch for 3 epochs; what explains their losses: 40 %
+// Of a round: "8 networks trained alone for 3 epochs; what explains their losses: 40 %
 // capacity, ..."
-std::string finalists_fact(const Json& round) {
+std::string trained_alone_fact(const Json& round) {
   const Json& networks = at(round, "networks");
   if (!networks.is_array() || networks.empty()) return "";
   std::vector<std::string> parts;
   for (const auto& [group, share] : at(round, "shares").items())
     parts.push_back(cat(percent(number(share), 0), " ", group));
   const Figure epochs = number(at(round, "epochs"));
-  return cat(networks.size(), " networks trained from scratch",
+  return cat(networks.size(), " networks trained alone",
              epochs ? cat(" for ", *epochs, *epochs == 1 ? " epoch" : " epochs") : "",
              parts.empty() ? "" : "; what explains their losses: " + join(parts, ", "));
 }
 
 std::string search_facts(const Json& search, const std::string& unit) {
-  std::vector<std::string> facts;
+  std::vector<std::pair<std::string, std::string>> facts;
   const auto fact = [&](const std::string& name, const std::string& value) {
-    if (!value.empty())
-      facts.push_back(cat("<div><dt>", name, "</dt><dd>", escape(value), "</dd></div>"));
+    facts.emplace_back(name, value);
   };
-  fact("Algorithm", text(at(search, "algorithm")));
+  const std::string algorithm = text(at(search, "algorithm"));
+  const bool linear = algorithm == "effects" || algorithm == "linear";
+  fact("Algorithm", linear ? "linear accuracy predictor" : algorithm);
   fact("Space", text(at(search, "space")));
   const Figure least = number(at(search, "least_ms")), greatest = number(at(search, "greatest_ms"));
   if (least && greatest)
@@ -117,17 +115,17 @@ std::string search_facts(const Json& search, const std::string& unit) {
     const std::string device = text(at(budgets[d], "device"));
     const auto predicted = latency(at(budgets[d], "predicted"));
     if (!predicted) continue;
-    fact(cat("On ", escape(device)),
-         cat(cost(predicted->value, unit_of(device)), " of ",
-             cost(number(at(budgets[d], "budget_ms")), unit_of(device))));
+    fact("On " + device, cat(cost(predicted->value, unit_of(device)), " of ",
+                             cost(number(at(budgets[d], "budget_ms")), unit_of(device))));
   }
   fact("By the table alone", cost(number(at(search, "predicted_table_ms")), unit));
-  const Json& finalists = at(search, "trained_alone");
-  for (const Json& round : at(finalists, "earlier")) fact("Finalists", finalists_fact(round));
-  fact("Finalists", finalists_fact(finalists));
+  const Json& alone = at(search, "trained_alone");
+  for (const Json& round : at(alone, "earlier"))
+    fact("Trained alone", trained_alone_fact(round));
+  fact("Trained alone", trained_alone_fact(alone));
   fact("Images seen", count_full(number(at(search, "images_seen"))));
   fact("Skips chosen", percent(number(at(search, "skip_share")), 0));
-  return facts.empty() ? "" : cat("<dl class=\"facts\">", join(facts, "\n"), "</dl>\n");
+  return facts_html(facts);
 }
 
 }  // namespace
@@ -149,7 +147,8 @@ std::string training_html(const Json& data) {
   LineChart accuracy{.title = "Validation accuracy over epochs",
                      .x_title = "epoch",
                      .y_title = "accuracy on held-out training images, %",
-                     .series = {}};
+                     .series = {},
+                     .unit = "%"};
   LineChart loss{.title = "Training loss over epochs",
                  .x_title = "epoch",
                  .y_title = "training loss",
@@ -178,10 +177,9 @@ std::string training_html(const Json& data) {
   if (table.rows.empty()) return "";
   const std::string curves =
       half_figure(
-          {"training", "validation_accuracy"}, accuracy,
+          accuracy,
           "On images that no weight has learned from; the test images are used once, at the end.") +
-      half_figure({"training", "train_loss"}, loss,
-                  "With label smoothing and augmentation where the recipe has them.");
+      half_figure(loss, "With label smoothing and augmentation where the recipe has them.");
   return cat(
       "<section id=\"training\"><h2>Training</h2>\n<p class=\"lead\">All networks by one recipe, "
       "from the same images."

@@ -12,7 +12,7 @@ namespace vpunas {
 namespace {
 
 constexpr size_t kMostStrips = 4;
-constexpr const char* kStageKeys[] = {"stages", "nce_stages", "shave_stages", "dma_stages"};
+constexpr const char* kNoBlock = "of no block";
 
 struct Strip {
   std::string name;
@@ -20,8 +20,8 @@ struct Strip {
   double total_ms = 0;
 };
 
-// Networks whose blocks have a price, the found one first.
-std::vector<Strip> priced_networks(const Json& data) {
+// Networks whose blocks have a time, the found one first.
+std::vector<Strip> timed_networks(const Json& data) {
   std::vector<Strip> out;
   for (const Json& network : at(data, "networks")) {
     const Json& blocks = at(network, "blocks");
@@ -36,22 +36,17 @@ std::vector<Strip> priced_networks(const Json& data) {
   return out;
 }
 
-// Blocks of one kind share a colour.
-std::string kind_css(const Json& block) {
-  static const std::map<std::string, std::string> kClasses = {{"mbconv", "k0"},
-                                                              {"fused_mbconv", "k1"},
-                                                              {"residual", "k2"},
-                                                              {"bottleneck", "k3"},
-                                                              {"conv", "k4"}};
-  const auto found = kClasses.find(text(at(block, "kind")));
-  return found == kClasses.end() ? "k5" : found->second;
-}
+struct KindStyle {
+  const char *kind, *css, *words;
+};
+constexpr KindStyle kKinds[] = {
+    {"mbconv", "k0", "MBConv (depthwise)"}, {"fused_mbconv", "k1", "fused MBConv"},
+    {"residual", "k2", "residual 3×3"},     {"bottleneck", "k3", "bottleneck"},
+    {"conv", "k4", "convolution"},          {"", "k5", "stem and head"}};
 
-std::string kind_words(const std::string& css) {
-  static const std::map<std::string, std::string> kWords = {
-      {"k0", "MBConv (depthwise)"}, {"k1", "fused MBConv"}, {"k2", "residual 3×3"},
-      {"k3", "bottleneck"},         {"k4", "convolution"},  {"k5", "stem and head"}};
-  return kWords.at(css);
+const KindStyle& style_of(const Json& block) {
+  const auto found = std::ranges::find(kKinds, text(at(block, "kind")), &KindStyle::kind);
+  return found == std::end(kKinds) ? *std::prev(found) : *found;
 }
 
 // "k5 e6", "e" only where there is one.
@@ -89,98 +84,83 @@ std::string channels_words(const Json& block) {
   return output.is_array() && !output.empty() ? cat("c", plain(number(output[0]).value_or(0))) : "";
 }
 
-std::string plane_words(const Json& shape) {
-  const std::vector<double> dims = numbers(shape);
-  return dims.size() == 3 ? cat(fixed(dims[1], 0), "×", fixed(dims[2], 0)) : "";
-}
-
 // --- The drawing: a strip a network, each block as wide as it takes time. ---
 
 void draw_strip(Svg& svg, const Strip& strip, const Frame& frame, double y, double height) {
   double begin = 0;
-  std::string plane;
-  double plane_begin = 0;
-  const auto end_plane = [&](double at_ms) {
-    const double x1 = frame.px(plane_begin) + 1, x2 = frame.px(at_ms) - 1;
-    if (plane.empty() || x2 - x1 < 6) return;
-    svg.line(x1, y + height + 5, x2, y + height + 5, "axis");
-    if (text_width(plane, 11) < x2 - x1)
-      svg.text((x1 + x2) / 2, y + height + 18, plane, "tick", Anchor::middle);
-  };
+  std::vector<Span> spans;
   for (const Json& block : *strip.blocks) {
     const double ms = number(at(block, "ms")).value_or(0);
+    if (ms <= 0) continue;
+    const KindStyle& style = style_of(block);
     const bool is_head = text(at(block, "kind")) == "head";
-    if (const std::string now = is_head ? "head" : plane_words(at(block, "output")); now != plane) {
-      end_plane(begin);
-      plane = now;
-      plane_begin = begin;
-    }
-    if (ms > 0) {
-      const double x1 = frame.px(begin), x2 = frame.px(begin + ms);
-      svg.rect({x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, cat("box ", kind_css(block)),
-               cat(text(at(block, "name")), ": ", text(at(block, "what")), ", ",
-                   shape_text(at(block, "input")), " → ", shape_text(at(block, "output")), ", ",
-                   milliseconds(ms)));
-      const std::string first = short_words(block), second = channels_words(block);
-      if (text_width(first, 11) < x2 - x1 - 3) {
-        svg.text((x1 + x2) / 2, y + height / 2 - 3, first, "inbox", Anchor::middle);
-        if (text_width(second, 11) < x2 - x1 - 3) {
-          svg.text((x1 + x2) / 2, y + height / 2 + 12, second, "inbox", Anchor::middle);
-        }
-      }
-    }
+    const std::string plane = is_head ? "head" : plane_text(at(block, "output"));
+    if (spans.empty() || spans.back().word != plane) spans.push_back({begin, begin, plane});
+    spans.back().end = begin + ms;
+    const double x1 = frame.px(begin), x2 = frame.px(begin + ms), x = (x1 + x2) / 2;
+    const std::string first = short_words(block), second = channels_words(block);
+    const double narrower = std::max(0.0, text_width(first, 11) - text_width(second, 11));
+    svg.series(style.words);
+    svg.rect(
+        {x1 + 0.5, y, std::max(0.5, x2 - x1 - 1), height}, cat("box ", style.css),
+        {cat(strip.name, ", block ", text(at(block, "name"))),
+         {{"what", text(at(block, "what"))},
+          {"shape", cat(shape_text(at(block, "input")), " → ", shape_text(at(block, "output")))},
+          {"predicted", exact(ms, "ms")},
+          {"MACs", count_full(number(at(block, "macs")))},
+          {"parameters", count_full(number(at(block, "parameters")))}}});
+    svg.text_inside(x, y + height / 2 - 3, x2 - x1, first, "inbox");
+    // Only where the first line stands, too.
+    svg.text_inside(x, y + height / 2 + 12, x2 - x1 - narrower, second, "inbox");
     begin += ms;
   }
-  end_plane(begin);
   if (strip.total_ms > 1.002 * begin) {
+    svg.series(kNoBlock);
     svg.rect({frame.px(begin) + 0.5, y, frame.px(strip.total_ms) - frame.px(begin) - 1, height},
-             "box rest", cat("not of any block: ", milliseconds(strip.total_ms - begin)));
+             "box rest", {strip.name, {{kNoBlock, exact(strip.total_ms - begin, "ms")}}});
   }
+  svg.series("");
+  draw_spans(svg, frame, spans, y + height + 5);
 }
 
 std::string strips_svg(const std::vector<Strip>& strips, Figure budget, double width) {
-  constexpr double kBox = 50, kRow = 108, kTop = 34;
+  constexpr double kBox = 50, kRow = 108, kTop = 4;
   double most = 0;
   for (const Strip& strip : strips) most = std::max(most, strip.total_ms);
   if (budget && *budget < 2 * most) most = std::max(most, *budget);
-  const double bottom = kTop + kRow * static_cast<double>(strips.size());
+  const double rows = kRow * static_cast<double>(strips.size()), bottom = kTop + rows + 24;
   Svg svg(width, bottom + 40, "Blocks, each as wide as the time it takes");
   const Axis axis = round_axis(0, most, width >= 420 ? 10 : 6);
   const Frame frame{{1, kTop, width - 14, bottom - kTop}, {0, 1.02 * most, axis.step}, {0, 1, 1}};
-  for (const double tick : frame.x.ticks()) {
-    svg.line(frame.px(tick), kTop, frame.px(tick), bottom, "grid");
-    svg.text(std::max(4.0, frame.px(tick)), bottom + 16, frame.x.label(tick), "tick",
-             Anchor::middle);
-  }
-  svg.text(width, bottom + 33, "predicted ms, summed over the blocks", "what", Anchor::end);
-  if (budget && *budget <= frame.x.high) {
-    const double x = frame.px(*budget);
-    svg.line(x, kTop - 8, x, bottom, "budget");
-    svg.text(x, kTop - 14, cat("budget ", milliseconds(budget)), "budget-name",
-             x > width - 70 ? Anchor::end : Anchor::middle);
-  }
+  open_plot(svg, frame, Axes::rows, "predicted ms, summed over the blocks");
+  const auto row_y = [&](size_t i) { return kTop + kRow * static_cast<double>(i) + 20; };
+  for (size_t i = 0; i < strips.size(); ++i) draw_strip(svg, strips[i], frame, row_y(i), kBox);
+  if (budget) draw_reference(svg, frame, *budget, "budget " + milliseconds(budget));
+  close_plot(svg);
   for (size_t i = 0; i < strips.size(); ++i) {
-    const double y = kTop + kRow * static_cast<double>(i) + 20;
     const std::string name = cat(strips[i].name, "  ", milliseconds(strips[i].total_ms));
-    svg.rect({0, y - 17, text_width(name, 13) + 4, 15}, "under");
-    svg.text(1, y - 6, name, i == 0 ? "name c0 strong" : "name strong");
-    draw_strip(svg, strips[i], frame, y, kBox);
+    svg.rect({0, row_y(i) - 17, text_width(name, 13) + 4, 15}, "under");
+    svg.text(1, row_y(i) - 6, name, i == 0 ? "name c0 strong" : "name strong");
   }
   return svg.str();
 }
 
-std::string kind_legend(const std::vector<Strip>& strips) {
-  std::map<std::string, bool> kinds;
+std::vector<LegendEntry> kind_legend(const std::vector<Strip>& strips) {
+  std::map<std::string, std::string> kinds;
+  bool rest = false;
   for (const Strip& strip : strips) {
+    double sum = 0;
     for (const Json& block : *strip.blocks) {
-      if (text(at(block, "kind")) != "skip") kinds[kind_css(block)] = true;
+      const double ms = number(at(block, "ms")).value_or(0);
+      if (ms > 0) kinds[style_of(block).css] = style_of(block).words;
+      sum += ms;
     }
+    rest = rest || strip.total_ms > 1.002 * sum;
   }
-  std::string out = "<ul class=\"legend\">";
-  for (const auto& [css, used] : kinds) {
-    out += cat("<li><i class=\"swatch ", css, "\"></i>", kind_words(css), "</li>");
-  }
-  return out + "</ul>\n";
+  std::vector<LegendEntry> out;
+  for (const auto& [css, name] : kinds) out.push_back({name, css});
+  if (rest) out.push_back({kNoBlock, "rest"});
+  return out;
 }
 
 // --- Cost by stage: what runs at one resolution. ---
@@ -208,7 +188,7 @@ std::vector<StageCost> stage_costs(const std::vector<Strip>& strips) {
       } else if (kind == "head") {
         add(-1, "head", i, ms);
       } else if (dims.size() == 3) {
-        add(dims[1], plane_words(at(block, "output")), i, ms);
+        add(dims[1], plane_text(at(block, "output")), i, ms);
       }
     }
   }
@@ -228,9 +208,10 @@ std::string stages_svg(const std::vector<Strip>& strips, double width) {
     svg.text(left - 10, top + (row - 14) / 2 + 4, stages[s].name, "name", Anchor::end);
     for (size_t i = 0; i < strips.size(); ++i) {
       const double y = top + bar * static_cast<double>(i), ms = stages[s].ms[i];
+      svg.series(strips[i].name);
       const double length = most > 0 ? (width - left - right) * ms / most : 0;
       svg.rect({left, y + 1, std::max(1.0, length), bar - 2}, cat("bar ", series_css(i)),
-               cat(strips[i].name, ", ", stages[s].name, ": ", milliseconds(ms)));
+               {strips[i].name, {{stages[s].name, exact(ms, "ms")}}});
       svg.text(left + length + 7, y + bar - 2.5, milliseconds(ms), i == 0 ? "tick strong" : "tick");
     }
   }
@@ -238,69 +219,57 @@ std::string stages_svg(const std::vector<Strip>& strips, double width) {
 }
 
 std::string resolutions_html(const std::vector<Strip>& strips) {
-  std::string names;
-  for (size_t i = 0; i < strips.size(); ++i) {
-    names += cat("<li><i class=\"swatch solid ", series_css(i), "\"></i>", escape(strips[i].name),
-                 "</li>");
-  }
-  const std::string legend = cat("<ul class=\"legend\">", names, "</ul>\n");
-  return cat(
-      "<h3>By resolution</h3>\n",
-      figure(
-          {"resolutions"}, [&](double width) { return legend + stages_svg(strips, width); }, kWide,
-          kNarrow, "Predicted time of all blocks whose output has this many pixels."));
+  std::vector<LegendEntry> networks;
+  for (size_t i = 0; i < strips.size(); ++i)
+    networks.push_back({strips[i].name, "solid " + series_css(i)});
+  return "<h3>By resolution</h3>\n" +
+         figure([&](double width) { return stages_svg(strips, width); }, kWide, kNarrow,
+                "Predicted time of all blocks whose output has this many pixels.", networks);
 }
 
 // --- The table ---
 
-std::string table_html(const Json& blocks, bool priced) {
-  double most = 0, total_ms = 0, macs = 0, parameters = 0;
+std::string table_html(const Json& blocks, bool timed) {
+  constexpr const char* kSums[] = {"ms",         "macs",         "parameters", "stages",
+                                   "nce_stages", "shave_stages", "dma_stages"};
+  const auto figure_of = [](const Json& block, const char* key) {
+    return number(at(block, key)).value_or(0);
+  };
+  double most = 1e-9;
+  Json rows = blocks, sum = {{"name", "Sum"}, {"kind", "sum"}};
   for (const Json& block : blocks) {
-    most = std::max(most, number(at(block, "ms")).value_or(0));
-    total_ms += number(at(block, "ms")).value_or(0);
-    macs += number(at(block, "macs")).value_or(0);
-    parameters += number(at(block, "parameters")).value_or(0);
+    most = std::max(most, figure_of(block, "ms"));
+    for (const char* key : kSums) sum[key] = figure_of(sum, key) + figure_of(block, key);
   }
+  rows.push_back(sum);
   HtmlTable table;
+  const auto append = [](std::vector<Cell>& cells, std::initializer_list<Cell> more) {
+    cells.insert(cells.end(), more);
+  };
   table.header = {words("Block"), words("What")};
-  if (priced) table.header.insert(table.header.end(), {{"Time", false}, {"ms", true}});
-  table.header.insert(table.header.end(),
-                      {{"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}});
-  if (priced)
-    table.header.insert(table.header.end(),
-                        {{"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
-  std::vector<double> stages(std::size(kStageKeys), 0.0);
-  for (const Json& block : blocks) {
-    const bool skip = text(at(block, "kind")) == "skip";
+  if (timed) append(table.header, {{"Time", false}, {"ms", true}});
+  append(table.header, {{"Output c×h×w", true}, {"MACs", true}, {"Parameters", true}});
+  if (timed)
+    append(table.header, {{"Stages", true}, {"NCE", true}, {"SHAVE", true}, {"DMA", true}});
+  for (const Json& block : rows) {
+    const bool skip = text(at(block, "kind")) == "skip", all = &block == &rows.back();
     const auto shown = [&](const std::string& figure) { return figure_cell(skip ? "" : figure); };
-    std::vector<Cell> row = {words(text(at(block, "name"))), words(long_words(block))};
-    if (priced) {
-      const double ms = number(at(block, "ms")).value_or(0), share = most > 0 ? 100 * ms / most : 0;
-      row.push_back({skip ? ""
-                          : cat("<i class=\"cost ", kind_css(block),
-                                "\" style=\"width:", fixed(share, 1), "%\"></i>"),
-                     false});
-      row.push_back(shown(fixed(ms, 3)));
+    const auto count = [&](const char* key) { return shown(fixed(figure_of(block, key), 0)); };
+    const double ms = figure_of(block, "ms");
+    std::vector<Cell> cells = {words(text(at(block, "name"))), words(long_words(block))};
+    if (timed) {
+      const std::string bar = bar_html(ms / most, style_of(block).css);
+      append(cells, {{skip || all ? "" : bar, false}, shown(fixed(ms, 3))});
     }
-    row.push_back(figure_cell(shape_text(at(block, "output"))));
-    row.push_back(shown(count_short(number(at(block, "macs")))));
-    row.push_back(shown(count_full(number(at(block, "parameters")))));
-    for (size_t k = 0; priced && k < stages.size(); ++k) {
-      const double count = number(at(block, kStageKeys[k])).value_or(0);
-      stages[k] += count;
-      row.push_back(shown(fixed(count, 0)));
-    }
-    table.rows.push_back(std::move(row));
-    table.row_classes.push_back(skip ? "soft" : "");
+    append(cells, {all ? Cell() : figure_cell(shape_text(at(block, "output"))),
+                   shown(count_short(figure_of(block, "macs"))),
+                   shown(count_full(figure_of(block, "parameters")))});
+    if (timed)
+      append(cells,
+             {count("stages"), count("nce_stages"), count("shave_stages"), count("dma_stages")});
+    table.rows.push_back(std::move(cells));
+    table.row_classes.emplace_back(all ? "sum" : skip ? "soft" : "");
   }
-  std::vector<Cell> sum = {words("Sum"), words("")};
-  if (priced) sum.insert(sum.end(), {{"", false}, figure_cell(fixed(total_ms, 3))});
-  sum.insert(sum.end(),
-             {{"", true}, figure_cell(count_short(macs)), figure_cell(count_full(parameters))});
-  for (size_t k = 0; priced && k < stages.size(); ++k)
-    sum.push_back(figure_cell(fixed(stages[k], 0)));
-  table.rows.push_back(std::move(sum));
-  table.row_classes.push_back("sum");
   return to_html(table);
 }
 
@@ -310,28 +279,27 @@ std::string network_html(const Json& data) {
   const Json& found = found_network(data);
   if (!at(found, "blocks").is_array()) return "";
   const Json& blocks = at(found, "blocks");
-  const std::vector<Strip> strips = priced_networks(data);
-  const bool priced = at(blocks[0], "ms").is_number();
+  const std::vector<Strip> strips = timed_networks(data);
+  const bool timed = at(blocks[0], "ms").is_number();
   std::string out =
       cat("<section id=\"network\"><h2>The found network, block by block</h2>\n<p "
           "class=\"lead\">Input ",
           shape_text(at(found, "input")), ", ", count_full(number(at(found, "classes"))),
-          " classes.", priced ? " Times are those of the MyriadX model." : "", "</p>\n");
+          " classes.", timed ? " Times are those of the MyriadX model." : "", "</p>\n");
   if (!strips.empty()) {
     const std::string device = text(at(data, "headline", "device"));
     const Figure budget =
         device == "MYRIADX" ? number(at(data, "headline", "budget_ms")) : std::nullopt;
     out += figure(
-        {"blocks"},
-        [&](double width) { return kind_legend(strips) + strips_svg(strips, budget, width); },
-        kWide, kNarrow,
+        [&](double width) { return strips_svg(strips, budget, width); }, kWide, kNarrow,
         "Each box is a block, as wide as the time it takes: k kernel, e expansion, c output "
         "channels. Below, the "
-        "resolution at which the blocks work. A grey end belongs to no block (the host’s share).");
+        "resolution at which the blocks work. A grey end belongs to no block (the host’s share).",
+        kind_legend(strips));
     if (strips.size() > 1) out += resolutions_html(strips);
   }
-  out += "<h3>Every block</h3>\n" + table_html(blocks, priced);
-  if (priced) {
+  out += "<h3>Every block</h3>\n" + table_html(blocks, timed);
+  if (timed) {
     out +=
         "<p class=\"note\">MACs: multiply-accumulates for one image. Stages are those that Intel’s "
         "compiler makes of the "

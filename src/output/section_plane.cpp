@@ -1,4 +1,4 @@
-// Accuracy against latency: the trained networks, the search's candidates, and its front.
+// Accuracy against latency: the trained networks, the search's candidates, and its Pareto front.
 #include <algorithm>
 #include <cmath>
 
@@ -10,6 +10,8 @@
 
 namespace vpunas {
 namespace {
+
+constexpr const char *kCompared = "compared networks", *kFront = "Pareto front";
 
 struct PlanePoint {
   std::string name, css;
@@ -33,39 +35,47 @@ std::vector<PlanePoint> trained_points(const Json& data) {
   return out;
 }
 
-struct CandidatePoint {
-  double ms, accuracy;
-  bool chosen;
+// What the search knows of a network from the supernet's weights.
+struct SupernetPoint {
+  Estimate ms;
+  double accuracy;
+  Figure loss;
+};
+
+std::optional<SupernetPoint> supernet_point(const Json& json) {
+  const auto ms = latency(json);
+  const Figure accuracy = number(at(json, "accuracy"));
+  if (!ms || !accuracy) return std::nullopt;
+  return SupernetPoint{*ms, 100 * *accuracy, number(at(json, "loss"))};
+}
+
+struct CandidatePoint : SupernetPoint {
+  bool chosen = false;
 };
 
 std::vector<CandidatePoint> candidate_points(const Json& data) {
   std::vector<CandidatePoint> out;
   const Json& chosen = at(data, "search", "choice");
   for (const Json& candidate : at(data, "search", "shortlist")) {
-    const Figure ms = number(at(candidate, "ms")), accuracy = number(at(candidate, "accuracy"));
-    if (ms && accuracy)
-      out.push_back({*ms, 100 * *accuracy, at(candidate, "choice") == chosen && chosen.is_array()});
+    if (const auto point = supernet_point(candidate))
+      out.push_back({*point, at(candidate, "choice") == chosen && chosen.is_array()});
   }
   return out;
 }
 
-// A network that the search delivered for a budget of its ladder.
-struct FrontPoint {
+// A network that the search delivered for a budget of its sweep.
+struct FrontPoint : SupernetPoint {
   std::string name;
-  Estimate ms;
-  double accuracy;
   Figure budget;
-  bool dominated;
+  bool dominated = false;
 };
 
 std::vector<FrontPoint> front_points(const Json& data) {
   std::vector<FrontPoint> out;
   for (const Json& one : at(data, "search", "pareto_front")) {
-    const auto ms = latency(one);
-    const Figure accuracy = number(at(one, "accuracy"));
-    if (!ms || !accuracy) continue;
-    out.push_back({text(at(one, "architecture")), *ms, 100 * *accuracy,
-                   number(at(one, "budget_ms")), at(one, "dominated") == Json(true)});
+    if (const auto point = supernet_point(one))
+      out.push_back({*point, text(at(one, "architecture")), number(at(one, "budget_ms")),
+                     at(one, "dominated") == Json(true)});
   }
   std::ranges::stable_sort(out, {}, [](const FrontPoint& p) { return p.ms.value; });
   return out;
@@ -76,15 +86,12 @@ std::string unit_in(const Json& data) {
   return unit.empty() ? "ms" : unit;
 }
 
-void draw_budget(Svg& svg, const Frame& frame, Figure budget, const std::string& unit, bool named) {
-  if (!budget || *budget < frame.x.low || *budget > frame.x.high) return;
-  const double x = frame.px(*budget);
-  svg.line(x, frame.box.y, x, frame.box.y + frame.box.h, "budget");
-  const bool left = x > frame.box.x + frame.box.w - 130;
-  if (named) {
-    svg.text(x + (left ? -6 : 6), frame.box.y + frame.box.h - 7, cat("budget ", cost(budget, unit)),
-             "budget-name", left ? Anchor::end : Anchor::start);
-  }
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+Facts supernet_facts(const SupernetPoint& p, const std::string& unit) {
+  return {{"accuracy, supernet weights", exact(p.accuracy, "%")},
+          {"predicted", with_interval(p.ms, unit)},
+          {"loss", exact(p.loss)}};
 }
 
 // `taken`: where no label should stand.
@@ -95,40 +102,44 @@ void draw_trained(Svg& svg, const Frame& frame, const std::vector<PlanePoint>& p
     const double x = frame.px(p.ms.value), y = frame.py(p.accuracy.value);
     const double x1 = frame.px(p.ms.low), x2 = frame.px(p.ms.high);
     const double y1 = frame.py(p.accuracy.high), y2 = frame.py(p.accuracy.low);
+    svg.series(p.name);
     svg.line(x1, y, x2, y, "range " + p.css);
     svg.line(x, y1, x, y2, "range " + p.css);
     svg.circle(x, y, 6, "dot " + p.css,
-               cat(p.name, ": ", fixed(p.accuracy.value, 2), " % at ", cost(p.ms.value, unit), " (",
-                   interval_text(p.ms), ")"));
+               {p.name,
+                {{"test accuracy", with_interval(p.accuracy, "%")},
+                 {"predicted", with_interval(p.ms, unit)}}});
     taken.push_back({x - 7, y - 7, 14, 14});
     taken.push_back({x1, y - 2, x2 - x1, 4});
     taken.push_back({x - 2, y1, 4, y2 - y1});
     labels.push_back(
         {x, y, frame.box.w < 420 ? p.name : cat(p.name, " ", percent(p.accuracy.value / 100)),
-         "name " + p.css});
+         "name " + p.css, p.name});
   }
   place_labels(svg, labels, taken, frame.box);
 }
 
 void draw_front(Svg& svg, const Frame& frame, const std::vector<FrontPoint>& front, Figure budget,
                 const std::string& unit) {
-  std::vector<std::pair<double, double>> points;
+  Points points;
   std::vector<Label> labels;
   std::vector<SvgBox> taken;
+  svg.series(kFront);
   for (const FrontPoint& p : front) {
     const double x = frame.px(p.ms.value), y = frame.py(p.accuracy);
     points.emplace_back(x, y);
-    labels.push_back({x, y, p.name, "name c3"});
+    labels.push_back({x, y, p.name, "name c3", kFront});
     taken.push_back({x - 6, y - 6, 12, 12});
     if (!p.budget || p.budget == budget || !frame.holds(*p.budget, frame.y.low)) continue;
     const double at = frame.px(*p.budget);
-    svg.line(at, frame.box.y, at, frame.box.y + frame.box.h, "budget rung");
+    svg.line(at, frame.box.y, at, frame.box.y + frame.box.h, "budget of-sweep");
   }
   svg.polyline(points, "line thin c3");
   for (const FrontPoint& p : front) {
+    Facts facts = supernet_facts(p, unit);
+    facts.emplace_back("budget", exact(p.budget, unit));
     svg.circle(frame.px(p.ms.value), frame.py(p.accuracy), 5, "dot c3",
-               cat(p.name, ": ", fixed(p.accuracy, 1), " % at ", cost(p.ms.value, unit), " for ",
-                   cost(p.budget, unit)));
+               {p.name + (p.dominated ? ", dominated by another one" : ""), facts});
   }
   place_labels(svg, labels, taken, frame.box);
 }
@@ -139,14 +150,16 @@ std::string plane_svg(const Json& data, double width) {
   const auto trained = trained_points(data);
   const auto candidates = candidate_points(data);
   const Figure budget = number(at(data, "headline", "budget_ms"));
-  std::vector<double> ms, accuracy, inherited;
+  const std::string budget_name = "budget " + cost(budget, unit);
+  std::vector<double> ms, accuracy, supernet;
   for (const PlanePoint& p : trained) {
     ms.insert(ms.end(), {p.ms.low, p.ms.high});
     accuracy.insert(accuracy.end(), {p.accuracy.low, p.accuracy.high});
   }
-  for (const CandidatePoint& p : candidates) ms.push_back(p.ms), inherited.push_back(p.accuracy);
+  for (const CandidatePoint& p : candidates)
+    ms.push_back(p.ms.value), supernet.push_back(p.accuracy);
   for (const FrontPoint& p : front) {
-    ms.push_back(p.ms.value), inherited.push_back(p.accuracy);
+    ms.push_back(p.ms.value), supernet.push_back(p.accuracy);
     if (p.budget) ms.push_back(*p.budget);
   }
   if (budget) ms.push_back(*budget);
@@ -157,40 +170,53 @@ std::string plane_svg(const Json& data, double width) {
   };
   const Axis x = axis_of(ms, width >= 420 ? 10 : 5);
 
-  constexpr double kLeft = 46, kRight = 12, kTrained = 300, kInherited = 120;
+  constexpr double kLeft = 46, kRight = 12, kTrained = 300, kSupernet = 120;
   const double plot = width - kLeft - kRight;
   const double lower_top = trained.empty() ? 34 : 34 + kTrained + 62;
-  const double height = inherited.empty() ? 34 + kTrained : lower_top + kInherited;
+  const double height = supernet.empty() ? 34 + kTrained : lower_top + kSupernet;
   Svg svg(width, height + 44, "Accuracy against predicted latency");
   if (!trained.empty()) {
     const Frame frame{{kLeft, 34, plot, kTrained}, x, axis_of(accuracy, 6)};
-    draw_axes(svg, frame, inherited.empty() ? x_title : "", "test accuracy after full training, %");
-    draw_budget(svg, frame, budget, unit, true);
+    open_plot(svg, frame, Axes::both, supernet.empty() ? x_title : "",
+              "test accuracy after full training, %");
+    if (budget) draw_reference(svg, frame, *budget, budget_name);
     std::vector<SvgBox> taken;
     if (budget) taken.push_back({frame.px(*budget) - 1, frame.box.y, 2, frame.box.h});
     draw_trained(svg, frame, trained, unit, std::move(taken));
+    close_plot(svg);
   }
-  if (!inherited.empty()) {
-    const Frame frame{{kLeft, lower_top, plot, kInherited}, x, axis_of(inherited, 3)};
-    draw_axes(svg, frame, x_title,
-              width >= 420 ? "candidates of the search: accuracy with inherited weights, %"
-                           : "candidates, inherited weights, %");
-    draw_budget(svg, frame, budget, unit, trained.empty());
+  if (!supernet.empty()) {
+    const Frame frame{{kLeft, lower_top, plot, kSupernet}, x, axis_of(supernet, 3)};
+    open_plot(svg, frame, Axes::both, x_title,
+              width >= 420 ? "networks of the search: accuracy with supernet weights, %"
+                           : "accuracy with supernet weights, %");
+    if (budget) draw_reference(svg, frame, *budget, trained.empty() ? budget_name : "");
+    svg.series(kCompared);
     for (const CandidatePoint& p : candidates) {
-      svg.circle(frame.px(p.ms), frame.py(p.accuracy), p.chosen ? 5 : 4,
+      svg.circle(frame.px(p.ms.value), frame.py(p.accuracy), p.chosen ? 5 : 4,
                  p.chosen ? "dot c0" : "faint",
-                 cat(fixed(p.accuracy, 1), " % at ", cost(p.ms, unit)));
+                 {p.chosen ? "chosen network" : "network", supernet_facts(p, unit)});
     }
+    svg.series("");
     if (!front.empty()) draw_front(svg, frame, front, budget, unit);
+    close_plot(svg);
   }
   return svg.str();
+}
+
+std::vector<LegendEntry> plane_legend(const Json& data) {
+  std::vector<LegendEntry> out;
+  for (const PlanePoint& p : trained_points(data)) out.push_back({p.name, "solid " + p.css});
+  if (!candidate_points(data).empty()) out.push_back({kCompared, "c4"});
+  if (!front_points(data).empty()) out.push_back({kFront, "solid c3"});
+  return out;
 }
 
 HtmlTable front_table(const std::vector<FrontPoint>& front, const std::string& unit) {
   HtmlTable table{{words("Network"),
                    {cat("Budget, ", unit), true},
                    {cat("Predicted, ", unit, "<br>(90 %)"), true},
-                   {"Accuracy, inherited weights", true},
+                   {"Accuracy, supernet weights", true},
                    words("")},
                   {}};
   for (const FrontPoint& p : front) {
@@ -204,10 +230,10 @@ HtmlTable front_table(const std::vector<FrontPoint>& front, const std::string& u
 
 HtmlTable candidate_table(const std::vector<CandidatePoint>& candidates, const std::string& unit) {
   HtmlTable table{
-      {{cat("Predicted, ", unit), true}, {"Accuracy, inherited weights", true}, words("")}, {}};
+      {{cat("Predicted, ", unit), true}, {"Accuracy, supernet weights", true}, words("")}, {}};
   for (const CandidatePoint& p : candidates) {
-    table.rows.push_back({figure_cell(significant(p.ms, 4)), figure_cell(percent(p.accuracy / 100)),
-                          words(p.chosen ? "chosen" : "")});
+    table.rows.push_back({figure_cell(significant(p.ms.value, 4)),
+                          figure_cell(percent(p.accuracy / 100)), words(p.chosen ? "chosen" : "")});
   }
   return table;
 }
@@ -230,27 +256,28 @@ std::string plane_html(const Json& data) {
   if (!candidates.empty()) {
     caption +=
         cat(trained ? "The lower plot is on another scale: it shows" : "Shown are",
-            " the candidates that the search compared, with the weights they inherited from "
-            "the supernet, on held-out images; they rank candidates and are no accuracies of "
-            "trained networks. The chosen one is blue.");
+            " the networks that the search compared, with the supernet’s weights, on held-out "
+            "images; these accuracies rank networks and are not those of trained ones. The chosen "
+            "one is blue.");
   }
   if (!front.empty()) {
     caption +=
-        " The line joins the networks found for each budget of the ladder; dotted, their budgets. "
+        " The line joins the networks found for each budget of the sweep, the Pareto front; "
+        "dotted, "
+        "their budgets. "
         "Dominated: another one is faster and has a lower loss.";
   }
   const std::string unit = unit_in(data);
   std::string tables;
-  if (!front.empty()) tables += "<h3>The front</h3>\n" + to_html(front_table(front, unit));
-  tables += numbers_html(candidate_table(candidates, unit), "The candidates’ numbers");
-  return cat(
-      "<section id=\"plane\"><h2>Accuracy and latency</h2>\n",
-      device.empty() ? ""
-                     : cat("<p class=\"lead\">", unit == "ms" ? "Latency" : "Cost",
-                           " as predicted for ", escape(device), ".</p>\n"),
-      figure(
-          {"plane"}, [&](double width) { return plane_svg(data, width); }, kWide, kNarrow, caption),
-      tables, "</section>\n");
+  if (!front.empty()) tables += "<h3>The Pareto front</h3>\n" + to_html(front_table(front, unit));
+  tables += numbers_html(candidate_table(candidates, unit), "The compared networks’ numbers");
+  return cat("<section id=\"plane\"><h2>Accuracy and latency</h2>\n",
+             device.empty() ? ""
+                            : cat("<p class=\"lead\">", unit == "ms" ? "Latency" : "Cost",
+                                  " as predicted for ", escape(device), ".</p>\n"),
+             figure([&](double width) { return plane_svg(data, width); }, kWide, kNarrow, caption,
+                    plane_legend(data)),
+             tables, "</section>\n");
 }
 
 }  // namespace vpunas

@@ -38,8 +38,7 @@ std::string card(const Json& sample, const Json& classes) {
     const bool right = at(guess, "class") == at(sample, "label");
     out += cat("<div class=\"guess ", right ? "good" : "bad", "\"><span>", right ? "✓ " : "✗ ",
                escape(class_name(classes, at(guess, "class"))), "</span><span>", percent(share),
-               "</span><i class=\"cost ", right ? "c2" : "c1",
-               "\" style=\"width:", fixed(100 * share, 1), "%\"></i></div>");
+               "</span>", bar_html(share, right ? "c2" : "c1"), "</div>");
   }
   return out + "</div></li>\n";
 }

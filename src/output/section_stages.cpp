@@ -48,7 +48,8 @@ std::string cumulative_figure(const std::vector<Staged>& networks) {
                   .x_title = "stage",
                   .y_title = "predicted ms since the first stage",
                   .series = {},
-                  .from_zero = true};
+                  .from_zero = true,
+                  .unit = "ms"};
   for (const Staged& network : networks) {
     Series series{network.name, network.css, {{0, 0}}};
     double sum = 0;
@@ -58,41 +59,53 @@ std::string cumulative_figure(const std::vector<Staged>& networks) {
     }
     chart.series.push_back(std::move(series));
   }
-  return figure(
-      {"cumulative"}, [&](double width) { return line_chart(chart, width); }, kWide, kNarrow,
-      "Stages in the compiler’s order: a steep part is where the time goes, a long flat "
-      "one is many cheap stages.");
+  return figure([&](double width) { return line_chart(chart, width); }, kWide, kNarrow,
+                "Stages in the compiler’s order: a steep part is where the time goes, a long flat "
+                "one is many cheap stages.",
+                legend(chart));
 }
 
 std::string engines_svg(const std::vector<Staged>& networks, double width) {
   constexpr double kRow = 52, kBar = 24;
-  double most = 0;
+  double most = 1e-9;
   for (const Staged& network : networks) most = std::max(most, network.total);
-  Svg svg(width, kRow * static_cast<double>(networks.size()) + 4, "Time by engine");
+  const double height = kRow * static_cast<double>(networks.size()) + 4;
+  Svg svg(width, height + 44, "Time by engine");
+  const double step = round_axis(0, most, width >= 420 ? 10 : 6).step;
+  const Frame frame{{1, 0, width - 14, height}, {0, most, step}, {0, 1, 1}};
+  open_plot(svg, frame, Axes::rows, "predicted ms");
   for (size_t i = 0; i < networks.size(); ++i) {
-    const double y = kRow * static_cast<double>(i);
-    svg.text(0, y + 14, cat(networks[i].name, "  ", milliseconds(networks[i].total)), "name");
-    double x = 0;
+    const double y = kRow * static_cast<double>(i) + 20;
+    double begin = 0;
     for (size_t group = 0; group < stage_groups; ++group) {
-      const double ms = networks[i].ms[group];
-      const double w = most > 0 ? width * ms / most : 0;
-      if (w <= 0) continue;
-      svg.rect({x, y + 20, std::max(0.5, w - 1), kBar}, cat("stage ", kStageGroups[group].css),
-               cat(kStageGroups[group].name, ": ", milliseconds(ms)));
-      x += w;
+      const double ms = networks[i].ms[group], x = frame.px(begin);
+      if (ms <= 0) continue;
+      svg.series(kStageGroups[group].name);
+      svg.rect({x, y, std::max(0.5, frame.px(begin + ms) - x - 1), kBar},
+               cat("stage ", kStageGroups[group].css),
+               {networks[i].name,
+                {{kStageGroups[group].name, exact(ms, "ms")},
+                 {"together", exact(networks[i].total, "ms")}}});
+      begin += ms;
     }
+  }
+  svg.series("");
+  close_plot(svg);
+  for (size_t i = 0; i < networks.size(); ++i) {
+    svg.text(1, kRow * static_cast<double>(i) + 14,
+             cat(networks[i].name, "  ", milliseconds(networks[i].total)), "name");
   }
   return svg.str();
 }
 
 std::string engines_figure(const std::vector<Staged>& networks) {
-  std::string legend = "<ul class=\"legend\">";
+  std::vector<LegendEntry> groups;
   HtmlTable table{{words("Network")}, {}};
   for (const Staged& network : networks) table.rows.push_back({words(network.name)});
   for (size_t group = 0; group < stage_groups; ++group) {
     if (std::ranges::none_of(networks, [&](const Staged& n) { return n.ms[group] > 0; })) continue;
     const auto& [css, name] = kStageGroups[group];
-    legend += cat("<li><i class=\"swatch solid ", css, "\"></i>", name, "</li>");
+    groups.push_back({name, cat("solid ", css)});
     table.header.push_back({cat(name, ", ms"), true});
     for (size_t i = 0; i < networks.size(); ++i)
       table.rows[i].push_back(figure_cell(fixed(networks[i].ms[group], 3)));
@@ -100,12 +113,10 @@ std::string engines_figure(const std::vector<Staged>& networks) {
   table.header.push_back({"Together, ms", true});
   for (size_t i = 0; i < networks.size(); ++i)
     table.rows[i].push_back(figure_cell(fixed(networks[i].total, 3)));
-  legend += "</ul>\n";
-  return figure(
-             {"engines"}, [&](double width) { return legend + engines_svg(networks, width); },
-             kWide, kNarrow,
-             "The NCE runs convolutions and poolings, the SHAVE processors what it cannot; "
-             "copies are the DMA engine’s, and the host owns the rest.") +
+  return figure([&](double width) { return engines_svg(networks, width); }, kWide, kNarrow,
+                "The NCE runs convolutions and poolings, the SHAVE processors what it cannot; "
+                "copies are the DMA engine’s, and the host owns the rest.",
+                groups) +
          numbers_html(table);
 }
 

@@ -1,7 +1,7 @@
 // What the time of a MyriadX stage (of vpunas.explain/2) is booked under in pictures.
 #pragma once
 
-#include "base/files.h"
+#include "output/figures.h"
 
 namespace vpunas {
 
@@ -18,6 +18,12 @@ inline constexpr GroupStyle kStageGroups[stage_groups] = {{"k0", "depthwise conv
                                                           {"k5", "host"}};
 
 // Never host: that is what no stage owns.
-StageGroup group_of(const Json& stage);
+inline StageGroup group_of(const Json& stage) {
+  const std::string engine = text(at(stage, "engine"));
+  if (engine == "SHAVE") return shave;
+  if (engine == "DMA") return dma;
+  if (text(at(stage, "op")) == "POOL") return pooling;
+  return text(at(stage, "kind")) == "depthwise" ? depthwise : convolution;
+}
 
 }  // namespace vpunas

@@ -4,10 +4,10 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "output/figures.h"
 #include "output/html.h"
 #include "output/width.h"
 
@@ -15,12 +15,27 @@ namespace vpunas {
 namespace {
 
 std::string px(double value) {
-  return fixed(std::isfinite(value) ? std::clamp(value, -1e5, 1e5) : 0, 1);
+  const std::string out = fixed(std::isfinite(value) ? std::clamp(value, -1e5, 1e5) : 0, 1);
+  return out.ends_with(".0") ? out.substr(0, out.size() - 2) : out;
 }
 
-std::string close(std::string_view tag, std::string_view hint) {
-  if (hint.empty()) return "/>";
-  return cat("><title>", escape(hint), "</title></", tag, ">");
+std::string attribute(std::string_view name, std::string_view value) {
+  return value.empty() ? "" : cat(" ", name, "=\"", escape(value), "\"");
+}
+
+std::string range_text(const Axis& axis) {
+  return cat(six_digits(axis.low), " ", six_digits(axis.high));
+}
+
+// A line a fact, whatever stands in it: report.js takes it apart, and a browser without scripts
+// shows it as it is.
+std::string close(std::string_view tag, const Hint& hint) {
+  if (hint.title.empty()) return "/>\n";
+  std::string lines = escape(printable(hint.title));
+  for (const auto& [name, value] : hint.facts) {
+    if (!value.empty()) lines += cat("\n", escape(printable(cat(name, ": ", value))));
+  }
+  return cat("><title>", lines, "</title></", tag, ">\n");
 }
 
 double overlap(const SvgBox& a, const SvgBox& b) {
@@ -40,45 +55,77 @@ Svg::Svg(double width, double height, std::string_view title)
                 px(width), "\" height=\"", px(height), "\" role=\"img\" aria-label=\"",
                 escape(title), "\">\n")) {}
 
+void Svg::series(std::string_view name) { series_ = name; }
+
+void Svg::start(std::string_view tag, std::string_view css) {
+  body_ += cat("<", tag, attribute("class", css), attribute("data-series", series_));
+}
+
 void Svg::line(double x1, double y1, double x2, double y2, std::string_view css) {
-  body_ += cat("<line x1=\"", px(x1), "\" y1=\"", px(y1), "\" x2=\"", px(x2), "\" y2=\"", px(y2),
-               "\" class=\"", css, "\"/>\n");
-}
-
-void Svg::rect(const SvgBox& box, std::string_view css, std::string_view hint, double opacity) {
+  start("line", css);
   body_ +=
-      cat("<rect x=\"", px(box.x), "\" y=\"", px(box.y), "\" width=\"", px(std::max(0.0, box.w)),
-          "\" height=\"", px(std::max(0.0, box.h)), "\" class=\"", css, "\"",
-          opacity < 1 ? cat(" fill-opacity=\"", fixed(std::max(0.0, opacity), 3), "\"") : "",
-          close("rect", hint), "\n");
+      cat(" x1=\"", px(x1), "\" y1=\"", px(y1), "\" x2=\"", px(x2), "\" y2=\"", px(y2), "\"/>\n");
 }
 
-void Svg::circle(double x, double y, double radius, std::string_view css, std::string_view hint) {
-  body_ += cat("<circle cx=\"", px(x), "\" cy=\"", px(y), "\" r=\"", px(radius), "\" class=\"", css,
-               "\"", close("circle", hint), "\n");
+void Svg::rect(const SvgBox& box, std::string_view css, const Hint& hint, double opacity) {
+  start("rect", css);
+  body_ += cat(" x=\"", px(box.x), "\" y=\"", px(box.y), "\" width=\"", px(std::max(0.0, box.w)),
+               "\" height=\"", px(std::max(0.0, box.h)), "\"",
+               opacity < 1 ? cat(" fill-opacity=\"", fixed(std::max(0.0, opacity), 3), "\"") : "",
+               close("rect", hint));
 }
 
-void Svg::polyline(const std::vector<std::pair<double, double>>& points, std::string_view css) {
-  path("polyline", points, css);
+void Svg::circle(double x, double y, double radius, std::string_view css, const Hint& hint) {
+  start("circle", css);
+  body_ +=
+      cat(" cx=\"", px(x), "\" cy=\"", px(y), "\" r=\"", px(radius), "\"", close("circle", hint));
 }
 
-void Svg::polygon(const std::vector<std::pair<double, double>>& points, std::string_view css) {
-  path("polygon", points, css);
+void Svg::polyline(const Points& points, std::string_view css, const Values& values) {
+  path("polyline", points, css, values);
 }
 
-void Svg::path(std::string_view tag, const std::vector<std::pair<double, double>>& points,
-               std::string_view css) {
-  body_ += cat("<", tag, " class=\"", css, "\" points=\"");
+void Svg::polygon(const Points& points, std::string_view css, const Values& values) {
+  path("polygon", points, css, values);
+}
+
+void Svg::path(std::string_view tag, const Points& points, std::string_view css,
+               const Values& values) {
+  start(tag, css);
+  std::string told;
+  for (const auto& [x, y] : values.points) told += cat(six_digits(x), ",", six_digits(y), " ");
+  body_ += cat(attribute("data-name", values.name), attribute("data-values", told), " points=\"");
   for (const auto& [x, y] : points) body_ += cat(px(x), ",", px(y), " ");
   body_ += "\"/>\n";
 }
 
-void Svg::text(double x, double y, std::string_view text, std::string_view css, Anchor anchor) {
-  constexpr std::array kAnchors = {"start", "middle", "end"};
-  body_ += cat("<text x=\"", px(x), "\" y=\"", px(y), "\" text-anchor=\"",
-               kAnchors[static_cast<size_t>(anchor)], "\"",
-               css.empty() ? "" : cat(" class=\"", css, "\""), ">", escape(text), "</text>\n");
+void Svg::text(double x, double y, std::string_view text, std::string_view css, Anchor anchor,
+               const Pin& pin) {
+  if (text.empty()) return;
+  constexpr std::array kAnchors = {"", "middle", "end"};
+  start("text", css);
+  body_ += cat(attribute("text-anchor", kAnchors[static_cast<size_t>(anchor)]), " x=\"", px(x),
+               "\" y=\"", px(y), "\"");
+  if (pin.x || pin.y) {
+    body_ += cat(" data-pin=\"", pin.x ? px(*pin.x) : "", ",", pin.y ? px(*pin.y) : "", "\"");
+  }
+  body_ += cat(">", escape(text), "</text>\n");
 }
+
+void Svg::text_inside(double x, double y, double room, std::string_view text,
+                      std::string_view css) {
+  if (text.empty()) return;
+  start("text", css);
+  body_ += cat(text_width(text, 11) < room - 3 ? "" : " visibility=\"hidden\"",
+               " text-anchor=\"middle\" data-room=\"", px(room), "\" x=\"", px(x), "\" y=\"", px(y),
+               "\">", escape(text), "</text>\n");
+}
+
+void Svg::begin(std::string_view tag, std::string_view attributes) {
+  body_ += cat("<", tag, attributes, ">\n");
+}
+
+void Svg::end(std::string_view tag) { body_ += cat("</", tag, ">\n"); }
 
 std::string Svg::str() const { return body_ + "</svg>"; }
 
@@ -123,19 +170,43 @@ bool Frame::holds(double x_value, double y_value) const {
   return x_value >= x.low && x_value <= x.high && y_value >= y.low && y_value <= y.high;
 }
 
-void draw_axes(Svg& svg, const Frame& frame, std::string_view x_title, std::string_view y_title) {
+void open_plot(Svg& svg, const Frame& frame, Axes axes, std::string_view x_title,
+               std::string_view y_title, std::string_view unit) {
   const SvgBox& box = frame.box;
-  for (const double tick : frame.y.ticks()) {
-    svg.line(box.x, frame.py(tick), box.x + box.w, frame.py(tick), "grid");
-    svg.text(box.x - 8, frame.py(tick) + 4, frame.y.label(tick), "tick", Anchor::end);
+  const double right = box.x + box.w, bottom = box.y + box.h;
+  const bool rows = axes == Axes::rows;
+  svg.begin("g", cat(" class=\"plot\" data-x=\"", range_text(frame.x), "\"",
+                     rows ? "" : cat(" data-y=\"", range_text(frame.y), "\""),
+                     attribute("data-name", x_title), attribute("data-unit", unit)));
+  if (axes == Axes::both) {
+    svg.begin("g", " class=\"ticks\" data-axis=\"y\"");
+    for (const double tick : frame.y.ticks()) {
+      svg.line(box.x, frame.py(tick), right, frame.py(tick), "grid");
+      svg.text(box.x - 8, frame.py(tick) + 4, frame.y.label(tick), "tick", Anchor::end);
+    }
+    svg.end("g");
+    svg.line(box.x, bottom, right, bottom, "axis");
+    svg.text(0, box.y - 15, y_title, "what");
   }
-  svg.line(box.x, box.y + box.h, box.x + box.w, box.y + box.h, "axis");
-  for (const double tick : frame.x.ticks()) {
-    svg.line(frame.px(tick), box.y + box.h, frame.px(tick), box.y + box.h + 4, "axis");
-    svg.text(frame.px(tick), box.y + box.h + 17, frame.x.label(tick), "tick", Anchor::middle);
+  if (axes != Axes::none) {
+    svg.begin("g", " class=\"ticks\" data-axis=\"x\"");
+    for (const double tick : frame.x.ticks()) {
+      const double x = frame.px(tick);
+      svg.line(x, rows ? box.y : bottom, x, rows ? bottom : bottom + 4, rows ? "grid" : "axis");
+      svg.text(x, bottom + 17, frame.x.label(tick), "tick", Anchor::middle);
+    }
+    svg.end("g");
+    svg.text(right, bottom + 34, x_title, "what", Anchor::end);
   }
-  if (!y_title.empty()) svg.text(0, box.y - 15, y_title, "what");
-  if (!x_title.empty()) svg.text(box.x + box.w, box.y + box.h + 34, x_title, "what", Anchor::end);
+  // What is drawn in it keeps its coordinates, but is cut off at the frame once it is zoomed.
+  const std::string area = cat(px(box.x), " ", px(box.y), " ", px(box.w), " ", px(box.h));
+  svg.begin("svg", cat(" class=\"marks\" x=\"", px(box.x), "\" y=\"", px(box.y), "\" width=\"",
+                       px(box.w), "\" height=\"", px(box.h), "\" viewBox=\"", area, "\""));
+}
+
+void close_plot(Svg& svg) {
+  svg.end("svg");
+  svg.end("g");
 }
 
 void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<SvgBox> taken,
@@ -177,31 +248,11 @@ void place_labels(Svg& svg, const std::vector<Label>& labels, std::vector<SvgBox
       }
     }
     taken.push_back(best);
-    svg.text(best.x + 1, best.y + kBaseline, label.text, label.css);
+    svg.series(label.series);
+    svg.text(best.x + 1, best.y + kBaseline, label.text, label.css, Anchor::start,
+             {label.x, label.y});
   }
-}
-
-std::vector<double> spread(const std::vector<double>& positions, double gap, double low,
-                           double high) {
-  const size_t n = positions.size();
-  if (n == 0) return {};
-  std::vector<size_t> order(n);
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return positions[a] < positions[b]; });
-  if (n > 1) gap = std::min(gap, (high - low) / static_cast<double>(n - 1));
-  std::vector<double> out(n);
-  double next = low;
-  for (const size_t i : order) {
-    out[i] = std::max(positions[i], next);
-    next = out[i] + gap;
-  }
-  double last = high;
-  for (size_t k = n; k-- > 0;) {
-    const size_t i = order[k];
-    out[i] = std::min(out[i], last);
-    last = out[i] - gap;
-  }
-  return out;
+  svg.series("");
 }
 
 }  // namespace vpunas

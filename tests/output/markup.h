@@ -44,9 +44,9 @@ inline std::string markup_fault(const std::string& html) {
   return open.empty() ? "" : "<" + open.back() + "> is never closed";
 }
 
-// The page without the charting library and its drawings, which are no markup.
+// The page without its script, which is no markup.
 inline std::string without_scripts(const std::string& html) {
-  return html.substr(0, html.find("<script type=\"text/plain\" id=\"licence\">"));
+  return html.substr(0, html.rfind("<script>"));
 }
 
 }  // namespace vpunas

@@ -32,19 +32,42 @@ TEST(Axis, HoldsAnyRangeWithFewTicks) {
   }
 }
 
-TEST(Spread, KeepsOrderAndGapsInsideTheBounds) {
-  const std::vector<double> out = spread({50, 10, 11, 99}, 15, 0, 100);
-  EXPECT_EQ(out, (std::vector<double>{50, 10, 25, 99}));
-  const std::vector<double> crowded = spread({5, 5, 5, 5, 5}, 50, 0, 100);
-  for (const double y : crowded) EXPECT_TRUE(y >= 0 && y <= 100) << y;
-}
-
 TEST(Charts, EscapeNames) {
   const LineChart chart{.title = "<t>",
                         .x_title = "\"x\"",
                         .y_title = "y&",
                         .series = {{"<a>", "c0", {{0, 1}, {1, 2}}}, {"'b'", "c1", {{0, 1}}}}};
   for (const double width : {356.0, 484.0}) EXPECT_EQ(markup_fault(line_chart(chart, width)), "");
+}
+
+TEST(Charts, OfSeveralSeriesHaveALegend) {
+  LineChart chart{.title = "t", .x_title = "x", .y_title = "y", .series = {{"a", "c0", {{0, 1}}}}};
+  EXPECT_TRUE(legend(chart).empty());
+  chart.series.push_back({"b", "c1", {{0, 2}}});
+  chart.series.push_back({"nothing", "c2", {}});
+  ASSERT_EQ(legend(chart).size(), 2u);
+  EXPECT_EQ(legend(chart)[1].name, "b");
+}
+
+// What the script reads (report.js).
+TEST(Svg, MarksTellTheirSeriesHintsAndValues) {
+  Svg svg(100, 100, "t");
+  open_plot(svg, {{10, 10, 80, 80}, {0, 2, 1}, {-1, 1, 1}}, Axes::both, "step", "y", "ms");
+  svg.series("a \"b\"");
+  svg.circle(1, 2, 3, "dot", {"A\nname", {{"value", "1\n2"}, {"empty", ""}}});
+  svg.series("");
+  svg.polyline({{10, 10}, {20, 20}}, "line", {"a", {{0, 0.123456789}, {2, 1}}});
+  svg.text_inside(10, 20, 5, "too wide", "inbox");
+  svg.text(1, 2, "budget", "", Anchor::start, {.x = 4, .y = {}});
+  close_plot(svg);
+  const std::string text = svg.str();
+  EXPECT_EQ(markup_fault(text), "");
+  for (const char* part :
+       {"data-x=\"0 2\" data-y=\"-1 1\" data-name=\"step\" data-unit=\"ms\"",
+        "data-series=\"a &quot;b&quot;\"", "<title>A name\nvalue: 1 2</title>",
+        "<polyline class=\"line\" data-name=\"a\" data-values=\"0,0.123457 2,1 \"",
+        "visibility=\"hidden\" text-anchor=\"middle\" data-room=\"5\"", "data-pin=\"4,\""})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
 }
 
 TEST(Charts, OfNothingAreEmpty) {
@@ -66,6 +89,9 @@ TEST(Figures, ReadAsPeopleWriteThem) {
   EXPECT_EQ(count_full(872.0), "872");
   EXPECT_EQ(count_short(2.38e6), "2.38\u00a0M");
   EXPECT_EQ(percent(std::nullopt), "");
+  EXPECT_EQ(exact(11.31841234, "ms"), "11.3184\u00a0ms");
+  EXPECT_EQ(with_interval({2.5, 2, 3}, "ms"), "2.5\u00a0ms (2–3)");
+  EXPECT_EQ(with_interval({2.5, 2.5, 2.5}, "%"), "2.5\u00a0%");
 }
 
 TEST(Figures, WilsonIntervalMatchesTheLiterature) {

@@ -1,7 +1,0 @@
-#include "output/scripts.h"
-
-namespace vpunas {
-
-Scripts scripts() { return {}; }
-
-}  // namespace vpunas
