@@ -43,7 +43,7 @@ tidy: ## clang-tidy on the core (minutes)
 	@scripts/setup.sh --dev
 	@cmake --preset asan > /dev/null
 	@git ls-files 'src/base/*.cpp' 'src/arch/*.cpp' 'src/onnx/*.cpp' 'src/latency/*.cpp' 'src/myriadx/*.cpp' 'src/data/*.cpp' \
-	  'src/learn/kernels/*.cpp' \
+	  'src/kernels/*.cpp' \
 	  | xargs -P $(JOBS) -n 4 .venv-dev/bin/clang-tidy -p build/asan --quiet
 
 bench: build ## benchmarks (run them on a quiet machine)

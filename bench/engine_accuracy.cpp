@@ -9,6 +9,7 @@
 #include "arch/zoo.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/tune_process.h"
 #include "learn/evaluate.h"
 #include "learn/runtime.h"
 #include "learn/train.h"

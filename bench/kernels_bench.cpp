@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "learn/kernels/dense.h"
-#include "learn/kernels/depthwise.h"
-#include "learn/kernels/norm.h"
+#include "kernels/dense.h"
+#include "kernels/depthwise.h"
+#include "kernels/norm.h"
 
 namespace {
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/text.h"
+#include "base/tune_process.h"
 #include "learn/runtime.h"
 #include "learn/search_trainer.h"
 #include "output/progress_view.h"

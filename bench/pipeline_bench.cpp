@@ -4,6 +4,7 @@
 
 #include "arch/zoo.h"
 #include "base/files.h"
+#include "base/tune_process.h"
 #include "data/loader.h"
 #include "learn/evaluate.h"
 #include "learn/runtime.h"

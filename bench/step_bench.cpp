@@ -12,6 +12,7 @@
 #include "arch/zoo.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/tune_process.h"
 #include "learn/optimizer.h"
 #include "learn/runtime.h"
 #include "learn/train_supernet.h"

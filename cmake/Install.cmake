@@ -1,8 +1,8 @@
 # `cmake --install`: the program with its data, and the core as a CMake package that find_package(vpunas) finds.
-# vpunas::core is networks, ONNX, latency models and MyriadX: src/base, arch, onnx, latency, myriadx.
+# vpunas::core is networks, ONNX, latency models and MyriadX: src/base, arch, onnx, latency, myriadx, search.
 include(CMakePackageConfigHelpers)
 
-set(core base arch onnx latency myriadx)
+set(core base arch onnx latency myriadx search)
 list(TRANSFORM core PREPEND vpunas_ OUTPUT_VARIABLE core_targets)
 add_library(vpunas_core INTERFACE)
 target_link_libraries(vpunas_core INTERFACE ${core_targets})
@@ -29,9 +29,11 @@ install(DIRECTORY data/ configs DESTINATION ${CMAKE_INSTALL_DATADIR}/vpunas COMP
 if(NOT VPUNAS_CORE_ONLY)
   install(TARGETS vpunas COMPONENT program)
 endif()
-if(TARGET vpunas_cuda_graph)
-  install(TARGETS vpunas_cuda_graph LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT program)
-endif()
+foreach(module vpunas_learn_module vpunas_cuda_graph)
+  if(TARGET ${module})
+    install(TARGETS ${module} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT program)
+  endif()
+endforeach()
 if(TARGET vpunas-device)
   install(TARGETS vpunas-device COMPONENT program)
 endif()

@@ -1,10 +1,13 @@
 # vpunas_torch: libtorch from the wheel in .venv, as a target of our own. Torch's own CMake package stops where the wheel is a
 # CUDA build and no CUDA toolkit is installed; headers and two libraries are all that we need. The CUDA part is loaded when a
-# GPU is asked for (src/learn/runtime.cpp), so a program does not depend on which wheel it was built with.
+# GPU is asked for (src/learn/runtime.cpp), so a module does not depend on which wheel it was built with.
 file(GLOB torch_root ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
 if(NOT torch_root)
-  message(FATAL_ERROR "libtorch not found in .venv: run scripts/setup.sh")
+  message(STATUS "libtorch not found in .venv: a program that does not train; run scripts/setup.sh")
+  return()
 endif()
+file(STRINGS ${torch_root}/version.py TORCH_VERSION REGEX "^__version__")
+string(REGEX REPLACE ".*'([0-9.]+).*" "\\1" TORCH_VERSION "${TORCH_VERSION}")
 add_library(vpunas_torch INTERFACE)
 target_include_directories(vpunas_torch SYSTEM INTERFACE ${torch_root}/include
                                                          ${torch_root}/include/torch/csrc/api/include)
@@ -22,8 +25,7 @@ find_path(cuda_headers cuda_runtime_api.h NO_CACHE HINTS ${cuda_wheels} $ENV{CUD
 find_path(cuda_crt_headers crt/host_defines.h NO_CACHE HINTS ${cuda_headers} ${cuda_wheels})
 if(torch_cuda AND cuda_headers AND cuda_crt_headers)
   include(CheckCXXSourceCompiles)
-  file(STRINGS ${torch_root}/version.py torch_version REGEX "^__version__")
-  string(MAKE_C_IDENTIFIER "cuda_compiles ${torch_version} ${cuda_headers} ${cuda_crt_headers}" check)
+  string(MAKE_C_IDENTIFIER "cuda_compiles ${TORCH_VERSION} ${cuda_headers} ${cuda_crt_headers}" check)
   set(CMAKE_REQUIRED_INCLUDES ${torch_root}/include ${cuda_headers} ${cuda_crt_headers})
   check_cxx_source_compiles("#include <ATen/cuda/CUDAGraph.h>\n#include <c10/cuda/CUDAGuard.h>\nint main() {}" ${check})
   set(torch_cuda_compiles "${${check}}")

@@ -1,5 +1,5 @@
+#include "base/tune_process.h"
 #include "cli/cli.h"
-#include "learn/runtime.h"
 
 int main(int argc, char** argv) {
   vpunas::tune_process(argv);

@@ -2,9 +2,8 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "learn/evaluate.h"
-#include "learn/runtime.h"
 #include "pipeline/networks.h"
+#include "training/module.h"
 
 namespace vpunas::cli {
 namespace {
@@ -68,8 +67,8 @@ void classify(const Options& options) {
   const ClassNames names = options.weights.class_names(network.graph);
   const Readable readable = read(options.images, network.graph);
   constexpr int batch_size = 16;
-  const std::vector<float> values =
-      logits(without_softmax(network.graph), network.weights, readable.images, batch_size);
+  const std::vector<float> values = training_module().logits(
+      without_softmax(network.graph), network.weights, readable.images, batch_size);
   Json list = Json::array();
   for (size_t i = 0; i < readable.paths.size(); ++i) {
     const std::span row(values.data() + i * outputs, outputs);
@@ -114,8 +113,8 @@ void add_classify(CLI::App& app, Action& action) {
     action = [options](const Work&) {
       const bool is_of_run = options->weights.of_a_run(options->network);
       const Config config = is_of_run ? options->run.config() : options->run.config_outside_a_run();
-      set_threads(config.run.workers);
-      choose_device(config.run.device);
+      training_module().set_threads(config.run.workers);
+      training_module().choose_device(config.run.device, 0);
       classify(*options);
     };
   });

@@ -12,9 +12,9 @@
 #include "base/files.h"
 #include "base/progress.h"
 #include "latency/table.h"
-#include "learn/process_group.h"
 #include "pipeline/class_names.h"
 #include "pipeline/run.h"
+#include "training/process_group.h"
 
 namespace vpunas::cli {
 

@@ -4,9 +4,8 @@
 #include "base/statistics.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "learn/evaluate.h"
-#include "learn/runtime.h"
 #include "pipeline/networks.h"
+#include "training/module.h"
 
 namespace vpunas::cli {
 namespace {
@@ -75,7 +74,8 @@ struct Share {
 void tell(const Options& options, const Subject& subject) {
   if (subject.images.size() == 0) fail(subject.data, ": holds no test images");
   constexpr int batch_size = 64;
-  const Evaluation result = evaluate(subject.graph, subject.weights, subject.images, batch_size);
+  const Evaluation result =
+      training_module().evaluate(subject.graph, subject.weights, subject.images, batch_size);
   const Share first(result.right, result.images), five(result.right_of_five, result.images);
   if (options.json != "-") {
     std::cout << options.network << ": top-1 " << first.text() << ", top-5 " << five.text()
@@ -113,8 +113,8 @@ void add_evaluate(CLI::App& app, Action& action) {
     action = [options](const Work& work) {
       const bool is_of_run = options->weights.of_a_run(options->network);
       const Config config = is_of_run ? options->run.config() : options->run.config_outside_a_run();
-      set_threads(config.run.workers);
-      choose_device(config.run.device);
+      training_module().set_threads(config.run.workers);
+      training_module().choose_device(config.run.device, 0);
       tell(*options,
            is_of_run ? of_run(*options, config, work) : outside_a_run(*options, config, work));
     };

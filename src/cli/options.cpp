@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "pipeline/stages.h"
+#include "training/module.h"
 
 namespace vpunas::cli {
 namespace {
@@ -179,7 +180,9 @@ std::unique_ptr<Run> RunOptions::open() const {
 void in_run(const RunOptions& options, const Work& work,
             const std::function<void(Run&, const ProcessGroup&)>& use) {
   const Config config = options.config();  // before the leading process changes the folder
-  const ProcessGroup group(place_in([](const char* name) { return std::getenv(name); }), work.stop);
+  const Place place = place_in([](const char* name) { return std::getenv(name); });
+  const ProcessGroup group =
+      place.size > 1 ? training_module().connect(place, work.stop) : ProcessGroup();
   if (group.leads()) return use(*options.open(), group);
   Work quiet = work;
   quiet.report = [](const Event&) {};  // the leading process says it

@@ -6,8 +6,8 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "learn/runtime.h"
 #include "output/progress_view.h"
+#include "training/module.h"
 
 namespace vpunas::cli {
 namespace {
@@ -88,7 +88,7 @@ int run_program(int argc, char** argv) {
       "Finds, trains and delivers convolutional networks within a latency budget on an inference "
       "device.",
       "vpunas"};
-  app.set_version_flag("--version", "vpunas " + version() + ", libtorch " + torch_version());
+  app.set_version_flag("--version", "vpunas " + version() + ", " + training_library());
   app.require_subcommand(1);
   app.footer(
       "Example: vpunas run -c configs/quick.toml\nDocumentation: README.md, docs/formats.md");

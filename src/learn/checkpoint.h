@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/safetensors.h"
-#include "learn/process_group.h"
+#include "training/process_group.h"
 
 namespace vpunas {
 

@@ -3,9 +3,9 @@
 #include <ATen/Version.h>
 #include <ATen/native/CPUBlas.h>
 
-#include "learn/kernels/dense.h"
-#include "learn/kernels/depthwise.h"
-#include "learn/kernels/norm.h"
+#include "kernels/dense.h"
+#include "kernels/depthwise.h"
+#include "kernels/norm.h"
 #include "learn/runtime.h"
 
 namespace vpunas {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "learn/kernels/types.h"
+#include "kernels/types.h"
 #include "learn/torch.h"
 
 namespace vpunas {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "learn/kernels/depthwise.h"
+#include "kernels/depthwise.h"
 
 namespace vpunas {
 namespace {

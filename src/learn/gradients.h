@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "learn/process_group.h"
 #include "learn/torch.h"
+#include "training/process_group.h"
 
 namespace vpunas {
 

@@ -8,7 +8,7 @@
 
 #include "base/safetensors.h"
 #include "learn/network.h"
-#include "learn/recipe.h"
+#include "training/recipe.h"
 
 namespace vpunas {
 

@@ -1,48 +1,19 @@
 #include "learn/runtime.h"
 
 #include <dlfcn.h>
-#include <malloc.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <mutex>
 
 #include "base/processors.h"
 #include "base/text.h"
+#include "kernels/threads.h"
 #include "learn/compute_device.h"
-#include "learn/kernels/threads.h"
 
 namespace vpunas {
-
-void tune_process(char** argv) {
-  struct Setting {
-    const char *variable, *value;
-  };
-  constexpr Setting settings[] = {{"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"},
-                                  {"OMP_WAIT_POLICY", "passive"},
-                                  {"GOMP_SPINCOUNT", "5000"}};
-  constexpr const char* done = "VPUNAS_TUNED";
-  if (std::getenv(done) == nullptr) {
-    setenv(done, "1", 1);
-    for (const auto& [variable, value] : settings) setenv(variable, value, 0);
-    std::error_code unknown;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", unknown);
-    execv(program.c_str(), argv);  // returns only on failure: then we run without
-  }
-  unsetenv(done);
-  for (const auto& [variable, value] : settings) {
-    const char* present = std::getenv(variable);
-    if (present != nullptr && std::strcmp(present, value) == 0) unsetenv(variable);
-  }
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, 2147483647);
-  mallopt(M_TOP_PAD, 64 << 20);
-}
 
 void set_threads(int threads) { torch::set_num_threads(threads > 0 ? threads : processor_count()); }
 
@@ -92,8 +63,6 @@ torch::Device compute_device() { return chosen_device; }
 torch::Tensor to_device(const torch::Tensor& host) {
   return chosen_device.is_cpu() ? host : host.pin_memory().to(chosen_device, /*non_blocking=*/true);
 }
-
-std::string torch_version() { return TORCH_VERSION; }
 
 int64_t peak_memory() {
   rusage used{};

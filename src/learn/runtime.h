@@ -7,17 +7,9 @@
 
 #include "base/clock.h"
 #include "base/progress.h"
-#include "learn/kernels/types.h"
+#include "kernels/types.h"
 
 namespace vpunas {
-
-// Call first in main(). Makes malloc keep freed memory and use huge pages, without which large
-// tensors are returned to the system and faulted in again at every step; and lets OpenMP's threads
-// sleep soon while they wait, because spinning ones hold up the others wherever a core is shared.
-// The libraries read these settings only at start-up, so the program starts itself once more with
-// them set, where the user has not set them; they are removed again so that child processes do not
-// inherit them.
-void tune_process(char** argv);
 
 // Threads of libtorch; 0: one a core.
 void set_threads(int threads);
@@ -30,8 +22,6 @@ kernels::Parallel kernel_threads();
 // takes a second to load, is loaded here alone. Returns a name for people. Throws Error where a gpu
 // is asked for and there is none.
 std::string choose_device(const std::string& wanted, int index = 0);
-
-std::string torch_version();
 
 // Peak resident memory of this process in bytes.
 int64_t peak_memory();

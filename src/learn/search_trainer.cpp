@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "learn/evaluate.h"
+#include "learn/train.h"
 #include "learn/train_supernet.h"
 
 namespace vpunas {

@@ -2,26 +2,13 @@
 // libtorch.
 #pragma once
 
-#include <filesystem>
+#include <memory>
 
-#include "learn/supernet_config.h"
-#include "learn/train.h"
 #include "search/trainer.h"
+#include "training/process_group.h"
+#include "training/search_training.h"
 
 namespace vpunas {
-
-// What a search trains with. All of it must stay as long as the trainer does.
-struct SearchTraining {
-  const SearchSpace& space;  // at training size
-  const Preprocess& preprocess;
-  const Dataset& data;
-  const Augmentation& augmentation;
-  const SupernetConfig& supernet;
-  const TrainConfig& alone;  // the recipe of networks trained alone, but for their epochs
-  uint64_t seed = 1;
-  int workers = 1;                           // threads that load images
-  std::filesystem::path supernet_file = {};  // the checkpoint and result of the shared weights
-};
 
 // Processes of `group`, which must stay, share the training of the supernet; the first one does the
 // rest.

@@ -6,9 +6,9 @@
 
 #include "base/compute_cost.h"
 #include "data/loader.h"
-#include "learn/process_group.h"
 #include "learn/supernet.h"
-#include "learn/supernet_config.h"
+#include "training/process_group.h"
+#include "training/supernet_config.h"
 
 namespace vpunas {
 

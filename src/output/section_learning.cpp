@@ -100,8 +100,7 @@ std::string search_facts(const Json& search, const std::string& unit) {
     facts.emplace_back(name, value);
   };
   const std::string algorithm = text(at(search, "algorithm"));
-  const bool linear = algorithm == "effects" || algorithm == "linear";
-  fact("Algorithm", linear ? "linear accuracy predictor" : algorithm);
+  fact("Algorithm", algorithm == "linear" ? "linear accuracy predictor" : algorithm);
   fact("Space", text(at(search, "space")));
   const Figure least = number(at(search, "least_ms")), greatest = number(at(search, "greatest_ms"));
   if (least && greatest)
@@ -120,8 +119,7 @@ std::string search_facts(const Json& search, const std::string& unit) {
   }
   fact("By the table alone", cost(number(at(search, "predicted_table_ms")), unit));
   const Json& alone = at(search, "trained_alone");
-  for (const Json& round : at(alone, "earlier"))
-    fact("Trained alone", trained_alone_fact(round));
+  for (const Json& round : at(alone, "earlier")) fact("Trained alone", trained_alone_fact(round));
   fact("Trained alone", trained_alone_fact(alone));
   fact("Images seen", count_full(number(at(search, "images_seen"))));
   fact("Skips chosen", percent(number(at(search, "skip_share")), 0));

@@ -9,9 +9,9 @@
 #include "base/config.h"
 #include "data/augment.h"
 #include "data/dataset.h"
-#include "learn/supernet_config.h"
-#include "learn/train.h"
 #include "search/config.h"
+#include "training/supernet_config.h"
+#include "training/train.h"
 
 namespace vpunas {
 

@@ -5,12 +5,11 @@
 #include <fstream>
 
 #include "base/text.h"
-#include "learn/evaluate.h"
-#include "learn/fp16_range.h"
 #include "myriadx/compiler.h"
 #include "myriadx/mapping.h"
 #include "onnx/onnx.h"
 #include "pipeline/nn_archive.h"
+#include "training/module.h"
 
 namespace vpunas {
 namespace {
@@ -61,7 +60,7 @@ Json check_fp16(const Graph& graph, const Weights& weights, const ImageSet& imag
                 const Work& work) {
   constexpr int64_t looked_at = 64;
   const ImageSet some = sample_images(images, looked_at);
-  const LargestActivation largest = largest_activation(graph, weights, some);
+  const LargestActivation largest = training_module().largest_activation(graph, weights, some);
   const bool fits = largest.value <= largest_fp16;
   if (largest.value > largest_fp16 / 2) {
     work.warn(stage,
@@ -184,7 +183,8 @@ void export_network(const Architecture& architecture, const Graph& graph, const 
   const TemporaryFolder temporary;
   const fs::path pixels = temporary.path() / "images.u8";
   write_file(pixels, raw_pixels(verified));
-  const std::vector<float> expected = logits(graph, weights, verified);
+  const std::vector<float> expected =
+      training_module().logits(graph, weights, verified, usual_batch);
   Json agreements = Json::object();
   for (const auto& [name, file] : {std::pair{"onnx", "model.onnx"}, std::pair{"ir", "model.xml"}}) {
     const auto given = device.infer(partial / file, "CPU", "f32", pixels, static_cast<int>(count));

@@ -4,9 +4,9 @@
 #include "base/files.h"
 #include "device/client.h"
 #include "latency/latency.h"
-#include "learn/train.h"
 #include "pipeline/run.h"
 #include "search/search.h"
+#include "training/train.h"
 
 namespace vpunas {
 

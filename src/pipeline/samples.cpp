@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "data/image_file.h"
-#include "learn/evaluate.h"
+#include "training/module.h"
 
 namespace vpunas {
 namespace {
@@ -115,7 +115,7 @@ Json samples(const Graph& graph, const Weights& weights, const ImageSet& images,
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < images.size(); i += std::max(int64_t{1}, step)) indices.push_back(i);
   const ImageSet some = subset(images, indices);
-  return samples(logits(graph, weights, some), some, classes);
+  return samples(training_module().logits(graph, weights, some, usual_batch), some, classes);
 }
 
 }  // namespace vpunas

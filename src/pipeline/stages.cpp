@@ -9,8 +9,6 @@
 #include "base/clock.h"
 #include "base/processors.h"
 #include "base/text.h"
-#include "learn/runtime.h"
-#include "learn/search_trainer.h"
 #include "myriadx/explanation.h"
 #include "output/report.h"
 #include "pipeline/export_network.h"
@@ -21,6 +19,7 @@
 #include "pipeline/samples.h"
 #include "pipeline/training.h"
 #include "search/feasibility.h"
+#include "training/module.h"
 
 namespace vpunas {
 namespace {
@@ -38,13 +37,7 @@ class Sitting {
         ladder_(parse_budgets(config_.latency.budget, config_.latency.device)),
         workers_(config_.run.workers > 0 ? config_.run.workers
                                          : std::max(1, processor_count() / group_.local_size())) {
-    set_threads(workers_);
-    const std::string device = choose_device(config_.run.device, group_.local_rank());
-    if (config_.run.device != "cpu") work_.note("run", cat("computes on ", device));
-    cuda_graphs_ = config_.run.cuda_graphs && device != "cpu";
-    if (cuda_graphs_) check_cuda_graphs();
-    if (config_.run.cuda_graphs && !cuda_graphs_)
-      work_.note("run", "run.cuda_graphs: there are none on a CPU");
+    if (config_.run.device != "cpu") training();  // a GPU that is not there is told at once
   }
 
   void do_stage(Stage stage) {
@@ -80,11 +73,11 @@ class Sitting {
       const std::string what = told.at("do");
       if (what == "end") return;
       if (what == "search") {
-        follow_search(search_training({}), work_, group_);
+        training().follow_search(search_training({}), work_, group_);
       } else {
         Graph graph = trained(architecture_from_json(told.at("network"), "the leading process"));
         graph.name = told.at("name");
-        vpunas::train(job(graph), train_data(), {}, work_, group_);
+        training().train(job(graph), train_data(), {}, work_, group_);
       }
     }
   }
@@ -149,6 +142,20 @@ class Sitting {
     return lower(spaces().trained(architecture), spaces().preprocess);
   }
 
+  // libtorch, on the threads and the device of the settings.
+  const TrainingModule& training() {
+    if (training_ != nullptr) return *training_;
+    const TrainingModule& module = training_module();
+    module.set_threads(workers_);
+    const std::string device = module.choose_device(config_.run.device, group_.local_rank());
+    if (config_.run.device != "cpu") work_.note("run", cat("computes on ", device));
+    cuda_graphs_ = config_.run.cuda_graphs && device != "cpu";
+    if (cuda_graphs_) module.check_cuda_graphs();
+    if (config_.run.cuda_graphs && !cuda_graphs_)
+      work_.note("run", "run.cuda_graphs: there are none on a CPU");
+    training_ = &module;
+    return module;
+  }
   // OpenVINO on this machine.
   DeviceClient& device() {
     if (!device_) device_ = device_client("");
@@ -185,9 +192,10 @@ class Sitting {
   const Config& config_;
   const ProcessGroup& group_;
   const Work& work_;
-  std::vector<std::string> asked_;           // networks as the user named them
-  std::vector<std::vector<Budget>> ladder_;  // by rung and device
-  int workers_;                              // threads that compute, and as many that load images
+  std::vector<std::string> asked_;            // networks as the user named them
+  std::vector<std::vector<Budget>> ladder_;   // by rung and device
+  int workers_;                               // threads that compute, and as many that load images
+  const TrainingModule* training_ = nullptr;  // once it is loaded
   bool cuda_graphs_ = false;
   int channels_ = 0;
   std::map<int, std::unique_ptr<Dataset>> datasets_;
@@ -320,8 +328,8 @@ void Sitting::search_network() {
   work_.note("search", to_string(feasible, asked.priced, budgets));
   tell({{"do", "search"}});
   const Work recording = recorded(work_, file("search"));
-  const auto trainer =
-      make_search_trainer(search_training(file("search/supernet.safetensors")), recording, group_);
+  const auto trainer = training().make_search_trainer(
+      search_training(file("search/supernet.safetensors")), recording, group_);
   const SearchResult found =
       search(asked, *trainer, config_.search.search, seed(), file("search"), recording);
   for (const std::string& warning : found.trust.warnings) work_.warn("search", warning);
@@ -418,9 +426,11 @@ void Sitting::train(const std::vector<std::string>& names) {
     graph.name = name;
     if (trains) {
       tell({{"do", "train"}, {"name", name}, {"network", to_json(architecture)}});
+      training();
       train_into(folder, job(graph), train_data(), work_, group_);
     }
     if (shows) {
+      training();
       write_json(folder / "samples.json", "vpunas.samples/1",
                  samples(graph, read_safetensors(folder / "weights.safetensors"), train_data().test,
                          train_data().classes));
@@ -433,6 +443,7 @@ void Sitting::export_networks() {
     const Architecture architecture = network(name);
     Graph graph = deployed(architecture);
     graph.name = name;
+    training();
     const fs::path weights = file("train/" + name + "/weights.safetensors");
     if (!fs::exists(weights))
       fail(weights.string(), ": ", name, " is not trained yet; run `vpunas train` first");

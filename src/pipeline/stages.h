@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/progress.h"
-#include "learn/process_group.h"
 #include "pipeline/run.h"
+#include "training/process_group.h"
 
 namespace vpunas {
 

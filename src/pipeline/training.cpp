@@ -1,19 +1,21 @@
 #include "pipeline/training.h"
 
 #include "base/text.h"
-#include "learn/evaluate.h"
 #include "pipeline/history.h"
 #include "pipeline/results.h"
+#include "training/module.h"
 
 namespace vpunas {
 void train_into(const fs::path& folder, const TrainJob& job, const Dataset& data, const Work& work,
                 const ProcessGroup& group) {
   const fs::path checkpoint = folder / "checkpoint.safetensors";
   const std::string& name = job.graph.name;
-  const TrainResult result = train(job, data, checkpoint, recorded(work, folder), group);
+  const TrainResult result =
+      training_module().train(job, data, checkpoint, recorded(work, folder), group);
   const Weights& delivered = job.config.deliver == "best" ? result.best : result.weights;
-  const Evaluation validation = evaluate(job.graph, delivered, data.validation);
-  const Evaluation test = evaluate(job.graph, delivered, data.test);
+  const Evaluation validation =
+      training_module().evaluate(job.graph, delivered, data.validation, usual_batch);
+  const Evaluation test = training_module().evaluate(job.graph, delivered, data.test, usual_batch);
   const std::map<std::string, std::string> about = {{"network", name}, {"format", "pt"}};
   write_safetensors(folder / "weights.safetensors", delivered, about);
   write_safetensors(folder / "best.safetensors", result.best, about);

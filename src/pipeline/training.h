@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "learn/train.h"
+#include "training/process_group.h"
+#include "training/train.h"
 
 namespace vpunas {
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "learn/torch.h"
-#include "tests/learn/kernels/two_tasks_meet.h"
+#include "tests/kernels/two_tasks_meet.h"
 
 namespace vpunas {
 namespace {

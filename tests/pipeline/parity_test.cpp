@@ -7,9 +7,9 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "device/client.h"
-#include "learn/evaluate.h"
 #include "onnx/onnx.h"
 #include "tests/cases.h"
+#include "training/module.h"
 
 namespace vpunas {
 namespace {
@@ -61,7 +61,8 @@ TEST_F(Parity, OpenVinoComputesWhatLibtorchComputes) {
   for (const auto& [name, graph] : cases::graph_cases()) {
     const Weights weights = random_weights(graph, 5);
     const std::string pixels = random_pixels(graph.input_shape());
-    const auto expected = logits(graph, weights, image_set(pixels, graph.input_shape()));
+    const auto expected = training_module().logits(
+        graph, weights, image_set(pixels, graph.input_shape()), usual_batch);
     EXPECT_LT(
         relative_difference(expected, by_openvino({graph, weights}, OnnxDialect::standard, pixels)),
         1e-3)

@@ -13,8 +13,8 @@
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
 #include "base/progress.h"
+#include "learn/connect.h"
 #include "learn/gradients.h"
-#include "learn/process_group.h"
 
 namespace vpunas {
 namespace {
@@ -39,7 +39,7 @@ std::string own_address(const std::string& first) {
   socklen_t length = sizeof address;
   char text[NI_MAXHOST] = {};
   const int socket = ::socket(found->ai_family, found->ai_socktype, found->ai_protocol);
-  const bool known = socket >= 0 && connect(socket, found->ai_addr, found->ai_addrlen) == 0 &&
+  const bool known = socket >= 0 && ::connect(socket, found->ai_addr, found->ai_addrlen) == 0 &&
                      getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
                      getnameinfo(reinterpret_cast<sockaddr*>(&address), length, text, sizeof text,
                                  nullptr, 0, NI_NUMERICHOST) == 0;
@@ -98,18 +98,36 @@ c10::intrusive_ptr<c10d::Store> join(const Place& place, const std::stop_token& 
   return store;
 }
 
-}  // namespace
+class GlooConnection : public Connection {
+ public:
+  GlooConnection(bool leads, c10::intrusive_ptr<c10d::ProcessGroup> processes)
+      : group(std::move(processes)), leads_(leads) {}
 
-struct ProcessGroup::State {
-  Place place;
-  c10::intrusive_ptr<c10d::ProcessGroup> group;
+  std::string broadcast(const std::string& bytes) const override {
+    return reaching_all([&] {
+      const auto send = [&](torch::Tensor tensor) {
+        std::vector<torch::Tensor> tensors = {std::move(tensor)};
+        group->broadcast(tensors)->wait();
+        return tensors.front();
+      };
+      const auto length =
+          send(torch::tensor(static_cast<int64_t>(bytes.size()), torch::kInt64)).item<int64_t>();
+      std::string result = leads_ ? bytes : std::string(static_cast<size_t>(length), '\0');
+      if (length > 0) send(torch::from_blob(result.data(), {length}, torch::kUInt8));
+      return result;
+    });
+  }
+
+  const c10::intrusive_ptr<c10d::ProcessGroup> group;
+
+ private:
+  bool leads_;
 };
 
-ProcessGroup::ProcessGroup() : state_(std::make_unique<State>()) {}
+}  // namespace
 
-ProcessGroup::ProcessGroup(const Place& place, const std::stop_token& stop) : ProcessGroup() {
-  state_->place = place;
-  if (place.size == 1) return;
+ProcessGroup connect(const Place& place, const std::stop_token& stop) {
+  if (place.size == 1) return {};
   FLAGS_caffe2_log_level = 3;  // c10d tells each vain attempt; the last is told by us
   const std::string address = own_address(place.address);
   const auto store = join(place, stop);
@@ -121,38 +139,14 @@ ProcessGroup::ProcessGroup(const Place& place, const std::stop_token& stop) : Pr
     // One that leaves again before the last has connected would look like a crash to it.
     gloo->barrier()->wait();
     gloo->setTimeout(kWait);
-    state_->group = c10::make_intrusive<c10d::ProcessGroup>(store, place.rank, place.size);
+    auto group = c10::make_intrusive<c10d::ProcessGroup>(store, place.rank, place.size);
     for (const c10::DeviceType device : {c10::kCPU, c10::kCUDA})
-      state_->group->setBackend(device, c10d::ProcessGroup::BackendType::GLOO, gloo);
+      group->setBackend(device, c10d::ProcessGroup::BackendType::GLOO, gloo);
+    return {place, std::make_unique<GlooConnection>(place.rank == 0, std::move(group))};
   } catch (const std::exception& error) {
     fail("process ", place.rank, " of ", place.size, " cannot reach the others from ", address,
          " (", first_line(error), "); check that they may connect to each other");
   }
-}
-
-ProcessGroup::~ProcessGroup() = default;
-ProcessGroup::ProcessGroup(ProcessGroup&&) noexcept = default;
-ProcessGroup& ProcessGroup::operator=(ProcessGroup&&) noexcept = default;
-
-int ProcessGroup::rank() const { return state_->place.rank; }
-int ProcessGroup::size() const { return state_->place.size; }
-int ProcessGroup::local_rank() const { return state_->place.local_rank; }
-int ProcessGroup::local_size() const { return state_->place.local_size; }
-
-std::string ProcessGroup::broadcast(const std::string& bytes) const {
-  if (size() == 1) return bytes;
-  return reaching_all([&] {
-    const auto send = [&](torch::Tensor tensor) {
-      std::vector<torch::Tensor> tensors = {std::move(tensor)};
-      state_->group->broadcast(tensors)->wait();
-      return tensors.front();
-    };
-    const auto length =
-        send(torch::tensor(static_cast<int64_t>(bytes.size()), torch::kInt64)).item<int64_t>();
-    std::string result = leads() ? bytes : std::string(static_cast<size_t>(length), '\0');
-    if (length > 0) send(torch::from_blob(result.data(), {length}, torch::kUInt8));
-    return result;
-  });
 }
 
 struct GradientAverage::State {
@@ -167,7 +161,8 @@ GradientAverage::GradientAverage(const std::vector<torch::Tensor>& parameters,
   // Gradients come in about the reverse order of parameters, which is how buckets are filled.
   const auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(parameters, {kBucket});
   state_->reducer = std::make_shared<c10d::Reducer>(
-      parameters, std::vector(buckets.rbegin(), buckets.rend()), group.state()->group,
+      parameters, std::vector(buckets.rbegin(), buckets.rend()),
+      static_cast<const GlooConnection&>(*group.connection()).group,
       std::vector<bool>(parameters.size(), false), kBucket, some_unused,
       /*gradient_as_bucket_view=*/true, std::unordered_map<size_t, std::string>(), kBucket,
       /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
