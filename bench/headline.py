@@ -134,7 +134,7 @@ class Jobs:
             ms = row["measured"]["median_ms"]
             ladder.write_text(";".join(f"{share * ms:.3f}ms" for share in CPU_LADDER))
         self.search(folder, "-d", "CPU", "--budget", ladder.read_text(),
-                    "--set", f"latency.timings={CPU_TABLE}", "--set", "search.front=",
+                    "--set", f"latency.timings={CPU_TABLE}", "--set", "search.sweep=",
                     "--set", "search.trained_alone=2", "--set", "run.name=headline_cpu")
         shutil.copy(self.of_cpu(), NETWORKS / "found_for_cpu.json")
 
