@@ -360,6 +360,8 @@ def main():
         "version": "2",
         "chip": {
             "pixel_step": chip(8, "pixels", "16-byte rows of the NCE's tensors; 4 and 16 fit worse (docs/results/myriadx_fit.json, forms)"),
+            **{name: json.loads((ROOT / "data/myriadx.json").read_text())["chip"][name]  # nothing here to fit them to
+               for name in ("shave_macs", "shave_depthwise_macs")},
             "burst_bytes": chip(128, "bytes", "a burst of 16 on 64 bits of LPDDR4; 64 and 256 fit worse (docs/results/myriadx_fit.json, forms)")},
         "throughput": constants_json(constants, {"*": targets_text + interval, "clock_mhz": nominal}, bounds),
         "latency": constants_json(alone, {"*": sync_text + "; interval: 90 % bootstrap over networks", "clock_mhz": nominal}, alone_bounds),

@@ -83,13 +83,36 @@ std::string layer_text(const Mapping& mapping, const Node& node) {
                     node.layer);
 }
 
+// The share of the multipliers' cycles that did work. Throws Error for more than there are, which
+// says that MACs were counted that the NCE did not do.
+Json utilisation(const std::string& what, int64_t macs, int64_t cycles) {
+  if (cycles == 0 || macs == 0) return {};
+  const double share = double(macs) / kMacsPerCycle / double(cycles);
+  if (share > 1) fail(what, ": ", macs, " MACs in ", cycles, " cycles of the NCE is impossible");
+  return share;
+}
+
 struct LayerSums {
   std::map<std::string, int> stages;  // by engine
   std::map<std::string, int> tiles;   // by kind
   std::set<std::string> modes;
   int64_t cycles = 0;
+  int64_t shave_macs = 0;
   double ms = 0;
 };
+
+// MACs of the layers that the NCE computes alone; how much it does of others nothing tells.
+int64_t nce_macs(const Mapping& mapping) {
+  std::vector<char> on_nce(mapping.graph.nodes.size(), 0), on_shaves(on_nce);
+  for (const Stage& stage : mapping.stages) {
+    if (stage.engine == Engine::nce) on_nce[size_t(stage.node)] = 1;
+    if (stage.macs > 0) on_shaves[size_t(stage.node)] = 1;
+  }
+  int64_t macs = 0;
+  for (size_t i = 0; i < on_nce.size(); ++i)
+    if (on_nce[i] && !on_shaves[i]) macs += node_macs(mapping.graph, i);
+  return macs;
+}
 
 // The rows of explain(), with what the layer is and how the NCE computes it.
 Json layers_json(const Mapping& mapping, const std::vector<double>& ms, double host_ms) {
@@ -99,6 +122,7 @@ Json layers_json(const Mapping& mapping, const std::vector<double>& ms, double h
     LayerSums& sum = sums[size_t(stage.node)];
     ++sum.stages[engine_name(stage.engine)];
     sum.ms += ms[i];
+    sum.shave_macs += stage.macs;
     if (stage.engine != Engine::nce) continue;
     ++sum.tiles[stage.kind];
     sum.modes.insert(mode_name(stage.mode));
@@ -111,21 +135,20 @@ Json layers_json(const Mapping& mapping, const std::vector<double>& ms, double h
     if (sum.stages.empty()) continue;
     const int64_t macs = node_macs(mapping.graph, i);
     const Node& from = node.inputs.empty() ? node : mapping.graph.nodes[size_t(node.inputs[0])];
-    layers.push_back({{"node", node.name},
-                      {"what", layer_text(mapping, node)},
-                      {"in", shape_json(from.shape)},
-                      {"out", shape_json(node.shape)},
-                      {"stages", sum.stages["NCE"] + sum.stages["SHAVE"] + sum.stages["DMA"]},
-                      {"nce_stages", sum.stages["NCE"]},
-                      {"shave_stages", sum.stages["SHAVE"]},
-                      {"dma_stages", sum.stages["DMA"]},
-                      {"modes", sum.modes},
-                      {"macs", macs},
-                      {"nce_mcycles", double(sum.cycles) / 1e6},
-                      {"utilisation", sum.cycles > 0 && macs > 0
-                                          ? Json(double(macs) / kMacsPerCycle / double(sum.cycles))
-                                          : Json()},
-                      {"ms", sum.ms}});
+    layers.push_back(
+        {{"node", node.name},
+         {"what", layer_text(mapping, node)},
+         {"in", shape_json(from.shape)},
+         {"out", shape_json(node.shape)},
+         {"stages", sum.stages["NCE"] + sum.stages["SHAVE"] + sum.stages["DMA"]},
+         {"nce_stages", sum.stages["NCE"]},
+         {"shave_stages", sum.stages["SHAVE"]},
+         {"dma_stages", sum.stages["DMA"]},
+         {"modes", sum.modes},
+         {"macs", macs},
+         {"nce_mcycles", double(sum.cycles) / 1e6},
+         {"utilisation", utilisation(node.name, sum.shave_macs > 0 ? 0 : macs, sum.cycles)},
+         {"ms", sum.ms}});
   }
   layers.push_back({{"node", "(network)"},
                     {"what", "fixed cost"},
@@ -228,29 +251,28 @@ Json explanation(const Mapping& mapping, const TimeModel& model) {
     stages.push_back(stage_json(mapping, stage, count == tiles.end() ? 0 : count->second, ms[i]));
   }
   const Totals sums = totals(mapping);
-  const int64_t macs = count_macs(mapping.graph);
+  const int64_t macs = count_macs(mapping.graph), on_nce = nce_macs(mapping);
   const Resources& chip = mapping.resources;
   const int side_by_side = model.regime == Regime::throughput ? chip.streams : 1;
-  return {
-      {"network", mapping.graph.name},
-      {"device", "MYRIADX"},
-      {"mode", regime_name(model.regime)},
-      {"streams", chip.streams},
-      {"shaves", chip.shaves},
-      {"cmx_slices", chip.cmx_slices},
-      {"input", shape_json(mapping.graph.input_shape())},
-      {"total_ms", total.ms},
-      {"low_ms", total.low_ms},
-      {"high_ms", total.high_ms},
-      {"fps", 1e3 * side_by_side / total.ms},
-      {"macs", macs},
-      {"nce_mcycles", double(sums.nce_cycles) / 1e6},
-      {"utilisation",
-       sums.nce_cycles > 0 ? Json(double(macs) / kMacsPerCycle / double(sums.nce_cycles)) : Json()},
-      {"shares", shares_json(mapping, ms, host_ms, total.ms)},
-      {"ddr_bytes", traffic_json(mapping)},
-      {"nodes", layers_json(mapping, ms, host_ms)},
-      {"stages", std::move(stages)}};
+  return {{"network", mapping.graph.name},
+          {"device", "MYRIADX"},
+          {"mode", regime_name(model.regime)},
+          {"streams", chip.streams},
+          {"shaves", chip.shaves},
+          {"cmx_slices", chip.cmx_slices},
+          {"input", shape_json(mapping.graph.input_shape())},
+          {"total_ms", total.ms},
+          {"low_ms", total.low_ms},
+          {"high_ms", total.high_ms},
+          {"fps", 1e3 * side_by_side / total.ms},
+          {"macs", macs},
+          {"nce_mcycles", double(sums.nce_cycles) / 1e6},
+          {"nce_macs", on_nce},
+          {"utilisation", utilisation(mapping.graph.name, on_nce, sums.nce_cycles)},
+          {"shares", shares_json(mapping, ms, host_ms, total.ms)},
+          {"ddr_bytes", traffic_json(mapping)},
+          {"nodes", layers_json(mapping, ms, host_ms)},
+          {"stages", std::move(stages)}};
 }
 
 }  // namespace vpunas::myriadx

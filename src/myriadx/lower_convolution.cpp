@@ -247,8 +247,10 @@ void Lowering::software_convolution(int i, const Conv& conv) {
   const int from = image(i);
   const int output = finish(i, std::span(behind).first(relu ? 1 : 0));
   const int raw = conv.bias ? program_.add_tensor(node(i).shape) : output;
-  add_shave(Phase::software, node(i).name, i, depthwise ? "shave_depthwise" : "shave_conv", {from},
-            raw, kCompact, Shaves::all);
+  const int step =
+      add_shave(Phase::software, node(i).name, i, depthwise ? "shave_depthwise" : "shave_conv",
+                {from}, raw, kCompact, Shaves::all);
+  program_.steps[size_t(step)].stage.macs = node_macs(graph_, size_t(i));
   if (conv.bias) {
     add_shave(Phase::software, node(i).name + "@bias", i, relu ? "bias_relu" : "bias", {raw},
               output, kPlaneStrides, Shaves::two);
@@ -292,8 +294,10 @@ const std::optional<Tiling>& Lowering::tile(const Work& work) {
 void Lowering::convolve_on_shaves(const Work& work) {
   const bool acts = work.act != Act::none;
   const int raw = acts ? program_.add_tensor(shape(work.output)) : work.output;
-  add_shave(Phase::software, work.name, work.node, "shave_conv", {work.input}, raw, kCompact,
-            Shaves::all);
+  const int step = add_shave(Phase::software, work.name, work.node, "shave_conv", {work.input}, raw,
+                             kCompact, Shaves::all);
+  program_.steps[size_t(step)].stage.macs =
+      shape(raw).elements() * shape(work.input).c * work.window.kx * work.window.ky;
   if (!acts) return;
   add_shave(Phase::software, work.name + "@act", work.node,
             work.act == Act::relu ? "bias_relu" : activation_stage(work.act), {raw}, work.output,

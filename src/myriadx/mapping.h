@@ -41,6 +41,7 @@ struct Stage {
   int shaves = 0;
   bool in_shadow = false;  // runs beside an NCE stage
   int host = -1;           // index of that NCE stage
+  int64_t macs = 0;        // of a convolution on SHAVEs
   // NCE only
   int mode = 0;  // 0..4, 2^mode channels an input block
   int descriptors = 0;

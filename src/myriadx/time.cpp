@@ -38,21 +38,50 @@ double nce_ms(const Stage& stage, const TimeModel& model) {
   return std::max(compute, memory);
 }
 
+// How many MACs a cycle a SHAVE is taken to do.
+enum class Guess { value, low, high };
+
+double shave_ms(const Stage& stage, const TimeModel& model, Guess guess) {
+  const double memory =
+      transfer_ms(double(stage.input_bytes + stage.output_bytes), model.shave_gb_s);
+  if (stage.macs == 0) return memory;
+  const PerCycle& macs =
+      stage.kind == "shave_depthwise" ? model.shave_depthwise_macs : model.shave_macs;
+  const double each = guess == Guess::value ? macs.value
+                      : guess == Guess::low ? macs.low
+                                            : macs.high;
+  const double cycles = double(stage.macs) / (each * std::max(1, stage.shaves));
+  return std::max(memory, compute_ms(cycles, model.clock_mhz));
+}
+
 // Without stage_us.
-double work_ms(const Stage& stage, const TimeModel& model) {
+double work_ms(const Stage& stage, const TimeModel& model, Guess guess = Guess::value) {
   switch (stage.engine) {
     case Engine::nce:
       return nce_ms(stage, model);
     case Engine::shave:
-      return transfer_ms(double(stage.input_bytes + stage.output_bytes), model.shave_gb_s);
+      return shave_ms(stage, model, guess);
     case Engine::dma:
       return 0;
   }
   return 0;
 }
 
+std::vector<double> guessed_ms(const Mapping& mapping, const TimeModel& model, Guess guess) {
+  std::vector<double> work(mapping.stages.size()), ms(mapping.stages.size());
+  for (size_t i = 0; i < work.size(); ++i) {
+    const Stage& stage = mapping.stages[i];
+    work[i] = work_ms(stage, model, guess);
+    ms[i] = model.stage_us / 1e3 +
+            (stage.in_shadow ? std::max(0.0, work[i] - work[size_t(stage.host)]) : work[i]);
+  }
+  return ms;
+}
+
+double sum(const std::vector<double>& ms) { return std::accumulate(ms.begin(), ms.end(), 0.0); }
+
 // A constant of the model, with its interval and source checked to be there.
-double constant(const Json& constants, const char* name, const std::string& where) {
+PerCycle interval(const Json& constants, const char* name, const std::string& where) {
   const Json entry = json_get<Json>(constants, name, where);
   const std::string at = cat(where, ".", name);
   const double value = json_get<double>(entry, "value", at);
@@ -61,7 +90,17 @@ double constant(const Json& constants, const char* name, const std::string& wher
   json_get<std::string>(entry, "source", at);
   if (!(value >= 0) || !(low <= value && value <= high))
     fail(at, ": value must not be negative, and within low and high");
-  return value;
+  return {value, low, high};
+}
+
+double constant(const Json& constants, const char* name, const std::string& where) {
+  return interval(constants, name, where).value;
+}
+
+PerCycle macs_per_cycle(const Json& chip, const char* name, const std::string& where) {
+  const PerCycle macs = interval(chip, name, where);
+  if (macs.low == 0) fail(where, ".", name, ".low: must be above 0");
+  return macs;
 }
 
 int whole(double value, const std::string& where) {
@@ -71,16 +110,19 @@ int whole(double value, const std::string& where) {
 }
 
 // What tells whether two stages do the same work.
-using Work = std::tuple<Engine, std::string, Shape, Shape, Place, Place, int64_t, int64_t, bool>;
+using Work =
+    std::tuple<Engine, std::string, Shape, Shape, Place, Place, int64_t, int64_t, int64_t, bool>;
 
 // Milliseconds of a mapping's stages by their work.
-std::map<Work, std::vector<double>> by_work(const Mapping& mapping, const TimeModel& model) {
-  const std::vector<double> ms = stage_ms(mapping, model);
+std::map<Work, std::vector<double>> by_work(const Mapping& mapping, const TimeModel& model,
+                                            Guess guess) {
+  const std::vector<double> ms = guessed_ms(mapping, model, guess);
   std::map<Work, std::vector<double>> result;
   for (size_t i = 0; i < ms.size(); ++i) {
     const Stage& stage = mapping.stages[i];
     result[{stage.engine, stage.kind, stage.input, stage.output, stage.input_place,
-            stage.output_place, stage.cycles_per_pixel, stage.weight_bytes, stage.in_shadow}]
+            stage.output_place, stage.cycles_per_pixel, stage.weight_bytes, stage.macs,
+            stage.in_shadow}]
         .push_back(ms[i]);
   }
   return result;
@@ -132,6 +174,8 @@ TimeModel read_time_model(const std::filesystem::path& path, Regime regime) {
       .input_gb_s = rate("input_gb_s"),
       .stage_us = value("stage_us"),
       .shave_gb_s = rate("shave_gb_s"),
+      .shave_macs = macs_per_cycle(chip, "shave_macs", file + ": chip"),
+      .shave_depthwise_macs = macs_per_cycle(chip, "shave_depthwise_macs", file + ": chip"),
       .host_ms = value("host_ms"),
       .pixel_step = whole(constant(chip, "pixel_step", file + ": chip"), file + ": pixel_step"),
       .burst_bytes = whole(constant(chip, "burst_bytes", file + ": chip"), file + ": burst_bytes"),
@@ -144,29 +188,31 @@ TimeModel read_time_model(const std::filesystem::path& path, Regime regime) {
 }
 
 std::vector<double> stage_ms(const Mapping& mapping, const TimeModel& model) {
-  std::vector<double> work(mapping.stages.size()), ms(mapping.stages.size());
-  for (size_t i = 0; i < work.size(); ++i) {
-    const Stage& stage = mapping.stages[i];
-    work[i] = work_ms(stage, model);
-    ms[i] = model.stage_us / 1e3 +
-            (stage.in_shadow ? std::max(0.0, work[i] - work[size_t(stage.host)]) : work[i]);
-  }
-  return ms;
+  return guessed_ms(mapping, model, Guess::value);
 }
 
 Latency total_ms(const Mapping& mapping, const TimeModel& model) {
-  const std::vector<double> stages = stage_ms(mapping, model);
-  const double ms = std::accumulate(stages.begin(), stages.end(), model.host_ms);
+  const auto at = [&](Guess guess) {
+    const std::vector<double> stages = guessed_ms(mapping, model, guess);
+    return std::accumulate(stages.begin(), stages.end(), model.host_ms);
+  };
+  const double ms = at(Guess::value);
   const double half = z_90 * std::hypot(model.network_error, model.family_error);
-  return {ms, ms * (1 - half), ms * (1 + half)};
+  return {ms, at(Guess::high) * (1 - half), at(Guess::low) * (1 + half)};
 }
 
 Latency difference_ms(const Mapping& a, const Mapping& b, const TimeModel& model) {
-  const auto work_a = by_work(a, model), work_b = by_work(b, model);
-  const double ms = total_ms(a, model).ms - total_ms(b, model).ms;
+  const auto difference = [&](Guess of_a, Guess of_b) {
+    return sum(guessed_ms(a, model, of_a)) - sum(guessed_ms(b, model, of_b));
+  };
+  const auto work_a = by_work(a, model, Guess::value), work_b = by_work(b, model, Guess::value);
+  const double ms = difference(Guess::value, Guess::value);
   const double own = std::hypot(own_ms(work_a, work_b), own_ms(work_b, work_a));
   const double half = z_90 * std::hypot(model.network_error * own, model.family_error * ms);
-  return {ms, ms - half, ms + half};
+  // One rate holds for both networks.
+  const double fast = difference(Guess::high, Guess::high),
+               slow = difference(Guess::low, Guess::low);
+  return {ms, std::min({ms, fast, slow}) - half, std::max({ms, fast, slow}) + half};
 }
 
 LatencyFn latency_fn(const TimeModel& model) {

@@ -20,12 +20,18 @@ Regime parse_regime(const std::string& name);  // throws Error
 
 // The model in one regime. A stage costs stage_us, in a shadow or not, and
 //   NCE:   max(cycles / clock, weights / weight_gb_s + descriptors * input / input_gb_s)
-//   SHAVE: (bytes in + bytes out) / shave_gb_s
+//   SHAVE: max((bytes in + bytes out) / shave_gb_s, MACs / (SHAVEs * shave_macs * clock))
 //   DMA:   nothing more
-// where the NCE computes rows rounded up to pixel_step pixels and reads its input again for every
-// descriptor if that lies in DDR, in rows rounded up to burst_bytes; a pooling reads it once. In
-// the shadow of an NCE stage a stage costs, beside stage_us, what it takes longer than its host. A
-// network costs host_ms once.
+// where only convolutions have MACs, and the NCE computes rows rounded up to pixel_step pixels and
+// reads its input again for every descriptor if that lies in DDR, in rows rounded up to
+// burst_bytes; a pooling reads it once. In the shadow of an NCE stage a stage costs, beside
+// stage_us, what it takes longer than its host. A network costs host_ms once.
+//
+// Nobody measured convolutions on SHAVEs: shave_macs comes from another chip, so a network's
+// interval reaches from what they take at its `high` to what they take at its `low`.
+struct PerCycle {  // MACs a cycle of one SHAVE
+  double value = 1, low = 1, high = 1;
+};
 struct TimeModel {
   Regime regime = Regime::throughput;
   double clock_mhz = 0;
@@ -33,6 +39,7 @@ struct TimeModel {
   double input_gb_s = 0;
   double stage_us = 0;
   double shave_gb_s = 0;
+  PerCycle shave_macs, shave_depthwise_macs;
   double host_ms = 0;
   int pixel_step = 1;
   int burst_bytes = 1;

@@ -127,14 +127,17 @@ std::string total_text(const Json& explanation) {
   const double streams = value(explanation, "streams");
   const auto ms = [&](const char* key) { return fixed(value(explanation, key), 2); };
   const std::string mode = text(at(explanation, "mode"));
+  const double macs = value(explanation, "macs");
+  const double on_shaves = macs - number(at(explanation, "nce_macs")).value_or(macs);
   const std::string whose = mode == "latency"   ? "one request at a time"
                             : mode == "profile" ? "its stages alone"
                                                 : cat("one of ", fixed(streams, 0), " streams");
   return cat(text(at(explanation, "network")), " at ", plain_shape(at(explanation, "input")), ": ",
              ms("total_ms"), " ms (", ms("low_ms"), " to ", ms("high_ms"), ") for ", whose,
              " on MYRIADX, ", fixed(value(explanation, "fps"), 1), " fps; ",
-             fixed(value(explanation, "macs") / 1e6, 1), " M MACs in ",
-             fixed(value(explanation, "nce_mcycles"), 2), " M cycles (",
+             fixed(value(explanation, "macs") / 1e6, 1), " M MACs",
+             on_shaves > 0 ? cat(", ", fixed(on_shaves / 1e6, 1), " M of them on SHAVEs,") : "",
+             " in ", fixed(value(explanation, "nce_mcycles"), 2), " M cycles (",
              fixed(100 * value(explanation, "utilisation"), 1), " % of the multipliers)\n");
 }
 

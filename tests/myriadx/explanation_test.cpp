@@ -36,6 +36,21 @@ TEST(Explanation, AddsUp) {
                                                 node.at("dma_stages").get<int>());
 }
 
+TEST(Explanation, MacsOnShavesUseNoMultipliersOfTheEngine) {
+  Graph graph = from_input({3, 32, 32});
+  Conv first{.out_channels = 64, .kh = 3, .kw = 3}, dilated = first;
+  first.padding = Padding::all(1);
+  dilated.dilation = 2;
+  dilated.padding = Padding::all(2);
+  graph.add("first", first, {0});
+  for (int i = 0; i < 4; ++i) graph.add(cat("dilated", i), dilated, {i + 1});
+  const Json json = explanation(map(graph, resources(2)), model());
+  EXPECT_GT(json.at("macs").get<int64_t>(), 80 * json.at("nce_macs").get<int64_t>());
+  EXPECT_EQ(json.at("nce_macs").get<int64_t>(), node_macs(graph, 1));
+  EXPECT_LT(json.at("utilisation").get<double>(), 1);
+  EXPECT_EQ(json.at("nodes")[2].at("utilisation"), nullptr);
+}
+
 // 16 channels in, 16 out: mode 8_32 at 37 cycles a pixel (docs/myriadx.md, "Cost").
 TEST(Explanation, TellsAStageOfTheEngine) {
   Graph graph = from_input({16, 14, 14});

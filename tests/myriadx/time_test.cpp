@@ -24,6 +24,8 @@ TimeModel simple() {
           .input_gb_s = 2,
           .stage_us = 100,
           .shave_gb_s = 4,
+          .shave_macs = {2, 1, 8},
+          .shave_depthwise_macs = {0.5, 0.25, 8},
           .host_ms = 3,
           .pixel_step = 8,
           .burst_bytes = 128,
@@ -89,6 +91,47 @@ TEST(Time, ShaveStagesPayForBytesAndCopiesDoNot) {
   EXPECT_NEAR(ms_of({stage}), 1.1, 1e-9);
   stage.engine = Engine::dma;
   EXPECT_NEAR(ms_of({stage}), 0.1, 1e-9);
+}
+
+TEST(Time, ConvolutionsOnShavesPayForArithmeticOverAWideInterval) {
+  Stage stage;
+  stage.engine = Engine::shave;
+  stage.kind = "shave_conv";
+  stage.macs = 8'000'000;
+  stage.shaves = 4;
+  EXPECT_NEAR(ms_of({stage}), 0.1 + 1, 1e-9);
+  const Latency total = total_ms(mapping_of({stage}), simple());
+  const double half = 1.645 * 0.05;
+  EXPECT_NEAR(total.ms, 4.1, 1e-9);
+  EXPECT_NEAR(total.low_ms, 3.35 * (1 - half), 1e-9);
+  EXPECT_NEAR(total.high_ms, 5.1 * (1 + half), 1e-9);
+  stage.kind = "shave_depthwise";
+  EXPECT_NEAR(ms_of({stage}), 0.1 + 4, 1e-9);
+  stage.input_bytes = 20'000'000;  // 5 ms
+  EXPECT_NEAR(ms_of({stage}), 0.1 + 5, 1e-9);
+
+  const Latency difference =
+      difference_ms(mapping_of({stage, stage}), mapping_of({stage}), simple());
+  EXPECT_LT(difference.low_ms, difference.ms);
+  EXPECT_GT(difference.high_ms, difference.ms);
+}
+
+// What leaves the NCE must not look cheaper than what it replaces.
+TEST(Time, DilationAndLargeKernelsMakeNoNetworkFaster) {
+  const auto ms = [](int kernel, int dilation, int groups) {
+    Graph graph;
+    graph.add("image", Input{{32, 64, 64}}, {});
+    Conv conv{.out_channels = 32, .kh = kernel, .kw = kernel};
+    conv.dilation = dilation;
+    conv.groups = groups;
+    conv.padding = Padding::all(dilation * (kernel - 1) / 2);
+    graph.add("conv", conv, {0});
+    return total_ms(map(graph, resources(2)), model()).ms;
+  };
+  for (const int groups : {1, 32}) {
+    for (const int kernel : {3, 5, 7}) EXPECT_GT(ms(kernel, 2, groups), ms(kernel, 1, groups));
+    EXPECT_GT(ms(17, 1, groups), ms(15, 1, groups));
+  }
 }
 
 TEST(Time, AStageInTheShadowCostsItsStartAndWhatExceedsItsHost) {
