@@ -140,6 +140,9 @@ inline std::vector<GraphCase> other_cases() {
            row("resize_nearest_down", image, {Resize{ResizeKind::nearest, 3, 2}}),
            row("resize_bilinear_up", image, {Resize{ResizeKind::bilinear, 10, 9}}),
            row("resize_bilinear_down", image, {Resize{ResizeKind::bilinear, 3, 4}}),
+           row("resize_by_scale", {3, 33, 21}, {Resize{ResizeKind::bilinear, 16, 31, 0.5, 1.5}}),
+           row("resize_nearest_by_scale", {3, 33, 21},
+               {Resize{ResizeKind::nearest, 16, 31, 0.5, 1.5}}),
            row("lrn", image, {Lrn{.size = 3, .alpha = 0.02, .beta = 0.6, .bias = 2}}),
        })
     cases.push_back(std::move(added));

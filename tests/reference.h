@@ -210,9 +210,12 @@ class Interpreter {
   void apply(const Resize& resize, const Inputs& in, Image& out) {
     const Shape& s = in[0]->shape;
     // The input's coordinate of an output pixel's centre.
-    const auto source = [](int i, int size, int from) { return (i + 0.5) * from / size - 0.5; };
+    const auto source = [](int i, int size, int from, double scale) {
+      return (i + 0.5) / (scale > 0 ? scale : double(size) / from) - 0.5;
+    };
     for_each(out.shape, [&](int c, int y, int x) {
-      const double sy = source(y, resize.h, s.h), sx = source(x, resize.w, s.w);
+      const double sy = source(y, resize.h, s.h, resize.scale_h),
+                   sx = source(x, resize.w, s.w, resize.scale_w);
       const auto pixel = [&](double py, double px) {
         return in[0]->at(c, std::clamp(static_cast<int>(py), 0, s.h - 1),
                          std::clamp(static_cast<int>(px), 0, s.w - 1));

@@ -126,6 +126,9 @@ enum class ResizeKind {
 struct Resize {
   ResizeKind kind = ResizeKind::nearest;
   int h = 0, w = 0;
+  // Output lines a line of the input, where that is not the ratio of their numbers (half of 33
+  // lines are 16, each two apart); 0: the ratio.
+  double scale_h = 0, scale_w = 0;
   bool operator==(const Resize&) const = default;
 };
 // Local response normalisation across channels (AlexNet, section 3.3, alpha divided by size as ONNX

@@ -27,6 +27,7 @@ Graph fold(const Graph& graph);
 struct FoldedNetwork {
   Graph graph;
   Weights weights;
+  std::vector<int64_t> output_dims = {};  // as the file has them that it was read from
 };
 FoldedNetwork fold(const Graph& graph, const Weights& weights);
 

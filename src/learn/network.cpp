@@ -127,9 +127,13 @@ torch::Tensor shuffle_channels(const torch::Tensor& x, int groups) {
 }
 
 torch::Tensor resize(const Resize& layer, const torch::Tensor& x) {
+  const auto scale = [](double given) {
+    return given > 0 ? std::optional<double>(given) : std::nullopt;
+  };
+  const auto h = scale(layer.scale_h), w = scale(layer.scale_w);
   if (layer.kind == ResizeKind::nearest)
-    return at::_upsample_nearest_exact2d(x, {layer.h, layer.w});
-  return torch::upsample_bilinear2d(x, {layer.h, layer.w}, /*align_corners=*/false);
+    return at::_upsample_nearest_exact2d(x, {layer.h, layer.w}, h, w);
+  return at::upsample_bilinear2d(x, {layer.h, layer.w}, /*align_corners=*/false, h, w);
 }
 
 bool is_trained(const std::string& parameter) {

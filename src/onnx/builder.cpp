@@ -35,7 +35,8 @@ FoldedNetwork Builder::run() {
   for (const Operator& op : model_.operators) at_operator(op, [&] { read_operator(op); });
   check_output();
   check_weights(graph_, weights_);
-  return {std::move(graph_), std::move(weights_)};
+  Dims output = values_.at(model_.outputs[0].name).view.dims();
+  return {std::move(graph_), std::move(weights_), std::move(output)};
 }
 
 // --- The model's ends ---

@@ -176,24 +176,32 @@ std::vector<T> by_axis(const Operator& op, const std::vector<T>& values, std::ve
   return all;
 }
 
-// [h, w] of the output, from its sizes or its scales.
-std::pair<int, int> resized(const Builder& builder, const Operator& op, const Shape& in) {
+// [h, w] of the output, from its sizes or its scales, which stay where they are not the ratio.
+Resize resized(const Builder& builder, const Operator& op, const Shape& in) {
   const bool has_roi = op.type == "Resize" && builder.opset() >= 11;
   if (has_roi && op.has_input(3)) {
     const Dims sizes = by_axis(op, builder.int_list(op, 3), {1, in.c, in.h, in.w});
     if (sizes.size() != 4 || sizes[0] != 1 || sizes[1] != in.c)
       fail("only the plane can be resized");
-    return {to_int(sizes[2]), to_int(sizes[3])};
+    return {.h = to_int(sizes[2]), .w = to_int(sizes[3])};
   }
   const auto scales =
       by_axis<float>(op, builder.constant(op, has_roi ? 2 : 1).floats, {1, 1, 1, 1});
   if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1) fail("only the plane can be resized");
   const auto scaled = [](int size, float scale) {
-    const double result = std::floor(static_cast<double>(size) * scale);
+    const float result = std::floor(static_cast<float>(size) * scale);  // in floats, as others do
     if (!(result >= 1 && result <= 1 << 30)) fail("scale ", scale, " is out of range");
     return static_cast<int>(result);
   };
-  return {scaled(in.h, scales[2]), scaled(in.w, scales[3])};
+  const auto unless_ratio = [](int from, int to, float scale) {
+    constexpr double rounding = 1e-6;
+    return std::abs(double(to) / from - scale) <= rounding * scale ? 0.0 : double{scale};
+  };
+  const int h = scaled(in.h, scales[2]), w = scaled(in.w, scales[3]);
+  return {.h = h,
+          .w = w,
+          .scale_h = unless_ratio(in.h, h, scales[2]),
+          .scale_w = unless_ratio(in.w, w, scales[3])};
 }
 
 void read_resize(Builder& builder, const Operator& op) {
@@ -203,7 +211,8 @@ void read_resize(Builder& builder, const Operator& op) {
     fail("keep_aspect_ratio_policy ", policy, " is not known");
   const Value in = builder.image(op);
   const Shape& s = builder.shape(in);
-  const auto [h, w] = resized(builder, op, s);
+  Resize resize = resized(builder, op, s);
+  const int h = resize.h, w = resize.w;
   const bool old = op.type == "Upsample" || builder.opset() < 11;
   const std::string mode = text_or(op, "mode", "nearest");
   const std::string transform =
@@ -211,7 +220,8 @@ void read_resize(Builder& builder, const Operator& op) {
   const std::string rounding = old ? "floor" : text_or(op, "nearest_mode", "round_prefer_floor");
   // "pytorch_half_pixel" differs for outputs of one pixel only; whole factors make torch's
   // "nearest" (asymmetric, floor) the same as half-pixel centres.
-  const bool whole = h > 0 && w > 0 && h % s.h == 0 && w % s.w == 0;
+  const bool whole =
+      h > 0 && w > 0 && h % s.h == 0 && w % s.w == 0 && resize.scale_h == 0 && resize.scale_w == 0;
   const bool bilinear =
       (mode == "linear" || mode == "bilinear") &&
       (transform == "half_pixel" || (transform == "pytorch_half_pixel" && h > 1 && w > 1));
@@ -220,8 +230,8 @@ void read_resize(Builder& builder, const Operator& op) {
                             (transform == "tf_half_pixel_for_nn" && rounding == "floor") ||
                             (transform == "asymmetric" && rounding == "floor" && whole));
   if (!bilinear && !nearest) fail("mode ", mode, " with ", transform, " coordinates is not known");
-  const ResizeKind kind = bilinear ? ResizeKind::bilinear : ResizeKind::nearest;
-  builder.set_image(op, builder.add(op, Resize{kind, h, w}, {in.node}));
+  resize.kind = bilinear ? ResizeKind::bilinear : ResizeKind::nearest;
+  builder.set_image(op, builder.add(op, resize, {in.node}));
 }
 
 }  // namespace

@@ -394,8 +394,15 @@ class GraphWriter {
       attributes.push_back({"mode", "nearest"});
       attributes.push_back({"nearest_mode", "round_prefer_ceil"});
     }
-    emit(i, "Resize", {image(i), "", "", ints(i, "sizes", {1, in.c, resize.h, resize.w})},
-         attributes);
+    if (resize.scale_h == 0 && resize.scale_w == 0)
+      return emit(i, "Resize", {image(i), "", "", ints(i, "sizes", {1, in.c, resize.h, resize.w})},
+                  attributes);
+    const auto scale = [](double given, int from, int to) {
+      return static_cast<float>(given > 0 ? given : double(to) / from);
+    };
+    const std::vector<float> scales = {1, 1, scale(resize.scale_h, in.h, resize.h),
+                                       scale(resize.scale_w, in.w, resize.w)};
+    emit(i, "Resize", {image(i), "", write_tensor(aux(i, "scales"), {4}, scales)}, attributes);
   }
 
   void write_layer(size_t i, const Lrn& lrn) {

@@ -158,6 +158,33 @@ FoldedNetwork write_models(const Graph& graph, const Weights& weights, DeviceCli
   return folded;
 }
 
+std::string dims_text(const std::vector<int64_t>& dims) {
+  std::vector<std::string> sizes;
+  for (const int64_t size : dims) sizes.push_back(cat(size));
+  return cat("[", join(sizes, ", "), "]");
+}
+
+// What is written is channels-first, and [1, classes] where its plane is one pixel.
+void warn_of_output(const LoadedNetwork& network, const Work& work) {
+  const Shape& out = network.graph.output_shape();
+  std::vector<int64_t> written = {1, out.c, out.h, out.w};
+  if (out.h == 1 && out.w == 1) written.resize(2);
+  if (network.output_dims.empty() || network.output_dims == written) return;
+  work.warn(stage, cat(network.graph.name, ": its output was ", dims_text(network.output_dims),
+                       " and is ", dims_text(written),
+                       " (channels first) in what is written; whoever reads it must take it so"));
+}
+
+// MyriadX resizes by sizes alone.
+void require_sizes(const Graph& graph) {
+  for (const Node& node : graph.nodes)
+    if (const auto* resize = std::get_if<Resize>(&node.layer);
+        resize && (resize->scale_h != 0 || resize->scale_w != 0))
+      fail("network ", graph.name, ": node ", node.name, ": resizes by scales that are not the ",
+           "ratio of its sizes, which the .blob would compute otherwise; export it with sizes, or ",
+           "leave out --blob");
+}
+
 }  // namespace
 
 myriadx::Resources resources_of(const ExportConfig& config) {
@@ -219,6 +246,8 @@ void export_network(const LoadedNetwork& network, const ImageSet& images,
                     const ExportConfig& config, DeviceClient& device, const fs::path& folder,
                     const Work& work) {
   const Graph& graph = network.graph;
+  if (config.blob) require_sizes(graph);
+  warn_of_output(network, work);
   const fs::path partial = partial_folder(folder);
   const FoldedNetwork folded = write_models(graph, network.weights, device, partial);
   if (!graph.preprocess.labels.empty())

@@ -61,7 +61,8 @@ LoadedNetwork load_network(const std::string& name_or_path, int size, const fs::
   if (is_onnx(name_or_path)) {
     if (!init_from.empty()) fail(name_or_path, ": has weights of its own; leave out --init-from");
     FoldedNetwork network = read(name_or_path, size);
-    return {std::move(network.graph), std::move(network.weights)};
+    return {std::move(network.graph), std::move(network.weights), false,
+            std::move(network.output_dims)};
   }
   const Graph graph = load_graph(name_or_path, size);
   if (init_from.empty()) return {graph, random_weights(graph, 1), true};

@@ -25,6 +25,7 @@ struct LoadedNetwork {
   Graph graph;
   Weights weights;
   bool random = false;
+  std::vector<int64_t> output_dims = {};  // as the ONNX file has them
 };
 LoadedNetwork load_network(const std::string& name_or_path, int size = 0,
                            const std::filesystem::path& init_from = {});

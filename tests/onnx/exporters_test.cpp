@@ -404,6 +404,33 @@ TEST(Exporters, ResizeByScalesAndSizes) {
                 10);
 }
 
+// Half of 33 lines are 16 that lie two apart; the ratio of 16 to 33 is another network.
+TEST(Exporters, ScalesStayWhereTheyAreNotTheRatioOfTheSizes) {
+  const auto resize = [](const std::vector<float>& scales) {
+    ForeignModel model;
+    model.input("x", {1, 2, 33, 21});
+    model.floats("s", {4}, scales);
+    model.text_attribute_op("Resize", {"x", "", "s"}, "y", "mode", "linear");
+    model.output("y");
+    const FoldedNetwork read = from_onnx(model.bytes(), "m");
+    EXPECT_EQ(from_onnx(to_onnx(read.graph, read.weights), "back").graph.nodes[1].layer,
+              read.graph.nodes[1].layer);
+    return std::get<Resize>(read.graph.nodes[1].layer);
+  };
+  EXPECT_EQ(resize({1, 1, 0.5f, 1.5f}), (Resize{ResizeKind::bilinear, 16, 31, 0.5, 1.5}));
+  EXPECT_EQ(resize({1, 1, 2, 1.0f / 3}), (Resize{ResizeKind::bilinear, 66, 7}));
+  EXPECT_EQ(resize({1, 1, 0.5f, 2}), (Resize{ResizeKind::bilinear, 16, 42, 0.5, 0}));
+}
+
+TEST(Exporters, TellTheOutputsOwnShape) {
+  ForeignModel model;
+  model.input("x", {1, 2, 4, 6});
+  model.op("Transpose", {"x"}, "y", {{"perm", {0, 2, 3, 1}}});
+  model.op("Relu", {"y"}, "z");
+  model.output("z");
+  EXPECT_EQ(from_onnx(model.bytes(), "m").output_dims, (std::vector<int64_t>{1, 4, 6, 2}));
+}
+
 TEST(Exporters, PutWeightsBesideTheModel) {
   const TemporaryFolder folder;
   const auto write = [&](const std::string& location, const std::string& offset) {

@@ -33,7 +33,7 @@ ForeignModel classifier() {
 }
 
 TEST(OnnxReader, ReadsAClassifierOfAnotherExporter) {
-  const auto [graph, weights] = from_onnx(classifier().bytes(), "m");
+  const auto [graph, weights, dims] = from_onnx(classifier().bytes(), "m");
   std::vector<std::string> kinds;
   for (const Node& node : graph.nodes) kinds.push_back(layer_name(node.layer));
   EXPECT_EQ(kinds,
@@ -53,7 +53,7 @@ TEST(OnnxReader, TakesConstantOperandsAsScaleAndShift) {
   model.op("Mul", {"half", "x"}, "a");
   model.op("Add", {"a", "shift"}, "b");
   model.output("b");
-  const auto [graph, weights] = from_onnx(model.bytes(), "m");
+  const auto [graph, weights, dims] = from_onnx(model.bytes(), "m");
   EXPECT_EQ(graph.nodes.size(), 2u);
   EXPECT_EQ(weights.at("n:b.weight").data, (std::vector<float>{0.5, 0.5}));
   EXPECT_EQ(weights.at("n:b.bias").data, (std::vector<float>{1, 2}));
