@@ -24,8 +24,10 @@ int64_t sum(const std::vector<int64_t>& counts) {
 Json to_json(const Inspection& found) {
   Json classes = Json::array(), sizes = Json::array(), shared = Json::array();
   for (size_t i = 0; i < found.classes.size(); ++i)
-    classes.push_back(
-        {{"name", found.classes[i]}, {"train", found.train[i]}, {"test", found.test[i]}});
+    classes.push_back({{"name", found.classes[i]},
+                       {"train", found.train[i]},
+                       {"validation", found.validation[i]},
+                       {"test", found.test[i]}});
   for (const auto& [size, count] : found.sizes)
     sizes.push_back({{"height", size.first}, {"width", size.second}, {"images", count}});
   for (const auto& [train, test] : found.shared)
@@ -44,7 +46,7 @@ std::string side_text(const Inspection& found, const Side& side) {
   for (const auto& [size, count] : found.sizes) counts[side(size)] += count;
   int64_t before = 0;
   auto median = counts.begin();
-  const int64_t half = (sum(found.train) + sum(found.test) - 1) / 2;
+  const int64_t half = (sum(found.train) + sum(found.validation) + sum(found.test) - 1) / 2;
   while (before + median->second <= half) before += (median++)->second;
   return cat(counts.begin()->first, " to ", counts.rbegin()->first, ", median ", median->first);
 }
@@ -52,9 +54,15 @@ std::string side_text(const Inspection& found, const Side& side) {
 std::string text(const Inspection& found) {
   std::vector<std::vector<std::string>> rows;
   for (size_t i = 0; i < found.classes.size(); ++i)
-    rows.push_back({found.classes[i], cat(found.train[i]), cat(found.test[i])});
-  rows.push_back({"all", cat(sum(found.train)), cat(sum(found.test))});
-  std::string result = text_table({"class", "train", "test"}, rows);
+    rows.push_back(
+        {found.classes[i], cat(found.train[i]), cat(found.validation[i]), cat(found.test[i])});
+  rows.push_back({"all", cat(sum(found.train)), cat(sum(found.validation)), cat(sum(found.test))});
+  std::vector<std::string> heads = {"class", "train", "validation", "test"};
+  if (sum(found.validation) == 0) {
+    heads.erase(heads.begin() + 2);
+    for (std::vector<std::string>& row : rows) row.erase(row.begin() + 2);
+  }
+  std::string result = text_table(heads, rows);
   if (found.sizes.empty()) return result;
 
   std::vector<std::string> kinds;

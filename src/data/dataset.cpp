@@ -158,7 +158,13 @@ Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t
   if (data.test.size() == 0) data.test = hold_out(data.train, test_share, test_seed, data);
   data.test = limited(data.test, config.test_limit);
   const bool hold_all = data.train.size() + data.test.size() <= most_held_bytes / shape.bytes();
-  if (config.validation > 0) data.validation = hold_out(data.train, config.validation, seed, data);
+  if (config.validation > 0 && parts.validation.size() > 0)
+    data.validation = std::move(parts.validation);
+  else if (config.validation > 0)
+    data.validation = hold_out(data.train, config.validation, seed, data);
+  else if (parts.validation.size() > 0)
+    work.warn("data", cat(data.name, ": the ", parts.validation.size(),
+                          " images of its validation part are not used, for data.validation is 0"));
   if (!parts.slow) return data;
 
   std::function<void(const BadImage&)> skip;

@@ -80,9 +80,11 @@ void fields(Fields& f, DataConfig& c);  // below
 //   cifar10    data_batch_1..5.bin and test_batch.bin (the canonical records), batches.meta.txt
 //              where present
 //   cifar100   train.bin and test.bin, by the fine labels; fine_label_names.txt where present
-//   folder     train/CLASS/*.{jpg,jpeg,png}, test/ or else val/ likewise; without them CLASS/*.
-//              A tenth of the training images, the same for every seed, is the test part where
-//              there is none
+//   folder     train/CLASS/*, test/ or else val/ (valid/, validation/) likewise, JPEG and PNG
+//   files,
+//              in any capitals; without them CLASS/*. val/ beside test/ is the validation part. A
+//              tenth of the training images, the same for every seed, is the test part where there
+//              is none
 //   synthetic  2,000 training and 500 test images of ten classes, made from the seed at each load:
 //              disc, square, cross, ring or stripes, orange or blue, somewhere on grey noise.
 //              A small network learns them in seconds
@@ -90,17 +92,17 @@ void fields(Fields& f, DataConfig& c);  // below
 // Images of IDX and CIFAR files that are smaller by at most a quarter are centred on black, others
 // scaled (bilinear) to `shape`; images of folders are scaled until they cover it and cropped in the
 // middle. Classes and files of folders are in natural order (2 before 10); hidden files are skipped
-// and files of other kinds ignored with a warning.
-// `validation` of the training images, of each class its share, chosen by `seed`, become the
-// validation part; `test_limit` keeps the shares too, and the same images for every seed.
-// Throws Error naming the file for missing, truncated, foreign or empty input, and Interrupted.
-// Decoded or scaled images are held in memory where all fit into 2 GiB; beyond that each load
-// decodes. With `train_from_source` training images are not held: for those who ask for them by
-// load_window, or not at all.
-// A file that cannot be decoded is an error. With on_bad_image = "skip" it is left out and named
-// once in a warning: the parts are chosen as if it were whole; then validation and test images are
-// all read and lose it, so that each of them is evaluated once, and the Loader takes the next image
-// of its sequence in place of a training image that is not held.
+// and whatever else is not used is counted and named in a warning.
+// Without a part of their own, `validation` of the training images, of each class its share, chosen
+// by `seed`, become the validation part; `test_limit` keeps the shares too, and the same images for
+// every seed. Throws Error naming the file for missing, truncated, foreign or empty input, and
+// Interrupted. Decoded or scaled images are held in memory where all fit into 2 GiB; beyond that
+// each load decodes. With `train_from_source` training images are not held: for those who ask for
+// them by load_window, or not at all. A file that cannot be decoded is an error. With on_bad_image
+// = "skip" it is left out and named once in a warning: the parts are chosen as if it were whole;
+// then validation and test images are all read and lose it, so that each of them is evaluated once,
+// and the Loader takes the next image of its sequence in place of a training image that is not
+// held.
 Dataset read_dataset(const DataConfig& config, const ImageShape& shape, uint64_t seed,
                      const Work& work = {}, bool train_from_source = false);
 

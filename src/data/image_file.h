@@ -16,11 +16,11 @@ struct Image {
   std::vector<uint8_t> pixels;
 };
 
-// Decodes JPEG (grey, YCbCr, CMYK; EXIF orientation applied) and PNG (any depth, alpha over black)
-// to `channels`, 0: as in the file. For a JPEG much larger than `shortest_side` (if not 0) it
-// decodes at a reduced scale whose short side is still not under it. Throws BadImage naming the
-// file for anything truncated, foreign, larger than 100 megapixels or a thousand times as long as
-// wide, and Error where it is unreadable.
+// Decodes JPEG (grey, YCbCr, CMYK; Exif orientation applied) and PNG (any depth, alpha over black,
+// Exif orientation applied) to `channels`, 0: as in the file. For a JPEG much larger than
+// `shortest_side` (if not 0) it decodes at a reduced scale whose short side is still not under it.
+// Throws BadImage naming the file for anything truncated, foreign, larger than 100 megapixels or a
+// thousand times as long as wide, and Error where it is unreadable.
 Image read_image(const std::filesystem::path& path, int channels, int shortest_side = 0);
 
 // A whole image as its file has it.

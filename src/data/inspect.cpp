@@ -53,9 +53,13 @@ Inspection inspect(const DataConfig& config, const Work& work) {
   found.name = cat(format, " ", config.path);
   found.classes = parts.classes;
   found.train.resize(found.classes.size());
+  found.validation.resize(found.classes.size());
   found.test.resize(found.classes.size());
   const auto train =
       inspect_part(parts.train, parts.train_originals, "training images", work, found.train, found);
+  if (parts.validation.size() > 0)
+    inspect_part(parts.validation, parts.validation_originals, "validation images", work,
+                 found.validation, found);
   if (parts.test.size() == 0) return found;
   const auto test =
       inspect_part(parts.test, parts.test_originals, "test images", work, found.test, found);

@@ -15,8 +15,8 @@ namespace vpunas {
 struct Inspection {
   std::string name;  // as Dataset::name
   std::vector<std::string> classes;
-  // Images that can be decoded, by class; without a test part of its own all 0.
-  std::vector<int64_t> train, test;
+  // Images that can be decoded, by class; all 0 of a part that there is not.
+  std::vector<int64_t> train, validation, test;
   std::map<std::string, int64_t> formats;                   // JPEG: 1200
   std::map<int, int64_t> channels;                          // 3: 1190, 1: 10
   std::map<std::pair<int, int>, int64_t> sizes;             // height, width

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "data/decode.h"
+#include "data/orientation.h"
 
 namespace vpunas {
 
@@ -90,68 +91,16 @@ class Decoder {
   Handler handler_;
 };
 
-// The orientation (1 to 8) of an Exif segment: TIFF, whose first directory has it as a SHORT under
-// the tag 0x0112 (Exif 2.32, 4.6.2 and 4.6.4). 1, upright, where there is none or the segment is
-// broken.
-int exif_orientation(std::span<const uint8_t> segment) {
-  constexpr std::string_view signature("Exif\0\0", 6);
-  if (segment.size() < 14 || !std::equal(signature.begin(), signature.end(), segment.begin()))
-    return 1;
-  const auto tiff = segment.subspan(signature.size());
-  const bool little = tiff[0] == 'I';
-  const auto number = [&](size_t at, size_t bytes) -> size_t {  // 0 outside of the segment
-    size_t value = 0;
-    if (at > tiff.size() || bytes > tiff.size() - at) return 0;
-    for (size_t i = 0; i < bytes; ++i) value = value << 8 | tiff[at + (little ? bytes - 1 - i : i)];
-    return value;
-  };
-  if (number(2, 2) != 42) return 1;
-  const size_t directory = number(4, 4);
-  const size_t entries = number(directory, 2);
-  for (size_t i = 0; i < entries; ++i) {
-    const size_t entry = directory + 2 + 12 * i;
-    if (number(entry, 2) != 0x0112 || number(entry + 2, 2) != 3) continue;
-    const size_t orientation = number(entry + 8, 2);
-    return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
-  }
-  return 1;
-}
-
 int orientation_of(const jpeg_decompress_struct& info) {
   for (const jpeg_marker_struct* marker = info.marker_list; marker; marker = marker->next) {
-    const int orientation = exif_orientation({marker->data, marker->data_length});
+    constexpr std::string_view signature("Exif\0\0", 6);
+    const std::string_view bytes(reinterpret_cast<const char*>(marker->data), marker->data_length);
+    if (!bytes.starts_with(signature)) continue;
+    const int orientation =
+        exif_orientation(std::span(marker->data, marker->data_length).subspan(signature.size()));
     if (orientation != 1) return orientation;
   }
   return 1;
-}
-
-// How an Exif orientation makes the upright image of the stored one: 2, 4: mirrored, 3: upside
-// down, 5 to 8: on its side.
-struct Turn {
-  explicit Turn(int orientation)
-      : transposed(orientation >= 5),
-        from_below(orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7),
-        from_right(orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) {}
-  bool transposed, from_below, from_right;
-};
-
-Image upright(Image image, const Turn& turn) {
-  if (!turn.transposed && !turn.from_below && !turn.from_right) return image;
-  const auto [channels, height, width] = image.shape;
-  Image result{image.shape, {}};
-  if (turn.transposed) std::swap(result.shape.height, result.shape.width);
-  result.pixels.reserve(image.pixels.size());
-  for (int c = 0; c < channels; ++c)
-    for (int y = 0; y < result.shape.height; ++y)
-      for (int x = 0; x < result.shape.width; ++x) {
-        int row = turn.transposed ? x : y;
-        int column = turn.transposed ? y : x;
-        if (turn.from_below) row = height - 1 - row;
-        if (turn.from_right) column = width - 1 - column;
-        result.pixels.push_back(
-            image.pixels[static_cast<size_t>((int64_t{1} * c * height + row) * width + column)]);
-      }
-  return result;
 }
 
 // The part of the stored image of height x width that is `window` of the upright one.

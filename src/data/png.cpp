@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "data/decode.h"
+#include "data/orientation.h"
 
 namespace vpunas {
 
@@ -98,8 +99,11 @@ Image decode_png(std::string_view bytes) {
   for (size_t y = 0; y < height; ++y) rows[y] = pixels.data() + y * width * channels;
   decoder.guard([&] {
     png_read_image(png, rows.data());
-    png_read_end(png, nullptr);
+    png_read_end(png, info);  // an orientation may stand behind the pixels
   });
+  png_bytep exif = nullptr;
+  png_uint_32 exif_size = 0;
+  png_get_eXIf_1(png, info, &exif_size, &exif);
 
   Image image{{static_cast<int>(colors), static_cast<int>(height), static_cast<int>(width)}, {}};
   image.pixels.resize(static_cast<size_t>(image.shape.bytes()));
@@ -107,7 +111,7 @@ Image decode_png(std::string_view bytes) {
     if (channels > colors) flatten(rows[y], width, colors);
     store_row(rows[y], static_cast<int>(y), image);
   }
-  return image;
+  return upright(std::move(image), Turn(exif_orientation({exif, exif_size})));
 }
 
 std::string png_bytes(const Image& image) {

@@ -20,9 +20,10 @@ struct Originals {
 // What a reader found.
 struct Parts {
   std::vector<std::string> classes;
-  ImageSet train, test;  // without test images where the files have no test part
-  bool slow = false;     // images are decoded or scaled at each load
-  Originals train_originals = {}, test_originals = {};  // of `train` and `test`
+  ImageSet train, test;      // without test images where the files have no test part
+  ImageSet validation = {};  // where they have one beside it
+  bool slow = false;         // images are decoded or scaled at each load
+  Originals train_originals = {}, test_originals = {}, validation_originals = {};
 };
 
 // What lies at the path of `config`: "idx", ...; throws Error where it is none that can be read.

@@ -66,6 +66,63 @@ TEST_F(ImageFolder, TakesValWhereThereIsNoTest) {
   EXPECT_EQ(load(read().test, 0).pixels, constant(3, 8, 8, 78).pixels);
 }
 
+TEST_F(ImageFolder, PartsHaveManyNamesInAnyCapitals) {
+  for (const auto& [train, test] :
+       {std::pair{"Train", "Test"}, {"TRAINING", "valid"}, {"train", "Validation"}}) {
+    put(cat(train, "/a/1.png")), put(cat(train, "/b/1.png")), put(cat(test, "/b/1.png"), 77);
+    EXPECT_EQ(read().train.size(), 2) << train;
+    EXPECT_EQ(load(read().test, 0).pixels, constant(3, 8, 8, 77).pixels) << test;
+    fs::remove_all(root_ / train), fs::remove_all(root_ / test);
+  }
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(ImageFolder, ValBesideTestIsTheValidationPart) {
+  put_many("train/a", 9), put_many("train/b", 9), put("valid/b/1.png", 70), put("test/b/1.png", 80);
+  const Dataset data = read({3, 8, 8}, 1, 0.1);
+  EXPECT_EQ(data.train.size(), 18);
+  EXPECT_EQ(load(data.validation, 0).pixels, constant(3, 8, 8, 70).pixels);
+  EXPECT_EQ(load(data.test, 0).pixels, constant(3, 8, 8, 80).pixels);
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_EQ(read().validation.size(), 0);
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_TRUE(contains(warnings_[0], "the 1 images of its validation part are not used"));
+  put("val/a/1.png");
+  EXPECT_TRUE(contains(error(), "val/ and valid/, which are the same part"));
+}
+
+TEST_F(ImageFolder, WhatLiesBesideThePartsIsNamed) {
+  put_many("train/a", 20), put_many("train/b", 20);
+  put("test/1.png"), put("test/2.png"), put("extra/a/1.png");
+  write_quickly(root_ / "labels.csv", "x");
+  EXPECT_EQ(read().train.size(), 36);
+  ASSERT_EQ(warnings_.size(), 2U);
+  EXPECT_TRUE(contains(warnings_[0], "test/: its 2 files are left out"));
+  EXPECT_TRUE(contains(warnings_[1], "extra/, labels.csv"));
+}
+
+TEST_F(ImageFolder, WhatSystemsLeaveIsNoClass) {
+  put_many("a", 20), put_many("b", 20), put("@eaDir/SYNO_THUMB.jpg"), put("a/@eaDir/x.png");
+  EXPECT_EQ(read().classes, (std::vector<std::string>{"a", "b"}));
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_TRUE(contains(warnings_[0], "ignored 2 entries (2 of the system's)"));
+}
+
+TEST_F(ImageFolder, ImagesAreKnownByContentAndOthersCountedByEnding) {
+  put("train/a/1.jfif"), put("train/a/scan"), put("train/b/1.png"), put("test/a/1.png");
+  for (const char* file : {"1.webp", "2.WEBP", "3.heic"})
+    write_quickly(root_ / "train/b" / file, "RIFFxxxxWEBP");
+  EXPECT_EQ(read().train.size(), 3);
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_TRUE(contains(warnings_[0], "ignored 3 entries (1 .heic, 2 .webp), first"));
+  EXPECT_TRUE(contains(warnings_[0], "convert"));
+}
+
+TEST_F(ImageFolder, NestedClassesSayWhatToDo) {
+  put("train/bird/eagle/1.png"), put("train/bird/owl/1.png");
+  EXPECT_TRUE(contains(error(), "train/bird: holds folders (eagle, owl) and no images"));
+}
+
 TEST_F(ImageFolder, WithoutATestPartHoldsOutATenthThatNoSeedChanges) {
   put_many("a", 30), put_many("b", 20);
   const Dataset one = read({3, 8, 8}, 1);

@@ -1,6 +1,7 @@
 #include "data/image_file.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "tests/data/support.h"
 
@@ -237,6 +238,27 @@ TEST_F(Jpeg, WindowsBeforeAFaultAreRead) {
   };
   EXPECT_EQ(read_at(10), "");
   EXPECT_TRUE(contains(read_at(160), "truncated JPEG"));
+}
+
+TEST_F(Png, IsTurnedUprightByItsExifOrientation) {
+  const Image stored = ramp(3, 16, 32);
+  const std::string tiff = exif_segment(6, false).substr(6);
+  std::string chunk = "eXIf" + tiff;
+  const auto put = [](std::string& out, uint64_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+  };
+  std::string whole;
+  put(whole, tiff.size());
+  whole += chunk;
+  put(whole, crc32(0, reinterpret_cast<const Bytef*>(chunk.data()), uInt(chunk.size())));
+  std::string bytes = encode_png(stored);
+  constexpr size_t behind_header = 8 + 25, before_end = 12;
+  for (const size_t at : {behind_header, bytes.size() - before_end}) {
+    const Image seen = read(std::string(bytes).insert(at, whole), 3);
+    ASSERT_EQ(seen.shape, (ImageShape{3, 32, 16}));
+    EXPECT_EQ(seen.pixels[15], stored.pixels[0]);  // top right
+    EXPECT_EQ(seen.pixels[0], stored.pixels[15 * 32]);
+  }
 }
 
 TEST_F(Png, WindowsAreThoseOfTheWholeImage) {
