@@ -1,4 +1,5 @@
 #include "arch/zoo.h"
+#include "arch/file_kind.h"
 
 #include <algorithm>
 #include <optional>
@@ -181,6 +182,7 @@ bool is_file(const std::string& path) {
 
 Graph graph_from_file(const std::string& path, int size) {
   const std::vector<std::string> schemas = {architecture_schema, graph_schema};
+  refuse_foreign_file(path);
   const Json json = read_json(path, schemas);
   if (json["schema"] == graph_schema)
     return graph_from_json(json, path, {}, {.width = 1, .size = size});
@@ -212,6 +214,7 @@ Architecture find_network(const std::string& name_or_path, const std::filesystem
 
 Graph find_graph(const std::string& name_or_path, const std::filesystem::path& data, int size) {
   if (is_file(name_or_path)) return graph_from_file(name_or_path, size);
+  refuse_foreign_file(name_or_path);
   Found found = find_in_zoo(name_or_path, data);
   if (size > 0) found.variant.size = size;
   if (!found.entry.architecture.is_null()) {

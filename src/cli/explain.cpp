@@ -61,7 +61,8 @@ void explain(const Options& options) {
     const myriadx::Mapping other =
         myriadx::map(load_graph(options.against, options.size), mapping.resources, output);
     const Latency difference = myriadx::difference_ms(mapping, other, model);
-    explanation["against"] = {{"network", other.graph.name},
+    const bool alike = other.graph.name == graph.name;
+    explanation["against"] = {{"network", alike ? options.against : other.graph.name},
                               {"total_ms", myriadx::total_ms(other, model).ms},
                               {"difference_ms", difference.ms},
                               {"low_ms", difference.low_ms},

@@ -92,9 +92,36 @@ std::optional<double> ms_from(const std::string& text, const std::string& where)
   return value;
 }
 
+// The file as a spreadsheet found it: without a byte-order mark, with commas between cells, points
+// in numbers, and no empty cells behind the last one of a line.
+std::string as_written(std::string text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  const size_t header = text.find('\n');
+  const std::string second =
+      header == std::string::npos
+          ? ""
+          : text.substr(header + 1, text.find('\n', header + 1) - header - 1);
+  const char separator = second.find(';') != std::string::npos    ? ';'
+                         : second.find('\t') != std::string::npos ? '\t'
+                                                                  : ',';
+  std::string plain;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::erase(line, '"');
+    if (separator != ',') {
+      std::ranges::replace(line, ',', '.');
+      std::ranges::replace(line, separator, ',');
+    }
+    if (plain.empty() || line.starts_with("probe"))  // the two lines at the top
+      while (line.ends_with(',') || line.ends_with('\r')) line.pop_back();
+    plain += line + '\n';
+  }
+  return plain;
+}
+
 std::map<std::string, HandTiming> read_csv(const fs::path& csv, const ProbePlan& plan) {
   std::map<std::string, HandTiming> result;
-  std::istringstream lines(read_file(csv));
+  std::istringstream lines(as_written(read_file(csv)));
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
@@ -131,6 +158,16 @@ std::map<std::string, HandTiming> read_csv(const fs::path& csv, const ProbePlan&
   return result;
 }
 
+// The least rank correlation with networks that a table was not fitted to; what says less than that
+// prices nothing.
+constexpr double kLeastRank = 0.5;
+constexpr size_t kEnoughToRank = 8;
+
+bool ranks_nothing(const LatencyTable& table) {
+  return table.check.networks.size() >= kEnoughToRank &&
+         table.check.rank_correlation() < kLeastRank;
+}
+
 }  // namespace
 
 LatencyTable profile_device(const SearchSpace& space, const Preprocess& preprocess,
@@ -147,7 +184,13 @@ LatencyTable profile_device(const SearchSpace& space, const Preprocess& preproce
                              .sheets = {}},
                             file);
   time_plan(plan, Bursts(std::move(client), device, mode), options.timing, timings, file, work);
-  return calibrated_table(space, plan, timings, provenance_of(timings));
+  LatencyTable table = calibrated_table(space, plan, timings, provenance_of(timings));
+  if (ranks_nothing(table))
+    work.warn("profile", cat("the table's rank correlation with ", table.check.networks.size(),
+                             " networks that it was not fitted to is ",
+                             fixed(table.check.rank_correlation(), 2),
+                             ": do not search with it; measure again on a quiet machine"));
+  return table;
 }
 
 LatencyFn network_timer(const SearchSpace& space, const Preprocess& preprocess,
@@ -230,7 +273,12 @@ LatencyTable import_timings(const SearchSpace& space, const Preprocess& preproce
       sheet.ms[probe.name] = second ? timing.again : timing.ms;
     }
   }
-  return calibrated_table(space, plan, timings, provenance_of(timings));
+  LatencyTable table = calibrated_table(space, plan, timings, provenance_of(timings));
+  if (ranks_nothing(table))
+    fail(csv.string(), ": the times of ", table.check.networks.size(),
+         " networks have a rank correlation of ", fixed(table.check.rank_correlation(), 2),
+         " with what the blocks' times say; are the lines in their own rows, and all in ms?");
+  return table;
 }
 
 }  // namespace vpunas

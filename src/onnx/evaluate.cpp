@@ -337,7 +337,12 @@ Constant filled(const Operator& op, const Inputs& inputs, Allowance& allowance) 
   if (element.size() != 1) fail("its value is not one number");
   const Dims& dims = int_operand(inputs, 0);
   if (dims.size() > max_rank) fail("has more than ", max_rank, " axes");
-  return broadcast({{}, element.floats, element.ints, element.is_integer}, dims, allowance);
+  try {
+    return broadcast({{}, element.floats, element.ints, element.is_integer}, dims, allowance);
+  } catch (const Error& error) {
+    fail(error.what(), ": they are filled in, not stored; this is a file for tests without the ",
+         "network's weights, give the one that has them");
+  }
 }
 
 Constant expand(const Operator& op, const Inputs& inputs, Allowance& allowance) {

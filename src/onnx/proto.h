@@ -80,6 +80,7 @@ enum DataType {
   data_int16 = 5,
   data_int32 = 6,
   data_int64 = 7,
+  data_string = 8,
   data_bool = 9,
   data_float16 = 10,
   data_double = 11,

@@ -187,6 +187,17 @@ void read_hard_sigmoid(Builder& builder, const Operator& op) {
   builder.set(op, {builder.add(op, Activation{.act = Act::hsigmoid}, {scaled}), in.view});
 }
 
+// An operator of opset 1 that Custom Vision and Core ML's converter still write.
+void read_image_scaler(Builder& builder, const Operator& op) {
+  require_inputs(op, 1, 1);
+  const Attribute* bias = find_attribute(op, "bias", type_floats);
+  const Constant scale = scalar_constant(static_cast<float>(real_or(op, "scale", 1)));
+  if (!bias) return put_scale_shift(builder, op, 0, scale, nullptr);
+  const Constant shift{.dims = {static_cast<int64_t>(bias->floats.size()), 1, 1},
+                       .floats = bias->floats};
+  put_scale_shift(builder, op, 0, scale, &shift);
+}
+
 void read_negation(Builder& builder, const Operator& op) {
   require_inputs(op, 1, 1);
   put_scale_shift(builder, op, 0, scalar_constant(-1), nullptr);
@@ -257,6 +268,7 @@ const OperatorReaders& layer_readers() {
       {"Sum", {read_sum, ""}},
       {"Sub", {read_difference, ""}},
       {"Neg", {read_negation, ""}},
+      {"ImageScaler", {read_image_scaler, "bias scale"}},
       {"Mul", {read_product, ""}},
       {scale_shift_op, {read_scale_shift, ""}}};
   return readers;

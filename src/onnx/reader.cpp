@@ -1,3 +1,4 @@
+#include "arch/file_kind.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "onnx/builder.h"
@@ -9,7 +10,17 @@ namespace {
 
 constexpr int64_t least_opset = 7, greatest_opset = 25;
 
+// Labels are made of scores by operators of scikit-learn's kind and by lists of texts.
+void refuse_labels(const Model& model) {
+  for (const Operator& op : model.operators)
+    if (op.domain == "ai.onnx.ml" && !op.inputs.empty())
+      fail("makes labels of its scores (node ", name_of(op), ", ", op.type, "); keep the scores ",
+           "alone: onnx.utils.extract_model(FILE, \"scores.onnx\", [INPUT], [\"",
+           excerpt(op.inputs.back()), "\"])");
+}
+
 void check(const Model& model) {
+  refuse_labels(model);
   if (model.opset < least_opset || model.opset > greatest_opset)
     fail("has opset ", model.opset, "; known are ", least_opset, " to ", greatest_opset,
          ", written is ", opset_version);
@@ -17,7 +28,8 @@ void check(const Model& model) {
   std::vector<std::string> names;
   for (const ValueInfo& output : model.outputs) names.push_back(output.name);
   fail("has ", names.size(), " outputs (", excerpt(join(names), 200),
-       "), not one; export the network with its class scores alone");
+       "), not one; of a classifier keep its class scores, of a detector export the backbone: ",
+       "onnx.utils.extract_model(FILE, \"one.onnx\", [INPUT], [OUTPUT])");
 }
 
 // What may be made of constants, beside the model's own copy of them.
@@ -77,6 +89,7 @@ FoldedNetwork from_onnx(std::string_view bytes, const std::string& where) {
 }
 
 FoldedNetwork read_onnx(const std::filesystem::path& path) {
+  refuse_foreign_file(path);
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   return onnx::read(read_file(path), onnx::ExternalData(folder), path.string());
 }

@@ -131,6 +131,9 @@ void decode(int64_t data_type, std::string_view raw, Constant& constant) {
       constant.is_integer = true;
   }
   switch (data_type) {
+    case data_string:  // what uses texts is refused by its operator
+      constant.dims = {0};
+      return;
     case data_bool:
     case data_uint8:
       return append_raw<uint8_t>(raw, constant.ints);

@@ -1,5 +1,8 @@
 #include "pipeline/networks.h"
 
+#include <set>
+
+#include "arch/file_kind.h"
 #include "arch/zoo.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -9,7 +12,26 @@
 namespace vpunas {
 namespace {
 
-bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
+bool is_onnx(const fs::path& path) { return is_onnx_file(path); }
+
+// Names that exporters give every network say nothing.
+bool is_exporters_name(const std::string& name) {
+  static const std::set<std::string> known = {"",
+                                              "main_graph",
+                                              "main",
+                                              "graph",
+                                              "torch_jit",
+                                              "torch-jit-export",
+                                              "tf2onnx",
+                                              "model",
+                                              "network",
+                                              "Model0",
+                                              "torch_export",
+                                              "onnx_graph",
+                                              "sub_graph",
+                                              "mxnet_converted_model"};
+  return known.contains(name);
+}
 
 Graph resized(const Graph& graph, int side) {
   Graph out{graph.name, graph.preprocess, {}};
@@ -23,7 +45,7 @@ Graph resized(const Graph& graph, int side) {
 
 FoldedNetwork read(const fs::path& path, int size) {
   FoldedNetwork network = read_onnx(path);
-  if (network.graph.name.empty()) network.graph.name = path.stem().string();
+  if (is_exporters_name(network.graph.name)) network.graph.name = path.stem().string();
   if (size > 0) {
     network.graph = resized(network.graph, size);
     check_weights(network.graph, network.weights);

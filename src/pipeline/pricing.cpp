@@ -53,7 +53,25 @@ Latency price(const Pricing& device, const Graph& graph) {
   return *priced;
 }
 
+// Names of OpenVINO and DepthAI that are no device of their own.
+void refuse_other_spellings(const std::string& device) {
+  std::string upper = device;
+  std::ranges::transform(upper, upper.begin(), [](unsigned char c) { return std::toupper(c); });
+  for (const char* several : {"MULTI", "AUTO", "HETERO", "BATCH"})
+    if (upper == several || upper.starts_with(cat(several, ":")))
+      fail("device ", excerpt(device), ": ", several,
+           " chooses among devices, whose times are not its own; name one, as CPU or GPU.0, or ",
+           "several as CPU,GPU.0 where a list is taken");
+  if (upper.starts_with("OAK") || upper == "RVC2" || upper == "VPU")
+    fail("device ", excerpt(device), ": its chip is the MyriadX: use MYRIADX, the built-in model, ",
+         "or time the networks on the camera by hand (vpunas profile --emit)");
+  if (upper != device && (upper == "MYRIADX" || upper == "MYRIAD" || upper == macs_device ||
+                          upper == "CPU" || upper == "NPU" || upper.starts_with("GPU")))
+    fail("device ", excerpt(device), ": devices are written in capitals: ", upper);
+}
+
 Pricing pricing(const std::string& device, Mode mode, const std::string& runner) {
+  if (runner.empty()) refuse_other_spellings(device);
   if (device == "MYRIADX") {
     const myriadx::TimeModel model =
         time_model(mode == Mode::latency ? myriadx::Regime::latency : myriadx::Regime::throughput);

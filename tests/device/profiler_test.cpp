@@ -186,6 +186,31 @@ TEST_F(ByHand, SecondTimesAndSomeNetworksMayBeMissing) {
   EXPECT_EQ(table.check.repeat_rank_correlation(), 0);
 }
 
+TEST_F(ByHand, ASpreadsheetMaySaveTheList) {
+  const std::string plain = filled([&](const Probe& probe) { return exact(probe); });
+  const LatencyTable table = import(plain);
+  const auto replaced = [](std::string text, char from, char to) {
+    std::ranges::replace(text, from, to);
+    return text;
+  };
+  const std::string semicolons = replaced(replaced(plain, ',', ';'), '.', ',');
+  std::string padded = plain;
+  padded.insert(padded.find('\n'), ",,\r");
+  for (const std::string& saved :
+       {"\xef\xbb\xbf" + plain, semicolons, padded, replaced(plain, ',', '\t')})
+    EXPECT_EQ(import(saved).blocks, table.blocks);
+}
+
+TEST_F(ByHand, TimesThatRankNothingAreRefused) {
+  int line = 0;
+  const std::string shuffled = filled([&](const Probe& probe) -> std::string {
+    if (probe.kind != ProbeKind::checked) return exact(probe);
+    return std::to_string(20 + (7 * ++line) % 11) + ",";
+  });
+  EXPECT_NE(error_of([&] { import(shuffled); }).find("have a rank correlation of"),
+            std::string::npos);
+}
+
 TEST_F(ByHand, MistakesAreNamedWithTheirLine) {
   const std::string good = filled([&](const Probe& probe) { return exact(probe); });
   const auto error_with = [&](const std::string& from, const std::string& to) {

@@ -387,6 +387,29 @@ TEST(Exporters, GiveOneOutputAndAFixedSize) {
   EXPECT_MENTIONS(error_of([&] { from_onnx(two.bytes(), "m"); }), "has 2 outputs (x, y), not one");
 }
 
+TEST(Exporters, MakeLabelsOfScoresAndAreToldWhereToCut) {
+  ForeignModel model;
+  model.input("x", {1, 2, 4, 4});
+  model.raw("labels", {2}, 8, "");
+  model.op("GlobalAveragePool", {"x"}, "scores");
+  model.ml_op("ZipMap", {"scores"}, "loss");
+  model.output("loss");
+  const std::string error = error_of([&] { from_onnx(model.bytes(), "m"); });
+  EXPECT_MENTIONS(error, "makes labels of its scores (node n:loss, ZipMap)");
+  EXPECT_MENTIONS(error, "[\"scores\"]");
+}
+
+TEST(Exporters, FillInWeightsWhereTheyLeaveThemOut) {
+  ForeignModel model;
+  model.input("x", {1, 2048, 4, 4});
+  model.constant("dims", {8192, 2048, 1, 1});
+  model.op("ConstantOfShape", {"dims"}, "w");
+  model.op("Conv", {"x", "w"}, "y");
+  model.output("y");
+  EXPECT_MENTIONS(error_of([&] { from_onnx(model.bytes(), "m"); }),
+                  "without the network's weights");
+}
+
 TEST(Exporters, MayNameNodesAlike) {
   ForeignModel model;
   model.input("n:y", {1, 2, 4, 4});

@@ -70,6 +70,16 @@ class ForeignModel {
           const std::vector<std::pair<std::string, float>>& reals = {}) {
     ops(type, inputs, {output}, attributes, reals);
   }
+  // Of the domain of scikit-learn's kind.
+  void ml_op(const std::string& type, const std::vector<std::string>& inputs,
+             const std::string& output) {
+    pbf_builder<NodeField> op{graph_, GraphField::node};
+    op.add_string(NodeField::op_type, type);
+    op.add_string(NodeField::domain, "ai.onnx.ml");
+    op.add_string(NodeField::name, "n:" + output);
+    for (const std::string& input : inputs) op.add_string(NodeField::input, input);
+    op.add_string(NodeField::output, output);
+  }
   // The same with several outputs.
   void ops(const std::string& type, const std::vector<std::string>& inputs,
            const std::vector<std::string>& outputs,
