@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "arch/merge_branches.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "myriadx/comparison.h"
@@ -52,6 +53,30 @@ myriadx::CompiledNetwork compiled(const Options& options, const myriadx::Resourc
                            .output = output});
 }
 
+// What merging branches that add up would make of the network; nothing where there are none.
+Json merged_branches(const myriadx::Mapping& mapping, const myriadx::TimeModel& model) {
+  const Graph merged = merge_branches(mapping.graph);
+  const size_t gone = mapping.graph.nodes.size() - merged.nodes.size();
+  if (gone == 0) return nullptr;
+  const myriadx::Mapping other = myriadx::map(merged, mapping.resources, output);
+  const Latency gain = myriadx::difference_ms(other, mapping, model);
+  return {{"layers_gone", gone},
+          {"total_ms", myriadx::total_ms(other, model).ms},
+          {"difference_ms", gain.ms},
+          {"low_ms", gain.low_ms},
+          {"high_ms", gain.high_ms}};
+}
+
+// --merge-branches is of files and names, whose weights the sum of branches needs.
+std::string merged_text(const Json& explanation, const std::string& network) {
+  const auto found = explanation.find("merged_branches");
+  if (found == explanation.end() || found->is_null()) return "";
+  return cat("its branches that add up are one convolution each: ",
+             fixed(found->at("total_ms").get<double>(), 2), " ms (",
+             fixed(found->at("difference_ms").get<double>(), 2), ") by vpunas export ", network,
+             " --merge-branches\n");
+}
+
 void explain(const Options& options) {
   const Graph graph = load_graph(options.network, options.size);
   const myriadx::TimeModel model = time_model(regime(options));
@@ -72,6 +97,8 @@ void explain(const Options& options) {
     explanation["what_if"] = myriadx::to_json(myriadx::what_if(mapping, model, output),
                                               explanation.at("total_ms").get<double>());
   }
+  if (const Json merged = merged_branches(mapping, model); !merged.is_null())
+    explanation["merged_branches"] = merged;
   if (options.compiler) {
     explanation["compiler"] =
         myriadx::to_json(myriadx::compare(mapping, compiled(options, mapping.resources)));
@@ -83,7 +110,8 @@ void explain(const Options& options) {
   for (const std::string& part :
        {options.stages ? stages_text(explanation) : layers_text(explanation),
         shares_text(explanation), what_if_text(explanation), compiler_text(explanation),
-        total_text(explanation), against_text(explanation)}) {
+        total_text(explanation), against_text(explanation),
+        merged_text(explanation, options.network)}) {
     if (!part.empty()) parts.push_back(part);
   }
   std::cout << join(parts, "\n");

@@ -1,6 +1,7 @@
 #include <iostream>
 #include <map>
 
+#include "arch/merge_branches.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "pipeline/export_network.h"
@@ -14,7 +15,18 @@ struct Options {
   std::vector<std::string> networks;
   std::string init_from;
   int size = 0;
+  bool merge_branches = false;
 };
+
+void merge(LoadedNetwork& network) {
+  const FoldedNetwork folded = fold(network.graph, network.weights);
+  FoldedNetwork merged = merge_branches(folded);
+  if (merged.graph.nodes.size() == folded.graph.nodes.size())
+    fail("--merge-branches: network ", network.graph.name, " has no branches that add up to one ",
+         "convolution; leave it out");
+  network.graph = std::move(merged.graph);
+  network.weights = std::move(merged.weights);
+}
 
 // Real images that tell whether the network fits FP16, where the user names some.
 ImageSet images_for(const LoadedNetwork& network, const DataConfig& data, const Work& work) {
@@ -42,7 +54,8 @@ void export_networks(const Options& options, const CLI::Option& network_option, 
   }
   DeviceClient device(default_runner());
   for (const std::string& name : options.networks) {
-    const LoadedNetwork network = load_network(name, options.size, options.init_from);
+    LoadedNetwork network = load_network(name, options.size, options.init_from);
+    if (options.merge_branches) merge(network);
     const fs::path to = target(name);
     export_network(network, images_for(network, config.data, work), config.exporting, device, to,
                    work);
@@ -75,6 +88,9 @@ void add_export(CLI::App& app, Action& action) {
       ->group(of_networks);
   verb->add_option("--size", options->size, "input side of NETWORK (default: its own)")
       ->check(CLI::Range(1, 4096))
+      ->group(of_networks);
+  verb->add_flag("--merge-branches", options->merge_branches,
+                 "write branches of NETWORK that add up (RepVGG, MobileOne) as one convolution")
       ->group(of_networks);
   verb->footer(
       "Examples: vpunas export -c configs/quick.toml --blob\n"

@@ -158,12 +158,6 @@ FoldedNetwork write_models(const Graph& graph, const Weights& weights, DeviceCli
   return folded;
 }
 
-std::string dims_text(const std::vector<int64_t>& dims) {
-  std::vector<std::string> sizes;
-  for (const int64_t size : dims) sizes.push_back(cat(size));
-  return cat("[", join(sizes, ", "), "]");
-}
-
 // What is written is channels-first, and [1, classes] where its plane is one pixel.
 void warn_of_output(const LoadedNetwork& network, const Work& work) {
   const Shape& out = network.graph.output_shape();
