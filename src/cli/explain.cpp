@@ -3,6 +3,7 @@
 #include "arch/merge_branches.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "device/client.h"
 #include "myriadx/comparison.h"
 #include "myriadx/explanation.h"
 #include "myriadx/what_if.h"
@@ -37,6 +38,16 @@ myriadx::Regime regime(const Options& options) {
 // The host takes FP32, as OpenVINO gives it: the published measurements have that conversion too.
 constexpr myriadx::Precision output = myriadx::Precision::fp32;
 
+// What is compiled is our own spelling of the file.
+void require_same(const fs::path& given, const fs::path& written) {
+  if (given.empty()) return;
+  constexpr double most = 1e-3;
+  const double difference = DeviceClient(default_runner()).compare(given, written).greatest;
+  if (!(difference <= most))
+    fail(given.string(), ": as it was read it differs by ", fixed(100 * difference, 2),
+         " % of the greatest output from what OpenVINO computes, so comparing would mislead");
+}
+
 // Intel's compiler on the same network, written in the spelling that it knows best.
 myriadx::CompiledNetwork compiled(const Options& options, const myriadx::Resources& chip) {
   const fs::path root = myriadx::compiler_root();
@@ -46,6 +57,7 @@ myriadx::CompiledNetwork compiled(const Options& options, const myriadx::Resourc
   const TemporaryFolder folder;
   const fs::path onnx = folder.path() / "network.onnx";
   write_onnx(onnx, folded.graph, folded.weights, OnnxDialect::myriadx);
+  require_same(network.file, onnx);
   return myriadx::compile(root, onnx, folder.path() / "network.blob",
                           {.streams = chip.streams,
                            .shaves = chip.shaves,

@@ -77,6 +77,7 @@ void add_export(CLI::App& app, Action& action) {
   options->run.add_shortcut(*verb, "--streams", "export.streams", "N");
   options->run.add_shortcut(*verb, "--shaves", "export.shaves", "N");
   options->run.add_shortcut(*verb, "--cmx-slices", "export.cmx_slices", "N");
+  options->run.add_shortcut(*verb, "--head", "export.head", "WHAT");
   CLI::Option* network =
       verb->add_option("NETWORK", options->networks,
                        "instead of a run's networks: of the zoo, or an architecture, graph or ONNX "

@@ -170,6 +170,19 @@ std::vector<float> DeviceClient::infer(const fs::path& model, const std::string&
   return logits;
 }
 
+FileDifference DeviceClient::compare(const fs::path& given, const fs::path& written,
+                                     const fs::path& images, int count) {
+  const Json answer = ask({{"do", "compare"},
+                           {"given", full_path(given)},
+                           {"written", full_path(written)},
+                           {"images", count > 0 ? full_path(images) : ""},
+                           {"count", count}});
+  if (json_get<int>(answer, "compared", where()) == 0)
+    fail(given.string(), ": computes infinities or no numbers for every input that was tried");
+  return {json_get<double>(answer, "least", where()),
+          json_get<double>(answer, "greatest", where())};
+}
+
 std::vector<std::string> default_runner() {
   if (const char* path = std::getenv("VPUNAS_DEVICE"); path && *path) return {path};
   const fs::path beside = program_folder() / "vpunas-device";

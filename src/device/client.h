@@ -41,6 +41,11 @@ struct Measurement {
 // The samples of one or more measurements of the same model as one; its fps is their median.
 Measurement pooled(const std::vector<Measurement>& rounds);
 
+// Of the outputs of two files, over several inputs.
+struct FileDifference {
+  double least = 0, greatest = 0;
+};
+
 // The device is there and cannot compile the model: the answer has "unsupported": true.
 class CannotRun : public Error {
  public:
@@ -66,6 +71,12 @@ class DeviceClient {
   std::vector<float> infer(const std::filesystem::path& model, const std::string& device,
                            const std::string& precision, const std::filesystem::path& images,
                            int count);
+  // How far the outputs of `written` are from those of `given`, two files of one network, over
+  // random inputs and `count` images as in infer(), as shares of the greatest value, computed on
+  // the CPU in float32. A side that is channels-last is compared so. Throws Error where their
+  // inputs or outputs are not the same, or `given` computes no numbers.
+  FileDifference compare(const std::filesystem::path& given, const std::filesystem::path& written,
+                         const std::filesystem::path& images = {}, int count = 0);
 
  private:
   Json ask(const Json& request);

@@ -354,6 +354,175 @@ Json infer(ov::Core& core, const Json& request) {
   return {{"classes", output.get_size()}};
 }
 
+// --- Comparing two files of one network ---
+
+using Values = std::vector<float>;
+
+// From [1, c, h, w] to [1, h, w, c] or back (`columns` is then h * w).
+Values transposed(const Values& values, size_t columns) {
+  Values result(values.size());
+  const size_t rows = values.size() / columns;
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t c = 0; c < columns; ++c) result[c * rows + r] = values[r * columns + c];
+  return result;
+}
+
+bool is_channels_last(const ov::Shape& given, const ov::Shape& written) {
+  return given != written && given.size() == 4 && written.size() == 4 &&
+         given == ov::Shape{written[0], written[2], written[3], written[1]};
+}
+
+// Gives inputs of unknown size those of the other file.
+void fix_sizes(ov::Model& given, const ov::Model& written) {
+  if (!given.is_dynamic()) return;
+  std::map<ov::Output<ov::Node>, ov::PartialShape> shapes;
+  for (size_t i = 0; i < given.inputs().size(); ++i) {
+    const ov::Shape shape = written.inputs()[i].get_shape();
+    const ov::PartialShape own = given.inputs()[i].get_partial_shape();
+    const ov::PartialShape last =
+        shape.size() == 4 ? ov::Shape{shape[0], shape[2], shape[3], shape[1]} : shape;
+    shapes[given.inputs()[i]] = own.compatible(shape) ? ov::PartialShape(shape) : last;
+  }
+  given.reshape(shapes);
+}
+
+void fill(ov::Tensor tensor, const Values& values) {
+  if (tensor.get_element_type() == ov::element::f32)
+    std::copy(values.begin(), values.end(), tensor.data<float>());
+  else if (tensor.get_element_type() == ov::element::u8)
+    std::transform(values.begin(), values.end(), tensor.data<uint8_t>(), [](float value) {
+      return static_cast<uint8_t>(std::clamp(std::round(value), 0.0f, 255.0f));
+    });
+  else if (tensor.get_element_type() == ov::element::f16)
+    std::copy(values.begin(), values.end(), tensor.data<ov::float16>());
+  else
+    fail("an input is of type ", tensor.get_element_type(), "; must be f32, f16 or u8");
+}
+
+Values values_of(const ov::Tensor& tensor) {
+  const auto as_floats = [&]<class T>(const T* data) {
+    return Values(data, data + tensor.get_size());
+  };
+  if (tensor.get_element_type() == ov::element::f32) return as_floats(tensor.data<float>());
+  if (tensor.get_element_type() == ov::element::f16) return as_floats(tensor.data<ov::float16>());
+  fail("an output is of type ", tensor.get_element_type(), "; must be f32 or f16");
+}
+
+// Pixels of `kind` 0: 0..1, 1: 0..255, 2: -1..1; whole numbers of 0..255 are what files of images
+// and u8 inputs have.
+Values random_values(size_t count, int kind, Random& random) {
+  Values values(count);
+  for (float& value : values)
+    value = kind == 1 ? static_cast<float>(random.below(256))
+                      : static_cast<float>(kind == 0 ? random.uniform() : 2 * random.uniform() - 1);
+  return values;
+}
+
+// Outputs of two files for the same input, and how far they are apart, as a share of the range of
+// the first.
+class Comparison {
+ public:
+  Comparison(ov::Core& core, const std::string& given, const std::string& written)
+      : given_model_(core.read_model(given)), written_model_(read_model(core, written)) {
+    const auto counts = [](const ov::Model& model) {
+      return std::pair(model.inputs().size(), model.outputs().size());
+    };
+    if (counts(*given_model_) != counts(*written_model_))
+      fail("has ", written_model_->inputs().size(), " inputs and ",
+           written_model_->outputs().size(), " outputs, the file given ",
+           given_model_->inputs().size(), " and ", given_model_->outputs().size());
+    fix_sizes(*given_model_, *written_model_);
+    const ov::AnyMap exact{ov::hint::inference_precision(ov::element::f32)};
+    given_ = core.compile_model(given_model_, "CPU", exact).create_infer_request();
+    written_ = core.compile_model(written_model_, "CPU", exact).create_infer_request();
+  }
+
+  // nullopt where what was given computes no numbers.
+  std::optional<double> difference(int kind, Random& random) {
+    for (size_t i = 0; i < written_model_->inputs().size(); ++i)
+      feed(i, random_values(written_.get_input_tensor(i).get_size(), kind, random));
+    return run();
+  }
+  std::optional<double> difference(const Values& image) {
+    if (written_model_->inputs().size() != 1) return std::nullopt;
+    feed(0, image);
+    return run();
+  }
+
+ private:
+  void feed(size_t i, const Values& values) {
+    ov::Tensor given = given_.get_input_tensor(i), written = written_.get_input_tensor(i);
+    const ov::Shape shape = written.get_shape();
+    if (given.get_size() != values.size()) fail("its input has another size than the file given");
+    const bool last = is_channels_last(given.get_shape(), shape);
+    fill(written, values);
+    fill(given, last ? transposed(values, shape[2] * shape[3]) : values);
+  }
+
+  std::optional<double> run() {
+    given_.infer();
+    written_.infer();
+    double difference = 0, scale = 1e-6;
+    for (size_t o = 0; o < written_model_->outputs().size(); ++o) {
+      const ov::Tensor a = given_.get_output_tensor(o), b = written_.get_output_tensor(o);
+      const Values first = values_of(a);
+      Values second = values_of(b);
+      if (first.size() != second.size())
+        fail("its output has ", second.size(), " values, the file's given ", first.size());
+      const ov::Shape shape = b.get_shape();
+      // A file of TensorFlow's world may have flattened its channels-last output, too.
+      const auto furthest = [&](const Values& other) {
+        double most = 0;
+        for (size_t i = 0; i < first.size(); ++i) {
+          const double apart = std::abs(double{first[i]} - double{other[i]});
+          most = std::isfinite(apart) ? std::max(most, apart) : INFINITY;
+        }
+        return most;
+      };
+      double apart = INFINITY;
+      if (!is_channels_last(a.get_shape(), shape)) apart = furthest(second);
+      if (shape.size() == 4 && a.get_shape() != shape)
+        apart = std::min(apart, furthest(transposed(second, shape[2] * shape[3])));
+      for (const float value : first) {
+        if (!std::isfinite(value)) return std::nullopt;
+        scale = std::max(scale, std::abs(double{value}));
+      }
+      difference = std::max(difference, apart);
+    }
+    return difference / scale;
+  }
+
+  std::shared_ptr<ov::Model> given_model_, written_model_;
+  ov::InferRequest given_, written_;
+};
+
+// The least and greatest difference over random inputs and, where there are some, images.
+Json compare(ov::Core& core, const Json& request) {
+  Comparison comparison(core, text(request, "given"), text(request, "written"));
+  constexpr double none = 1e9;  // JSON has no infinities
+  double least = none, greatest = 0;
+  int compared = 0;
+  const auto note = [&](std::optional<double> difference) {
+    if (!difference) return;
+    ++compared;
+    least = std::min(least, *difference);
+    greatest = std::max(greatest, std::min(none, *difference));
+  };
+  Random random({1});
+  for (const int kind : {0, 1, 2}) note(comparison.difference(kind, random));
+  const auto count = static_cast<uint64_t>(number(request, "count", 0, 1e9));
+  if (count > 0) {
+    std::ifstream images(text(request, "images"), std::ios::binary);
+    const uint64_t size = fs::file_size(text(request, "images")) / count;
+    std::vector<uint8_t> image(size);
+    for (uint64_t i = 0; i < count; ++i) {
+      images.read(reinterpret_cast<char*>(image.data()), static_cast<std::streamsize>(size));
+      note(comparison.difference(Values(image.begin(), image.end())));
+    }
+  }
+  return {{"least", least}, {"greatest", greatest}, {"compared", compared}};
+}
+
 // --- The protocol ---
 
 Json dispatch(ov::Core& core, CompiledModels& models, const std::string& line) {
@@ -364,7 +533,8 @@ Json dispatch(ov::Core& core, CompiledModels& models, const std::string& line) {
   if (what == "measure") return measure(core, models, request);
   if (what == "convert") return convert(core, request);
   if (what == "infer") return infer(core, request);
-  fail("cannot do \"", what, "\"; known are info, measure, convert, infer");
+  if (what == "compare") return compare(core, request);
+  fail("cannot do \"", what, "\"; known are info, measure, convert, infer, compare");
 }
 
 // White space of any kind as single spaces: OpenVINO's messages have many lines.

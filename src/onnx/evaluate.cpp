@@ -340,8 +340,8 @@ Constant filled(const Operator& op, const Inputs& inputs, Allowance& allowance) 
   try {
     return broadcast({{}, element.floats, element.ints, element.is_integer}, dims, allowance);
   } catch (const Error& error) {
-    fail(error.what(), ": they are filled in, not stored; this is a file for tests without the ",
-         "network's weights, give the one that has them");
+    fail("fills in its weights (", error.what(),
+         "): a file for tests, without the network's weights; ", "give the one that has them");
   }
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "arch/file_kind.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -12,11 +14,18 @@ constexpr int64_t least_opset = 7, greatest_opset = 25;
 
 // Labels are made of scores by operators of scikit-learn's kind and by lists of texts.
 void refuse_labels(const Model& model) {
+  const auto is_labelling = [](const Operator& op) {
+    return op.domain == "ai.onnx.ml" && !op.inputs.empty();
+  };
+  const auto found = std::ranges::find_if(model.operators, is_labelling);
+  if (found == model.operators.end()) return;
+  // The scores are what ZipMap or ArgMax read.
+  std::string scores = found->inputs[0];
   for (const Operator& op : model.operators)
-    if (op.domain == "ai.onnx.ml" && !op.inputs.empty())
-      fail("makes labels of its scores (node ", name_of(op), ", ", op.type, "); keep the scores ",
-           "alone: onnx.utils.extract_model(FILE, \"scores.onnx\", [INPUT], [\"",
-           excerpt(op.inputs.back()), "\"])");
+    if ((op.type == "ZipMap" || op.type == "ArgMax") && !op.inputs.empty()) scores = op.inputs[0];
+  fail("makes labels of its scores (node ", name_of(*found), ", ", found->type,
+       "); keep the scores ", "alone: onnx.utils.extract_model(FILE, \"scores.onnx\", [INPUT], [\"",
+       excerpt(scores), "\"])");
 }
 
 void check(const Model& model) {

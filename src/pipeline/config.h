@@ -104,6 +104,7 @@ struct ExportConfig {
   int shaves = 0;
   int cmx_slices = 0;
   bool nn_archive = false;
+  std::string head = "auto";
   int verify_images = 1000;
 };
 template <class Fields>
@@ -116,6 +117,9 @@ void fields(Fields& f, ExportConfig& c) {
     "0, too, the streams' own",
     between(0, 19));
   f("nn_archive", c.nn_archive, "also a DepthAI NN Archive of the .blob, without one of the ONNX");
+  f("head", c.head,
+    "what the archive's output is; auto: classification, where nothing speaks against it",
+    one_of({"auto", "classification", "multilabel", "segmentation", "embedding", "raw"}));
   f("verify_images", c.verify_images, "test images on which ONNX and IR must agree with libtorch",
     between(1, 1e6));
 }

@@ -109,7 +109,7 @@ Json write_for_myriadx(const FoldedNetwork& network, const ExportConfig& config,
   const Json blob = config.blob ? compile_blob(network, config, folder) : Json();
   if (config.nn_archive) {
     write_nn_archive(folder / "model.tar.gz", network.graph,
-                     folder / (config.blob ? "model.blob" : "model.onnx"));
+                     folder / (config.blob ? "model.blob" : "model.onnx"), config.head);
   }
   return blob;
 }
@@ -179,6 +179,42 @@ void require_sizes(const Graph& graph) {
            "leave out --blob");
 }
 
+// What is written must compute what the file that was given computes. The IR's weights are halves,
+// which a saturated output may show; another network is far off for every input.
+Json prove(const LoadedNetwork& network, const FoldedNetwork& written, const ImageSet& images,
+           const ExportConfig& config, DeviceClient& device, const fs::path& folder) {
+  if (network.file.empty()) return nullptr;
+  const ImageSet some = sample_images(images, std::min<int64_t>(16, config.verify_images));
+  const TemporaryFolder temporary;
+  const fs::path pixels = temporary.path() / "images.u8";
+  if (some.size() > 0) write_file(pixels, raw_pixels(some));
+  const fs::path for_blob = temporary.path() / "myriadx.onnx";
+  if (config.blob) write_onnx(for_blob, written.graph, written.weights, OnnxDialect::myriadx);
+  constexpr double most = 1e-3, most_in_halves = 5e-2;
+  Json differences = Json::object();
+  for (const auto& [name, file, tolerance] :
+       {std::tuple{"onnx", folder / "model.onnx", most},
+        {"ir", folder / "model.xml", most_in_halves},
+        {"blob", config.blob ? for_blob : fs::path(), most}}) {
+    if (file.empty()) continue;
+    try {
+      const FileDifference found =
+          device.compare(network.file, file, pixels, static_cast<int>(some.size()));
+      const double difference = tolerance == most_in_halves ? found.least : found.greatest;
+      if (!(difference <= tolerance))
+        fail("differs by ", fixed(100 * difference, 2), " % of the greatest output, more than ",
+             fixed(100 * tolerance, 1), " %");
+      differences[name] = difference;
+    } catch (const Error& error) {
+      std::error_code none;
+      fs::remove_all(folder, none);
+      fail("export of ", network.file.string(), ": what would be written (", name,
+           ") does not compute what the file does, so nothing is written: ", error.what());
+    }
+  }
+  return differences;
+}
+
 }  // namespace
 
 myriadx::Resources resources_of(const ExportConfig& config) {
@@ -241,9 +277,14 @@ void export_network(const LoadedNetwork& network, const ImageSet& images,
                     const Work& work) {
   const Graph& graph = network.graph;
   if (config.blob) require_sizes(graph);
+  if (config.nn_archive) {
+    const bool may_be_any = !network.file.empty() && graph.preprocess.labels.empty();
+    require_head(graph, config.head, may_be_any);
+  }
   warn_of_output(network, work);
   const fs::path partial = partial_folder(folder);
   const FoldedNetwork folded = write_models(graph, network.weights, device, partial);
+  const Json given = prove(network, folded, images, config, device, partial);
   if (!graph.preprocess.labels.empty())
     write_file(partial / "labels.txt", join(graph.preprocess.labels, "\n") + "\n");
   const Json fp16 = images.size() > 0 ? check_fp16(graph, network.weights, images, work) : Json();
@@ -257,6 +298,7 @@ void export_network(const LoadedNetwork& network, const ImageSet& images,
               {"verified_images", 0},
               {"onnx", nullptr},
               {"ir", nullptr},
+              {"against_the_file", given},
               {"fp16", fp16},
               {"blob", blob}});
   publish(partial, folder);

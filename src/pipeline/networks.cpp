@@ -84,7 +84,7 @@ LoadedNetwork load_network(const std::string& name_or_path, int size, const fs::
     if (!init_from.empty()) fail(name_or_path, ": has weights of its own; leave out --init-from");
     FoldedNetwork network = read(name_or_path, size);
     return {std::move(network.graph), std::move(network.weights), false,
-            std::move(network.output_dims)};
+            std::move(network.output_dims), size > 0 ? fs::path() : fs::path(name_or_path)};
   }
   const Graph graph = load_graph(name_or_path, size);
   if (init_from.empty()) return {graph, random_weights(graph, 1), true};

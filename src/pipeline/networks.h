@@ -26,6 +26,7 @@ struct LoadedNetwork {
   Weights weights;
   bool random = false;
   std::vector<int64_t> output_dims = {};  // as the ONNX file has them
+  std::filesystem::path file = {};        // the ONNX file, where it is read at its own size
 };
 LoadedNetwork load_network(const std::string& name_or_path, int size = 0,
                            const std::filesystem::path& init_from = {});

@@ -76,6 +76,54 @@ std::string gzip(const std::string& bytes) {
   return out;
 }
 
+// --- config.json ---
+
+bool ends_in_softmax(const Graph& graph) {
+  return std::holds_alternative<Softmax>(graph.nodes.back().layer);
+}
+
+Act last_act(const Graph& graph) {
+  const auto* activation = std::get_if<Activation>(&graph.nodes.back().layer);
+  return activation ? activation->act : Act::none;
+}
+
+// Cameras give images of one or three channels; whatever else is sent by the host.
+Json input_json(const Graph& graph, size_t i, bool blob) {
+  const Node& node = graph.nodes[i];
+  const Shape& in = node.shape;
+  const bool is_image = i == 0 && (in.c == 1 || in.c == 3);
+  const ColorOrder color = in.c == 1 ? ColorOrder::gray : graph.preprocess.color;
+  Json preprocessing = {{"mean", std::vector<double>(size_t(in.c), 0.0)},
+                        {"scale", std::vector<double>(size_t(in.c), 1.0)},
+                        {"reverse_channels", is_image && color == ColorOrder::rgb},
+                        {"interleaved_to_planar", false}};
+  if (is_image) preprocessing["dai_type"] = camera_format(color);
+  return {{"name", i == 0 ? "image" : node.name},
+          {"dtype", blob ? "uint8" : "float32"},
+          {"input_type", is_image ? "image" : "raw"},
+          {"shape", {1, in.c, in.h, in.w}},
+          {"layout", "NCHW"},
+          // Mean and scale are layers of the network.
+          {"preprocessing", preprocessing}};
+}
+
+// What DepthAI makes of the output; nothing for raw ones. `is_softmax`: they are shares already.
+Json heads_json(const Graph& graph, const std::string& head) {
+  if (head == "raw") return Json::array();
+  const auto with = [](const char* parser, const Json& metadata) {
+    return Json::array(
+        {{{"parser", parser}, {"outputs", Json::array({"logits"})}, {"metadata", metadata}}});
+  };
+  if (head == "embedding") return with("EmbeddingsParser", Json::object());
+  const int64_t count = graph.output_shape().c;
+  std::vector<std::string> classes = graph.preprocess.labels;
+  for (auto i = static_cast<int64_t>(classes.size()); i < count; ++i) classes.push_back(cat(i));
+  const Json metadata = {{"classes", classes},
+                         {"n_classes", count},
+                         {"is_softmax", ends_in_softmax(graph) || head == "multilabel"}};
+  return with(head == "segmentation" ? "SegmentationParser" : "ClassificationParser", metadata);
+}
+
 }  // namespace
 
 std::string tar_gz(const std::vector<std::pair<std::string, std::string>>& files) {
@@ -90,43 +138,44 @@ std::string tar_gz(const std::vector<std::pair<std::string, std::string>>& files
   return gzip(tar);
 }
 
-Json nn_archive_config(const Graph& graph, const std::string& model) {
+void require_head(const Graph& graph, const std::string& head, bool may_be_any) {
+  const Shape& out = graph.output_shape();
+  const bool plane = out.h > 1 || out.w > 1;
+  const auto wants = [&](const char* what) {
+    fail(
+        "network ", graph.name, ": its output (", out, ") ", what,
+        "; say what it is by --head (classification, multilabel, segmentation, embedding or raw), ",
+        "or leave out --nn-archive");
+  };
+  if (head == "auto") {
+    if (plane) wants("is an image, no class scores");
+    if (last_act(graph) == Act::sigmoid || last_act(graph) == Act::hsigmoid)
+      wants("comes from sigmoids, which are no classes of which one is right");
+    if (may_be_any && !ends_in_softmax(graph)) wants("may be class scores or an embedding");
+  } else if (head == "segmentation" ? !plane : head != "raw" && plane) {
+    fail("network ", graph.name, ": its output (", out, ") cannot be of --head ", head);
+  }
+}
+
+Json nn_archive_config(const Graph& graph, const std::string& model, const std::string& head) {
+  require_head(graph, head, false);
   const bool blob = fs::path(model).extension() == ".blob";
-  const Shape& in = graph.input_shape();
-  const auto count = graph.output_shape().elements();
-  std::vector<std::string> classes = graph.preprocess.labels;
-  for (auto i = static_cast<int64_t>(classes.size()); i < count; ++i) classes.push_back(cat(i));
-  const std::vector<double> zeros(size_t(in.c), 0.0), ones(size_t(in.c), 1.0);
-  const Json input = {{"name", "image"},
-                      {"dtype", blob ? "uint8" : "float32"},
-                      {"input_type", "image"},
-                      {"shape", {1, in.c, in.h, in.w}},
-                      {"layout", "NCHW"},
-                      // Mean and scale are layers of the network.
-                      {"preprocessing",
-                       {{"mean", zeros},
-                        {"scale", ones},
-                        {"reverse_channels", graph.preprocess.color == ColorOrder::rgb},
-                        {"interleaved_to_planar", false},
-                        {"dai_type", camera_format(graph.preprocess.color)}}}};
-  const bool softmax = std::holds_alternative<Softmax>(graph.nodes.back().layer);
-  const Json head = {
-      {"parser", "ClassificationParser"},
-      {"outputs", Json::array({"logits"})},
-      {"metadata", {{"classes", classes}, {"n_classes", count}, {"is_softmax", softmax}}}};
+  Json inputs = Json::array();
+  for (size_t i = 0; i < count_inputs(graph); ++i) inputs.push_back(input_json(graph, i, blob));
   return {
       {"config_version", "1.0"},
       {"model",
        {{"metadata",
          {{"name", graph.name}, {"path", model}, {"precision", blob ? "float16" : "float32"}}},
-        {"inputs", Json::array({input})},
+        {"inputs", inputs},
         {"outputs", Json::array({{{"name", "logits"}, {"dtype", blob ? "float16" : "float32"}}})},
-        {"heads", Json::array({head})}}}};
+        {"heads", heads_json(graph, head)}}}};
 }
 
-void write_nn_archive(const fs::path& archive, const Graph& graph, const fs::path& model) {
+void write_nn_archive(const fs::path& archive, const Graph& graph, const fs::path& model,
+                      const std::string& head) {
   const std::string name = model.filename().string();
-  const Json config = nn_archive_config(graph, name);
+  const Json config = nn_archive_config(graph, name, head);
   write_file(
       archive,
       tar_gz({{"config.json", config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"},

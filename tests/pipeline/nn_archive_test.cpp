@@ -59,6 +59,45 @@ TEST(NnArchive, OnnxIsSinglePrecisionAndASoftmaxIsSaid) {
   EXPECT_EQ(model.at("heads")[0].at("metadata").at("is_softmax"), true);
 }
 
+TEST(NnArchive, ChannelsAndFurtherInputsAreTheNetworks) {
+  Graph graph{"net", {}, {}};
+  graph.add("grey", Input{{1, 8, 6}}, {});
+  graph.add("depth", Input{{4, 8, 6}}, {});
+  graph.add("pool", GlobalPool{}, {0});
+  graph.add("pool4", GlobalPool{}, {1});
+  graph.add("all", Concat{}, {2, 3});
+  const Json inputs = nn_archive_config(graph, "x.onnx", "raw").at("model").at("inputs");
+  ASSERT_EQ(inputs.size(), 2u);
+  EXPECT_EQ(inputs[0].at("preprocessing").at("dai_type"), "GRAY8");
+  EXPECT_EQ(inputs[0].at("preprocessing").at("reverse_channels"), false);
+  EXPECT_EQ(inputs[1].at("name"), "depth");
+  EXPECT_EQ(inputs[1].at("input_type"), "raw");
+  EXPECT_EQ(inputs[1].at("shape"), Json({1, 4, 8, 6}));
+}
+
+TEST(NnArchive, WhatIsNoPlainClassificationMustBeSaid) {
+  Graph image{"net", {}, {}};
+  image.add("image", Input{{3, 8, 6}}, {});
+  image.add("conv", Conv{.out_channels = 5}, {0});
+  EXPECT_THROW(nn_archive_config(image, "x.onnx"), Error);
+  EXPECT_THROW(nn_archive_config(image, "x.onnx", "embedding"), Error);
+  const Json head = nn_archive_config(image, "x.onnx", "segmentation").at("model").at("heads")[0];
+  EXPECT_EQ(head.at("parser"), "SegmentationParser");
+  EXPECT_EQ(head.at("metadata").at("n_classes"), 5);
+  EXPECT_EQ(nn_archive_config(image, "x.onnx", "raw").at("model").at("heads"), Json::array());
+
+  Graph labels = classifier(ColorOrder::rgb, false);
+  EXPECT_NO_THROW(require_head(labels, "auto", false));
+  EXPECT_THROW(require_head(labels, "auto", true), Error);
+  EXPECT_NO_THROW(require_head(classifier(ColorOrder::rgb, true), "auto", true));
+  EXPECT_EQ(
+      nn_archive_config(labels, "x.onnx", "embedding").at("model").at("heads")[0].at("parser"),
+      "EmbeddingsParser");
+  labels.add("sigmoid", Activation{.act = Act::sigmoid}, {2});
+  EXPECT_THROW(nn_archive_config(labels, "x.onnx"), Error);
+  EXPECT_NO_THROW(nn_archive_config(labels, "x.onnx", "multilabel"));
+}
+
 TEST(TarGz, FilesOfEverySizeComeBack) {
   const TemporaryFolder folder;
   std::vector<std::pair<std::string, std::string>> files;
