@@ -110,7 +110,7 @@ std::function<void()> arch_step(int size, int batch, Computing computing) {
   const Images images(size, batch, space.classes);
   PerCandidate uniform;
   for (const Slot& slot : space.slots)
-    uniform.emplace_back(slot.candidates.size(), 1.0 / static_cast<double>(slot.candidates.size()));
+    uniform.emplace_back(slot.size(), 1.0 / static_cast<double>(slot.size()));
   return [=, step = uint64_t{0}]() mutable {
     Random random({1, step++});
     const PathSample sample = sample_gates(space, uniform, random);

@@ -15,16 +15,14 @@ namespace {
 constexpr int max_channels = 8192;  // of a block's output in JSON
 constexpr int max_times = 1024;     // of a repeated block
 constexpr int max_inner = 1 << 20;  // of a block's inner width, whatever the input
-constexpr int max_side = 4096;
 
-constexpr std::array<std::pair<BlockKind, const char*>, 7> kind_names = {
+constexpr std::array<std::pair<BlockKind, const char*>, 6> kind_names = {
     {{BlockKind::mbconv, "mbconv"},
      {BlockKind::fused_mbconv, "fused_mbconv"},
      {BlockKind::residual, "residual"},
      {BlockKind::bottleneck, "bottleneck"},
      {BlockKind::conv, "conv"},
-     {BlockKind::skip, "skip"},
-     {BlockKind::input, "input"}}};
+     {BlockKind::skip, "skip"}}};
 
 bool is_mbconv(BlockKind kind) {
   return kind == BlockKind::mbconv || kind == BlockKind::fused_mbconv;
@@ -218,8 +216,6 @@ int lower(const BlockSpec& block, const std::string& prefix, int input, const La
         chain.conv_bn("0", "1", block.out_channels, block.kernel, block.stride);
         chain.activate("2", block.act);
         break;
-      case BlockKind::input:
-        fail("is a choice of search spaces, not a block");
       case BlockKind::skip:
         break;
     }
@@ -229,9 +225,7 @@ int lower(const BlockSpec& block, const std::string& prefix, int input, const La
   return chain.at();
 }
 
-bool has_layers(const BlockSpec& block) {
-  return block.kind != BlockKind::skip && block.kind != BlockKind::input;
-}
+bool has_layers(const BlockSpec& block) { return block.kind != BlockKind::skip; }
 
 BlockSpec placed(BlockSpec block, const Shape& input) {
   if (has_layers(block) && block.out_channels == 0) block.out_channels = input.c;
@@ -240,14 +234,13 @@ BlockSpec placed(BlockSpec block, const Shape& input) {
 
 Shape output_shape(const BlockSpec& block, const Shape& input) {
   if (block.kind == BlockKind::skip) return input;
-  assert(block.kind != BlockKind::input && block.stride >= 1);
+  assert(block.stride >= 1);
   const auto strided = [&](int size) { return (size - 1) / block.stride + 1; };
   return {placed(block, input).out_channels, strided(input.h), strided(input.w)};
 }
 
 std::string describe(const BlockSpec& block) {
   if (block.kind == BlockKind::skip) return "skip";
-  if (block.kind == BlockKind::input) return cat("input ", block.side);
   std::string text = cat(kind_name(block.kind), " k", block.kernel);
   if (has_expansion(block.kind)) text += " e" + shortest(block.expansion);
   if (block.out_channels > 0) text += cat(" c", block.out_channels);
@@ -271,10 +264,6 @@ const char* kind_name(BlockKind kind) {
 Json to_json(const BlockSpec& block) {
   Json json = {{"kind", kind_name(block.kind)}};
   if (block.kind == BlockKind::skip) return json;
-  if (block.kind == BlockKind::input) {
-    json["side"] = block.side;
-    return json;
-  }
   json["kernel"] = block.kernel;
   if (has_expansion(block.kind)) json["expansion"] = json_number(block.expansion);
   if (block.out_channels > 0) json["out_channels"] = block.out_channels;
@@ -286,12 +275,6 @@ Json to_json(const BlockSpec& block) {
 
 BlockSpec parse_block(Words words, Width width) {
   Json json = {{"kind", words.kind()}};
-  if (words.kind() == kind_name(BlockKind::input)) {
-    const auto side = words.rest().size() == 1 ? parse_number(words.rest().front()) : std::nullopt;
-    if (!side) fail("must be a side alone, as input 192");
-    json["side"] = json_number(*side);
-    return block_from_json(json, words.kind(), width);
-  }
   const auto option = [&](char letter, const char* key) {
     if (const auto value = words.number(letter)) json[key] = json_number(*value);
   };
@@ -326,11 +309,7 @@ BlockSpec block_from_json(const Json& json, const std::string& where, Width widt
   StrictObject object(json, where);
   BlockSpec block;
   block.kind = parse_kind(object.text("kind", kind_name(block.kind)), object.path("kind"));
-  if (block.kind == BlockKind::input) {
-    if (width == Width::named) fail(where, ": an input size is a choice of search spaces alone");
-    object.require("side");
-    block.side = object.integer("side", 0, 1, max_side);
-  } else if (block.kind != BlockKind::skip) {
+  if (block.kind != BlockKind::skip) {
     block.kernel = object.integer("kernel", block.kernel, 1, 15);
     if (block.kernel % 2 == 0) fail(object.path("kernel"), ": must be odd, is ", block.kernel);
     if (has_expansion(block.kind))

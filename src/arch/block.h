@@ -23,8 +23,7 @@ enum class BlockKind {
                  // figure 5 left)
   bottleneck,    // 1x1 reduce, kxk (carries the stride), 1x1 expand (the same, right; "v1.5")
   conv,          // kxk, batch norm, activation
-  skip,          // nothing: the slot is left out
-  input          // no block but a size of the network's input, in the first slot of a search space
+  skip           // nothing: the slot is left out
 };
 
 // What the squeeze-excite's reduced width is a share of.
@@ -49,11 +48,10 @@ struct BlockSpec {
   int stride = 1;
   std::optional<Se> se = {};
   Act act = Act::relu6;
-  int side = 0;  // of input: of its square images
   auto operator<=>(const BlockSpec&) const = default;
 };
 
-// Whether it adds anything to a network: not a skip, and no size of the input.
+// Whether it adds anything to a network: not a skip.
 bool has_layers(const BlockSpec& block);
 
 // Adds the block's nodes behind node `input`, named PREFIX.conv.0.0 and so on (torchvision's names
@@ -70,12 +68,12 @@ BlockSpec placed(BlockSpec block, const Shape& input);
 // The shape behind the block.
 Shape output_shape(const BlockSpec& block, const Shape& input);
 
-// "mbconv k3 e6 c32 s2 se relu6", "skip", "input 192": for people, and unique. Without c the width
-// follows the input's.
+// "mbconv k3 e6 c32 s2 se relu6", "skip": for people, and unique. Without c the width follows the
+// input's.
 std::string describe(const BlockSpec& block);
 
 // Whether a block that is read must name its width, or may leave it out to follow its input's, as
-// in a search space, where it may also be a size of the input.
+// in a search space.
 enum class Width { named, may_follow };
 
 // What describe() wrote; the order of the options is free, and what is left out takes its default

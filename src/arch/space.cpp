@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <system_error>
 
@@ -20,6 +21,7 @@ constexpr int max_channels = 8192;
 constexpr int max_blocks = 1024;
 constexpr int max_slots = 128;
 constexpr int max_candidates = 128;
+constexpr int max_side = 4096;
 
 int ceil_div(int a, int b) { return (a - 1) / b + 1; }
 
@@ -31,9 +33,9 @@ std::vector<Shape> walk(const SearchSpace& space, const Visit& visit) {
   for (size_t s = 0; s < space.slots.size(); ++s) {
     std::vector<Shape> behind;
     for (const Shape& shape : shapes) {
-      for (size_t c = 0; c < space.slots[s].candidates.size(); ++c) {
+      for (int c = 0; c < static_cast<int>(space.slots[s].size()); ++c) {
         visit(s, c, shape);
-        const Shape out = shape_behind(space, space.slots[s].candidates[c], shape);
+        const Shape out = shape_behind(space, s, c, shape);
         if (std::find(behind.begin(), behind.end(), out) == behind.end()) behind.push_back(out);
       }
     }
@@ -45,36 +47,34 @@ std::vector<Shape> walk(const SearchSpace& space, const Visit& visit) {
 // Sizes of the input are in the first slot, are all that it offers, and none is greater than the
 // space's own.
 void validate_inputs(const SearchSpace& space, size_t slot) {
-  const auto& candidates = space.slots[slot].candidates;
-  const auto is_input = [](const BlockSpec& block) { return block.kind == BlockKind::input; };
-  if (std::none_of(candidates.begin(), candidates.end(), is_input)) return;
+  const auto& [blocks, sizes] = space.slots[slot];
+  if (sizes.empty()) return;
   if (slot > 0) fail("sizes of the input stand in the first slot alone");
   if (space.slots.size() == 1) fail("has no slot of blocks behind the sizes of the input");
-  if (!std::all_of(candidates.begin(), candidates.end(), is_input))
-    fail("offers blocks beside sizes of the input");
-  const auto greatest =
-      std::max_element(candidates.begin(), candidates.end(),
-                       [](const BlockSpec& a, const BlockSpec& b) { return a.side < b.side; });
-  if (space.input.h != greatest->side || space.input.w != greatest->side)
+  if (!blocks.empty()) fail("offers blocks beside sizes of the input");
+  const int greatest = *std::max_element(sizes.begin(), sizes.end());
+  if (space.input.h != greatest || space.input.w != greatest)
     fail("the greatest size must be that of the space's input, which is ", space.input);
 }
 
-// Rules that a slot of blocks keeps whatever its input.
+// Rules that a slot keeps whatever its input.
 void validate_slot(const Slot& slot) {
-  const auto& candidates = slot.candidates;
-  if (candidates.empty()) fail("has no candidates");
-  const auto is_skip = [](const BlockSpec& block) { return block.kind == BlockKind::skip; };
-  if (std::all_of(candidates.begin(), candidates.end(), is_skip)) fail("has nothing but a skip");
-  const int stride = std::find_if_not(candidates.begin(), candidates.end(), is_skip)->stride;
+  if (slot.size() == 0) fail("has no candidates");
   std::set<std::string> seen;
+  for (int i = 0; i < static_cast<int>(slot.size()); ++i) {
+    if (!seen.insert(describe(slot, i)).second)
+      fail("candidate ", i, " (", describe(slot, i), ") is there twice");
+  }
+  if (!slot.input_sizes.empty()) return;
+  const auto& candidates = slot.candidates;
+  const auto skips = [](const BlockSpec& block) { return block.kind == BlockKind::skip; };
+  if (std::all_of(candidates.begin(), candidates.end(), skips)) fail("has nothing but a skip");
+  const int stride = std::find_if_not(candidates.begin(), candidates.end(), skips)->stride;
   for (size_t i = 0; i < candidates.size(); ++i) {
     const BlockSpec& block = candidates[i];
-    if (!seen.insert(describe(block)).second)
-      fail("candidate ", i, " (", describe(block), ") is there twice");
-    if (block.kind == BlockKind::input) continue;
-    if (is_skip(block) && stride != 1)
+    if (skips(block) && stride != 1)
       fail("candidate ", i, ": a skip cannot stand beside blocks of stride ", stride);
-    if (!is_skip(block) && block.stride != stride)
+    if (!skips(block) && block.stride != stride)
       fail("candidate ", i, " (", describe(block), ") has another stride than the others, ",
            stride);
   }
@@ -167,26 +167,55 @@ Network read_network(StrictObject& object) {
   return network;
 }
 
-std::vector<BlockSpec> read_blocks(StrictObject& object, const char* key, size_t most,
-                                   Width width = Width::named) {
+// A size of the input, "input 192" or an object with its `side`; nullopt: `json` is something else.
+std::optional<int> input_size_from_json(const Json& json, const std::string& where) {
+  constexpr const char* kind = "input";
+  if (json.is_object() && json.value("kind", Json()) == kind) {
+    StrictObject object(json, where);
+    object.text("kind", kind);
+    object.require("side");
+    const int side = object.integer("side", 0, 1, max_side);
+    object.finish();
+    return side;
+  }
+  if (!json.is_string()) return std::nullopt;
+  const auto& text = json.get_ref<const std::string&>();
+  try {
+    const Words words(text);
+    if (words.kind() != kind) return std::nullopt;
+    const auto side = words.rest().size() == 1 ? parse_number(words.rest().front()) : std::nullopt;
+    if (!side) fail("must be a side alone, as input 192");
+    return input_size_from_json({{"kind", kind}, {"side", json_number(*side)}}, kind);
+  } catch (const Error& error) {
+    fail(where, " (", excerpt(text), "): ", error.what());
+  }
+}
+
+Slot read_slot(StrictObject& object, const char* key, size_t most, Width width) {
   const Json& list = object.array(key);
   if (list.empty() || list.size() > most)
     fail(object.path(key), ": must have 1 to ", most, " blocks, has ", list.size());
-  std::vector<BlockSpec> blocks;
+  Slot slot;
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string where = object.path(cat(key, "[", i, "]"));
+    if (const auto size = input_size_from_json(list[i], where)) {
+      if (width == Width::named) fail(where, ": an input size is a choice of search spaces alone");
+      slot.input_sizes.push_back(*size);
+      continue;
+    }
     const auto [block, times] = repeated_block_from_json(list[i], where, width);
-    if (blocks.size() + times > most) fail(where, ": more than ", most, " blocks");
-    blocks.insert(blocks.end(), times, block);
+    if (slot.candidates.size() + times > most) fail(where, ": more than ", most, " blocks");
+    slot.candidates.insert(slot.candidates.end(), times, block);
   }
-  return blocks;
+  return slot;
 }
 
 // A slot's candidates; those without a width once for each of `widths`, where there are any.
-std::vector<BlockSpec> read_candidates(StrictObject& slot) {
-  const auto blocks = read_blocks(slot, "candidates", max_candidates, Width::may_follow);
+Slot read_candidates(StrictObject& slot) {
+  Slot read = read_slot(slot, "candidates", max_candidates, Width::may_follow);
+  const auto& blocks = read.candidates;
   const std::vector<int> widths = slot.integers("widths", 1, max_channels);
-  if (widths.empty()) return blocks;
+  if (widths.empty()) return read;
   const auto open = [](const BlockSpec& block) {
     return has_layers(block) && block.out_channels == 0;
   };
@@ -205,43 +234,55 @@ std::vector<BlockSpec> read_candidates(StrictObject& slot) {
   }
   if (candidates.size() > max_candidates)
     fail(slot.path("widths"), ": ", candidates.size(), " candidates, more than ", max_candidates);
-  return candidates;
+  read.candidates = std::move(candidates);
+  return read;
 }
 
 }  // namespace
 
 bool offers_inputs(const SearchSpace& space) {
-  return !space.slots.empty() && !space.slots.front().candidates.empty() &&
-         space.slots.front().candidates.front().kind == BlockKind::input;
+  return !space.slots.empty() && !space.slots.front().input_sizes.empty();
 }
 
 SearchSpace with_inputs(SearchSpace space, const std::vector<int>& sides) {
   if (offers_inputs(space)) space.slots.erase(space.slots.begin());
   const int greatest = *std::max_element(sides.begin(), sides.end());
   space.input = {space.input.c, greatest, greatest};
-  Slot inputs;
-  for (const int side : sides)
-    inputs.candidates.push_back({.kind = BlockKind::input, .side = side});
-  space.slots.insert(space.slots.begin(), std::move(inputs));
+  space.slots.insert(space.slots.begin(), Slot{.candidates = {}, .input_sizes = sides});
   return space;
 }
 
 Shape input_of(const SearchSpace& space, const Choice& choice) {
   if (!offers_inputs(space)) return space.input;
-  const int side = space.slots.front().candidates.at(static_cast<size_t>(choice.front())).side;
+  const int side = space.slots.front().input_sizes.at(static_cast<size_t>(choice.front()));
   return {space.input.c, side, side};
 }
 
-Shape shape_behind(const SearchSpace& space, const BlockSpec& candidate, const Shape& input) {
-  if (candidate.kind != BlockKind::input) return output_shape(candidate, input);
-  return stem_shape(space.stem, {space.input.c, candidate.side, candidate.side});
+const BlockSpec* block_of(const Slot& slot, int candidate) {
+  return slot.input_sizes.empty() ? &slot.candidates[static_cast<size_t>(candidate)] : nullptr;
+}
+
+bool is_skip(const Slot& slot, int candidate) {
+  const BlockSpec* block = block_of(slot, candidate);
+  return block && block->kind == BlockKind::skip;
+}
+
+std::string describe(const Slot& slot, int candidate) {
+  const BlockSpec* block = block_of(slot, candidate);
+  return block ? describe(*block) : cat("input ", slot.input_sizes[static_cast<size_t>(candidate)]);
+}
+
+Shape shape_behind(const SearchSpace& space, size_t slot, int candidate, const Shape& input) {
+  if (const BlockSpec* block = block_of(space.slots[slot], candidate))
+    return output_shape(*block, input);
+  return stem_shape(space.stem, input_of(space, {candidate}));
 }
 
 Architecture choose(const SearchSpace& space, const Choice& choice, std::string name) {
   if (choice.size() != space.slots.size())
     fail("space ", space.name, " has ", space.slots.size(), " slots, the choice ", choice.size());
   for (size_t i = 0; i < choice.size(); ++i) {
-    if (choice[i] < 0 || choice[i] >= static_cast<int>(space.slots[i].candidates.size()))
+    if (choice[i] < 0 || choice[i] >= static_cast<int>(space.slots[i].size()))
       fail("space ", space.name, ": slot ", i, " has no candidate ", choice[i]);
   }
   Architecture chosen = {.name = std::move(name),
@@ -272,11 +313,10 @@ Architecture with_input(Architecture architecture, const Shape& input, int class
 SearchSpace with_input(SearchSpace space, const Shape& input, int classes) {
   if (offers_inputs(space)) {
     const int whole = space.input.h;
-    for (BlockSpec& offered : space.slots.front().candidates) {
-      const double share = static_cast<double>(offered.side) / whole;
-      offered.side = offered.side == whole
-                         ? input.h
-                         : std::max(2, 2 * static_cast<int>(std::lround(share * input.h / 2)));
+    for (int& side : space.slots.front().input_sizes) {
+      const double share = static_cast<double>(side) / whole;
+      side = side == whole ? input.h
+                           : std::max(2, 2 * static_cast<int>(std::lround(share * input.h / 2)));
     }
   }
   space.input = input;
@@ -352,8 +392,10 @@ Shape stem_shape(const Stem& stem, const Shape& input) {
 std::vector<PlacedBlock> placed_blocks(const SearchSpace& space) {
   std::vector<PlacedBlock> places;
   std::set<PlacedBlock> seen;
-  walk(space, [&](size_t slot, size_t candidate, const Shape& input) {
-    const PlacedBlock here = {placed(space.slots[slot].candidates[candidate], input), input};
+  walk(space, [&](size_t slot, int candidate, const Shape& input) {
+    const BlockSpec* block = block_of(space.slots[slot], candidate);
+    if (!block) return;
+    const PlacedBlock here = {placed(*block, input), input};
     if (has_layers(here.block) && seen.insert(here).second) places.push_back(here);
   });
   return places;
@@ -365,9 +407,8 @@ Choice canonical(const SearchSpace& space, Choice choice) {
   for (size_t begin = 0, end = 0; begin < slots.size(); begin = end) {
     for (end = begin + 1; end < slots.size() && slots[end] == slots[begin];) ++end;
     std::stable_partition(choice.begin() + static_cast<ptrdiff_t>(begin),
-                          choice.begin() + static_cast<ptrdiff_t>(end), [&](int candidate) {
-                            return slots[begin].candidates[candidate].kind != BlockKind::skip;
-                          });
+                          choice.begin() + static_cast<ptrdiff_t>(end),
+                          [&](int candidate) { return !is_skip(slots[begin], candidate); });
   }
   return choice;
 }
@@ -379,7 +420,7 @@ double count_networks(const SearchSpace& space) {
     const auto& candidates = slots[begin].candidates;
     const auto skips = std::count_if(candidates.begin(), candidates.end(),
                                      [](const BlockSpec& b) { return b.kind == BlockKind::skip; });
-    const auto blocks = static_cast<double>(static_cast<ptrdiff_t>(candidates.size()) - skips);
+    const auto blocks = static_cast<double>(static_cast<ptrdiff_t>(slots[begin].size()) - skips);
     // Of a run of equal slots: the choices of its first i slots with skips behind them, for every
     // i.
     double longest = 1, of_run = skips > 0 ? 1 : 0;
@@ -410,15 +451,14 @@ void validate(const SearchSpace& space) {
       validate_inputs(space, i);
       validate_slot(space.slots[i]);
     }
-    const std::vector<Shape> ends =
-        walk(space, [&](size_t slot, size_t candidate, const Shape& in) {
-          where = cat(at_slot(slot), ", candidate ", candidate, " on ", in);
-          const BlockSpec& block = space.slots[slot].candidates[candidate];
-          if (block.kind == BlockKind::input) return;
-          if (block.kind == BlockKind::skip) validate_skip(space.slots[slot], in);
-          Graph graph = input_graph(in);
-          lower(placed(block, in), "block", 0, space.rules, graph);
-        });
+    const std::vector<Shape> ends = walk(space, [&](size_t slot, int candidate, const Shape& in) {
+      where = cat(at_slot(slot), ", candidate ", candidate, " on ", in);
+      const BlockSpec* block = block_of(space.slots[slot], candidate);
+      if (!block) return;
+      if (block->kind == BlockKind::skip) validate_skip(space.slots[slot], in);
+      Graph graph = input_graph(in);
+      lower(placed(*block, in), "block", 0, space.rules, graph);
+    });
     for (const Shape& end : ends) {
       where = cat("space ", space.name, ": head on ", end);
       Graph graph = input_graph(end);
@@ -432,7 +472,7 @@ void validate(const SearchSpace& space) {
 void check_inputs_apart(const SearchSpace& space) {
   if (!offers_inputs(space)) return;
   std::map<std::pair<int, int>, int> sides;  // by height and width at the end
-  for (size_t i = 0; i < space.slots.front().candidates.size(); ++i) {
+  for (size_t i = 0; i < space.slots.front().size(); ++i) {
     // All candidates of a slot have one stride, so any choice tells.
     Choice choice(space.slots.size());
     choice.front() = static_cast<int>(i);
@@ -460,7 +500,7 @@ Json to_json(const Architecture& architecture) {
 Architecture architecture_from_json(const Json& json, const std::string& where) {
   StrictObject object(json, where);
   auto architecture = read_network<Architecture>(object);
-  architecture.blocks = read_blocks(object, "blocks", max_blocks);
+  architecture.blocks = read_slot(object, "blocks", max_blocks, Width::named).candidates;
   if (const Json* preprocess = object.find("preprocess"))
     architecture.preprocess = preprocess_from_json(*preprocess, object.path("preprocess"));
   object.finish();
@@ -480,6 +520,8 @@ Json to_json(const SearchSpace& space) {
   for (const Slot& slot : space.slots) {
     Json candidates = Json::array();
     for (const BlockSpec& block : slot.candidates) candidates.push_back(to_json(block));
+    for (const int side : slot.input_sizes)
+      candidates.push_back({{"kind", "input"}, {"side", side}});
     slots.push_back({{"candidates", std::move(candidates)}});
   }
   return network_json(space, "slots", std::move(slots));
@@ -496,7 +538,7 @@ SearchSpace space_from_json(const Json& json, const std::string& where) {
     const int times = slot.integer("times", 1, 1, max_slots);
     if (space.slots.size() + times > max_slots)
       fail(object.path("slots"), ": must have 1 to ", max_slots, " slots, has more");
-    space.slots.insert(space.slots.end(), times, {read_candidates(slot)});
+    space.slots.insert(space.slots.end(), times, read_candidates(slot));
     slot.finish();
   }
   object.finish();

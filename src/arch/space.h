@@ -53,9 +53,11 @@ struct Architecture {
 // One place in the chain. Its input width follows from the slot before, and where a candidate has
 // none of its own its output width does, too: so the slot that begins a stage chooses for all of
 // it. The first slot may offer sizes of the input instead of blocks, the greatest of them the
-// space's own.
+// space's own: then they are its candidates, in the numbering of choices.
 struct Slot {
   std::vector<BlockSpec> candidates;
+  std::vector<int> input_sizes = {};  // sides of square images in pixels; never beside blocks
+  size_t size() const { return input_sizes.empty() ? candidates.size() : input_sizes.size(); }
   bool operator==(const Slot&) const = default;
 };
 
@@ -82,9 +84,16 @@ SearchSpace with_inputs(SearchSpace space, const std::vector<int>& sides);
 // The input of a network of the space.
 Shape input_of(const SearchSpace& space, const Choice& choice);
 
+// A slot's candidate as a block; null where it is a size of the input.
+const BlockSpec* block_of(const Slot& slot, int candidate);
+bool is_skip(const Slot& slot, int candidate);
+
+// As describe() of its block, or "input 192".
+std::string describe(const Slot& slot, int candidate);
+
 // The shape behind a candidate on `input`; behind a size of the space's input, that behind the
 // stem.
-Shape shape_behind(const SearchSpace& space, const BlockSpec& candidate, const Shape& input);
+Shape shape_behind(const SearchSpace& space, size_t slot, int candidate, const Shape& input);
 
 Architecture choose(const SearchSpace& space, const Choice& choice, std::string name);
 

@@ -85,14 +85,13 @@ std::vector<int> parts(const SearchSpace& space, const Choice& choice, Unknowns&
   std::vector<int> result;
   Shape shape = stem_shape(space.stem, space.input);
   for (size_t slot = 0; slot < choice.size(); ++slot) {
-    const BlockSpec block =
-        placed(space.slots[slot].candidates[static_cast<size_t>(choice[slot])], shape);
-    if (has_layers(block)) {
-      const auto found = u.block_at.find({block, shape});
+    const BlockSpec* block = block_of(space.slots[slot], choice[slot]);
+    if (block && has_layers(*block)) {
+      const auto found = u.block_at.find({placed(*block, shape), shape});
       if (found == u.block_at.end()) return {};
       result.push_back(found->second);
     }
-    shape = shape_behind(space, block, shape);
+    shape = shape_behind(space, slot, choice[slot], shape);
   }
   const auto [end, added] = u.end_at.emplace(shape, u.size());
   if (added) u.prior.push_back(0);

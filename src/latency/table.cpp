@@ -82,7 +82,7 @@ std::vector<std::set<Choice>> reference_choices(const SearchSpace& space, const 
   const LeastPaths greatest(trellis, [](size_t, int, const Arc& arc) { return -arc.ms(); });
   const LeastPaths middle(trellis, [&](size_t step, int candidate, const Arc&) {
     if (step == space.slots.size()) return 0.0;
-    return std::abs(candidate - (static_cast<double>(space.slots[step].candidates.size()) - 1) / 2);
+    return std::abs(candidate - (static_cast<double>(space.slots[step].size()) - 1) / 2);
   });
   std::vector<std::set<Choice>> references;
   const int states = static_cast<int>(trellis.layers[space.slots.size()].size());

@@ -19,9 +19,9 @@ int find_or_add(std::vector<State>& states, const Shape& shape) {
   return index;
 }
 
-const Latency* find_cost(const LatencyTable& table, const BlockSpec& block, const Shape& input) {
-  if (!has_layers(block)) return &kFree;
-  const auto found = table.blocks.find({block, input});
+const Latency* find_cost(const LatencyTable& table, const BlockSpec* block, const Shape& input) {
+  if (!block || !has_layers(*block)) return &kFree;
+  const auto found = table.blocks.find({placed(*block, input), input});
   return found == table.blocks.end() ? nullptr : &found->second;
 }
 
@@ -35,8 +35,8 @@ std::string devices_of(const std::vector<const LatencyTable*>& tables) {
                                const std::vector<const LatencyTable*>& tables, size_t slot,
                                const Shape& input) {
   fail("space ", space.name, ", slot ", slot, ": ", devices_of(tables),
-       " can run none of its candidates (such as ", describe(space.slots[slot].candidates.front()),
-       " on ", input, "); give the slot others or take another device");
+       " can run none of its candidates (such as ", describe(space.slots[slot], 0), " on ", input,
+       "); give the slot others or take another device");
 }
 
 // Drops arcs into states from which nothing leads on.
@@ -74,12 +74,12 @@ Trellis make_trellis(const SearchSpace& space, const std::vector<const LatencyTa
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
     std::vector<State> next;
     for (State& state : trellis.layers.back()) {
-      for (const BlockSpec& candidate : space.slots[slot].candidates) {
-        const BlockSpec block = placed(candidate, state.shape);
+      for (int j = 0; j < static_cast<int>(space.slots[slot].size()); ++j) {
+        const BlockSpec* block = block_of(space.slots[slot], j);
         Arc& arc = state.arcs.emplace_back();
         arc.costs =
             collect([&](const LatencyTable& t) { return find_cost(t, block, state.shape); });
-        if (arc.open()) arc.to = find_or_add(next, shape_behind(space, block, state.shape));
+        if (arc.open()) arc.to = find_or_add(next, shape_behind(space, slot, j, state.shape));
       }
     }
     if (next.empty()) fail_at_slot(space, tables, slot, trellis.layers.back().front().shape);

@@ -106,11 +106,12 @@ Supernet::Supernet(const SearchSpace& space, const Preprocess& preprocess, uint6
     std::set<Shape> behind;
     for (const Shape& shape : shapes) {
       const auto& candidates = space.slots[slot].candidates;
-      for (int candidate = 0; candidate < static_cast<int>(candidates.size()); ++candidate) {
-        behind.insert(shape_behind(space, candidates[candidate], shape));
-        if (candidates[candidate].kind == BlockKind::input) plan_stem(input_of(space, {candidate}));
-        if (!has_layers(candidates[candidate])) continue;
-        const BlockSpec block = placed(candidates[candidate], shape);
+      for (int candidate = 0; candidate < static_cast<int>(space.slots[slot].size()); ++candidate) {
+        behind.insert(shape_behind(space, slot, candidate, shape));
+        const BlockSpec* own = block_of(space.slots[slot], candidate);
+        if (!own) plan_stem(input_of(space, {candidate}));
+        if (!own || !has_layers(*own)) continue;
+        const BlockSpec block = placed(*own, shape);
         const Graph graph =
             part(shape, [&](Graph& g) { lower(block, feature(space, slot), 0, space.rules, g); });
         const Shape out = graph.output_shape();
@@ -165,9 +166,8 @@ torch::Tensor Supernet::stem(const torch::Tensor& images, Statistics statistics)
 
 torch::Tensor Supernet::slot(size_t slot, int candidate, const torch::Tensor& x,
                              Statistics statistics) const {
-  const BlockKind kind = space_.slots[slot].candidates[candidate].kind;
-  if (kind == BlockKind::skip) return x;
-  if (kind == BlockKind::input)
+  if (is_skip(space_.slots[slot], candidate)) return x;
+  if (!block_of(space_.slots[slot], candidate))
     return stem_of(resized(x, input_of(space_, {candidate})), statistics);
   const Network& block = blocks_.at({slot, candidate, shape_of(x)});
   const auto y = block.forward(x, statistics);
@@ -222,7 +222,8 @@ void Supernet::visit(const Choice& choice, Visit&& visit) const {
   visit(stem, false);
   Shape shape = stem.graph().output_shape();
   for (size_t slot = 0; slot < choice.size(); ++slot) {
-    if (!has_layers(space_.slots[slot].candidates[choice[slot]])) continue;
+    const BlockSpec* own = block_of(space_.slots[slot], choice[slot]);
+    if (!own || !has_layers(*own)) continue;
     const Network& block = blocks_.at({slot, choice[slot], shape});
     visit(block, false);
     if (const Network* shared = projection(slot, block)) visit(*shared, true);

@@ -83,7 +83,7 @@ double train_step(Training& training, GradientAverage& gradients, const Batch& b
 Choice fair_choice(const SearchSpace& space, uint64_t seed, int64_t step) {
   Choice choice;
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
-    const auto n = static_cast<int64_t>(space.slots[slot].candidates.size());
+    const auto n = static_cast<int64_t>(space.slots[slot].size());
     std::vector<int> order(static_cast<size_t>(n));
     std::iota(order.begin(), order.end(), 0);
     Random random({seed, slot, static_cast<uint64_t>(step / n)});

@@ -65,7 +65,7 @@ void check_training(const SearchSpace& space, int train_size) {
   const SearchSpace training =
       with_input(space, {space.input.c, train_size, train_size}, space.classes);
   std::map<int, int> sides;  // in training -> in deployment
-  for (int i = 0; i < static_cast<int>(space.slots.front().candidates.size()); ++i) {
+  for (int i = 0; i < static_cast<int>(space.slots.front().size()); ++i) {
     const int side = input_of(space, {i}).h, trained = input_of(training, {i}).h;
     const auto [other, added] = sides.emplace(trained, side);
     if (!added)
@@ -249,18 +249,18 @@ Spaces spaces_of(const Config& config, int channels, const std::vector<std::stri
 Architecture Spaces::trained(Architecture network) const {
   Shape input = train.input;
   if (offers_inputs(deploy)) {
-    const auto& sides = deploy.slots.front().candidates;
+    const auto& sides = deploy.slots.front().input_sizes;
     for (size_t i = 0; i < sides.size(); ++i) {
-      if (sides[i].side == network.input.h) input = input_of(train, {static_cast<int>(i)});
+      if (sides[i] == network.input.h) input = input_of(train, {static_cast<int>(i)});
     }
   }
   return with_input(std::move(network), input, train.classes);
 }
 
 Architecture fitted(Architecture network, const SearchSpace& space) {
-  const auto& offered = space.slots.front().candidates;
+  const auto& offered = space.slots.front().input_sizes;
   const bool keeps_size = offers_inputs(space) && network.input.h == network.input.w &&
-                          std::ranges::count(offered, network.input.h, &BlockSpec::side) > 0;
+                          std::ranges::count(offered, network.input.h) > 0;
   const Shape own = {space.input.c, network.input.h, network.input.w};
   return with_input(std::move(network), keeps_size ? own : space.input, space.classes);
 }

@@ -311,11 +311,11 @@ void name_choices(const SearchSpace& space, const Choice& choice, Json& json) {
   const Architecture found = choose(space, choice, "found");
   auto block = found.blocks.begin();
   for (size_t i = 0; i < choice.size(); ++i) {
-    const auto& candidates = space.slots[i].candidates;
+    const Slot& slot = space.slots[i];
     Json& names = json["candidate_names"].emplace_back(Json::array());
-    for (const BlockSpec& candidate : candidates) names.push_back(describe(candidate));
-    const BlockSpec& chosen = candidates[static_cast<size_t>(choice[i])];
-    json["chosen"].push_back(describe(chosen.kind == BlockKind::input ? chosen : *block++));
+    for (int j = 0; j < static_cast<int>(slot.size()); ++j) names.push_back(describe(slot, j));
+    json["chosen"].push_back(block_of(slot, choice[i]) ? describe(*block++)
+                                                       : describe(slot, choice[i]));
   }
 }
 

@@ -97,7 +97,7 @@ std::vector<std::vector<bool>> free_candidates(const SearchSpace& space, const T
   std::vector<double> reach = {1};
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
     const auto& layer = trellis.layers[slot];
-    std::vector<bool> runs(space.slots[slot].candidates.size(), true);
+    std::vector<bool> runs(space.slots[slot].size(), true);
     for (size_t s = 0; s < layer.size(); ++s) {
       for (size_t j = 0; j < runs.size(); ++j) {
         if (reach[s] > 0 && !layer[s].arcs[j].open()) runs[j] = false;

@@ -53,7 +53,7 @@ class Census {
 
   bool is_skip(size_t step, size_t candidate) const {
     return step < space_.slots.size() &&
-           space_.slots[step].candidates[candidate].kind == BlockKind::skip;
+           vpunas::is_skip(space_.slots[step], static_cast<int>(candidate));
   }
 
   void add(const Counts& from, const Arc& arc, Counts& to) const {

@@ -34,7 +34,7 @@ Regression regression(const SearchSpace& space, const std::vector<Choice>& netwo
   Eigen::Index columns = 0;
   for (const Slot& slot : space.slots) {
     r.first_column.push_back(columns);
-    columns += static_cast<Eigen::Index>(slot.candidates.size());
+    columns += static_cast<Eigen::Index>(slot.size());
   }
   r.design = Eigen::MatrixXd::Zero(n, columns);
   for (Eigen::Index i = 0; i < n; ++i) {

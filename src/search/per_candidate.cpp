@@ -11,7 +11,7 @@ namespace vpunas {
 
 PerCandidate zeros_like(const SearchSpace& space) {
   PerCandidate values;
-  for (const Slot& slot : space.slots) values.emplace_back(slot.candidates.size(), 0.0);
+  for (const Slot& slot : space.slots) values.emplace_back(slot.size(), 0.0);
   return values;
 }
 
@@ -67,7 +67,7 @@ void check_numbers(const SearchSpace& space, const PerCandidate& values, const c
   if (values.size() != space.slots.size())
     throw std::invalid_argument(cat(what, ": one row a slot"));
   for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i].size() != space.slots[i].candidates.size())
+    if (values[i].size() != space.slots[i].size())
       throw std::invalid_argument(cat(what, ": one value a candidate"));
     for (size_t j = 0; j < values[i].size(); ++j) {
       if (!std::isfinite(values[i][j])) {

@@ -17,10 +17,10 @@ namespace {
 std::vector<PerCandidate> distributions(const PricedSpace& priced, const Budgets& budgets) {
   const SearchSpace& space = priced.space();
   std::vector<PerCandidate> all;
-  const size_t inputs = offers_inputs(space) ? space.slots.front().candidates.size() : 0;
+  const size_t inputs = offers_inputs(space) ? space.slots.front().size() : 0;
   for (size_t i = 0; i < inputs; ++i) {
     SearchSpace one = space;
-    one.slots.front().candidates = {space.slots.front().candidates[i]};
+    one.slots.front().input_sizes = {space.slots.front().input_sizes[i]};
     BudgetedDistribution of_input;
     try {
       const PricedSpace with_one(one, priced.tables());

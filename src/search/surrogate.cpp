@@ -66,7 +66,10 @@ double layers(const Graph& graph) {
 }
 
 // The same work wherever it stands: "mbconv k3 e6 relu6" of any width and stride.
-std::string kind_of(BlockSpec block) {
+std::string kind_of(const Slot& slot, int candidate) {
+  const BlockSpec* found = block_of(slot, candidate);
+  if (found == nullptr) return describe(slot, candidate);
+  BlockSpec block = *found;
   block.out_channels = 0;
   block.stride = 1;
   return describe(block);
@@ -95,9 +98,9 @@ std::vector<EffectGroup> effect_groups(const SearchSpace& space, const std::stri
   EffectGroup kinds{.name = "kinds", .directions = {}}, own{.name = "slots", .directions = {}};
   std::map<std::string, PerCandidate> by_kind;
   for (size_t slot = 0; slot < space.slots.size(); ++slot) {
-    for (size_t j = 0; j < space.slots[slot].candidates.size(); ++j) {
+    for (size_t j = 0; j < space.slots[slot].size(); ++j) {
       PerCandidate& kind =
-          by_kind.try_emplace(kind_of(space.slots[slot].candidates[j]), zeros_like(space))
+          by_kind.try_emplace(kind_of(space.slots[slot], static_cast<int>(j)), zeros_like(space))
               .first->second;
       kind[slot][j] = 1;
       own.directions.push_back(zeros_like(space));

@@ -6,12 +6,11 @@ namespace vpunas {
 
 double skip_share(const SearchSpace& space, const Choice& choice) {
   int skippable = 0, skipped = 0;
-  const auto is_skip = [](const BlockSpec& block) { return block.kind == BlockKind::skip; };
   for (size_t slot = 0; slot < choice.size(); ++slot) {
-    const auto& candidates = space.slots[slot].candidates;
-    if (std::none_of(candidates.begin(), candidates.end(), is_skip)) continue;
+    const Slot& here = space.slots[slot];
+    if (std::ranges::count(here.candidates, BlockKind::skip, &BlockSpec::kind) == 0) continue;
     ++skippable;
-    skipped += is_skip(candidates[static_cast<size_t>(choice[slot])]);
+    skipped += is_skip(here, choice[slot]);
   }
   return skippable > 0 ? static_cast<double>(skipped) / skippable : 0;
 }

@@ -80,8 +80,6 @@ TEST(Lower, SaysWhichBlockDoesNotFit) {
                   "expansion 0.01 of 16 channels gives 0");
   EXPECT_MENTIONS(error_of([] { lowered({.kind = K::conv, .out_channels = 8, .se = Se{}}); }),
                   "a conv block has no squeeze-excite");
-  EXPECT_MENTIONS(error_of([] { lowered({.kind = K::input, .side = 8}); }),
-                  "b (input 8): is a choice of search spaces");
 }
 
 const std::vector<BlockSpec>& blocks() {
@@ -141,21 +139,6 @@ TEST(BlockJson, NamesWhatIsWrong) {
 TEST(ParseBlock, ReadsWhatDescribeWrites) {
   for (const BlockSpec& block : blocks()) EXPECT_EQ(parse_block(Words(describe(block))), block);
   EXPECT_EQ(parse_block(Words("skip")).kind, K::skip);
-  const BlockSpec input = {.kind = K::input, .side = 192};
-  EXPECT_EQ(describe(input), "input 192");
-  EXPECT_EQ(parse_block(Words("input 192"), Width::may_follow), input);
-  EXPECT_EQ(block_from_json(to_json(input), "x", Width::may_follow), input);
-}
-
-TEST(ParseBlock, TakesAnInputOnlyInSearchSpaces) {
-  const auto error = [](const char* text, Width width) {
-    return error_of([&] { repeated_block_from_json(Json(text), "f: blocks[1]", width); });
-  };
-  EXPECT_MENTIONS(error("input 192", Width::named), "a choice of search spaces alone");
-  EXPECT_MENTIONS(error("input", Width::may_follow), "must be a side alone, as input 192");
-  EXPECT_MENTIONS(error("input k3 192", Width::may_follow), "must be a side alone");
-  EXPECT_MENTIONS(error("input 0", Width::may_follow), "side: must be within 1..4096");
-  EXPECT_MENTIONS(error("input 1.5", Width::may_follow), "side: must be an integer");
 }
 
 TEST(ParseBlock, NamesWhatIsWrong) {

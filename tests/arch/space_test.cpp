@@ -107,6 +107,27 @@ TEST(Inputs, KeepTheirShareAtAnotherSize) {
   validate(space);
 }
 
+TEST(Inputs, AreReadInSearchSpacesAlone) {
+  const auto read = [](const Json& candidate) {
+    Json json = to_json(with_inputs(small_space(), {24, 32}));
+    json["slots"][0]["candidates"][0] = candidate;
+    return space_from_json(json, "f");
+  };
+  EXPECT_EQ(read("input 24"), with_inputs(small_space(), {24, 32}));
+  EXPECT_EQ(describe(read("input 24").slots[0], 0), "input 24");
+  const auto error = [&](const Json& candidate) { return error_of([&] { read(candidate); }); };
+  EXPECT_MENTIONS(error("input"), "f: slots[0]: candidates[0] (input): must be a side alone");
+  EXPECT_MENTIONS(error("input k3 192"), "must be a side alone, as input 192");
+  EXPECT_MENTIONS(error("input 0"), "side: must be within 1..4096");
+  EXPECT_MENTIONS(error("input 1.5"), "side: must be an integer");
+  EXPECT_MENTIONS(error({{"kind", "input"}}), "side: missing");
+  EXPECT_MENTIONS(error({{"kind", "input"}, {"side", 24}, {"kernel", 3}}), "unknown key kernel");
+  Json network = to_json(choose(small_space(), {0, 1, 0}, "any"));
+  network["blocks"][1] = "input 192";
+  EXPECT_MENTIONS(error_of([&] { architecture_from_json(network, "f"); }),
+                  "f: blocks[1]: an input size is a choice of search spaces alone");
+}
+
 TEST(Inputs, SayWhatIsWrong) {
   const auto error = [](auto change) {
     SearchSpace space = with_inputs(small_space(), {24, 32});
@@ -118,10 +139,10 @@ TEST(Inputs, SayWhatIsWrong) {
                   "slot 1: sizes of the input stand in the first slot alone");
   EXPECT_MENTIONS(error([](auto& s) { s.slots[0].candidates.push_back({.kind = K::skip}); }),
                   "slot 0: offers blocks beside sizes of the input");
-  EXPECT_MENTIONS(error([](auto& s) { s.slots[0].candidates[1].side = 48; }),
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[0].input_sizes[1] = 48; }),
                   "slot 0: the greatest size must be that of the space's input, which is 3x32x32");
   EXPECT_MENTIONS(error([](auto& s) { s.slots.resize(1); }), "slot 0: has no slot of blocks");
-  EXPECT_MENTIONS(error([](auto& s) { s.slots[0].candidates[0].side = 32; }), "there twice");
+  EXPECT_MENTIONS(error([](auto& s) { s.slots[0].input_sizes[0] = 32; }), "there twice");
   EXPECT_MENTIONS(error_of([] { check_inputs_apart(with_inputs(small_space(), {32, 30})); }),
                   "the inputs 32 and 30 end in one size, 8x8");
   EXPECT_EQ(error_of([] { check_inputs_apart(with_inputs(small_space(), {32, 28})); }), "");

@@ -59,7 +59,7 @@ inline std::vector<Choice> all_choices(const SearchSpace& space) {
   for (const Slot& slot : space.slots) {
     std::vector<Choice> longer;
     for (const Choice& choice : choices) {
-      for (size_t j = 0; j < slot.candidates.size(); ++j) {
+      for (size_t j = 0; j < slot.size(); ++j) {
         longer.push_back(choice);
         longer.back().push_back(static_cast<int>(j));
       }
@@ -71,8 +71,7 @@ inline std::vector<Choice> all_choices(const SearchSpace& space) {
 
 inline Shape last_shape(const SearchSpace& space, const Choice& choice) {
   Shape shape = stem_shape(space.stem, space.input);
-  for (size_t i = 0; i < choice.size(); ++i)
-    shape = shape_behind(space, space.slots[i].candidates[choice[i]], shape);
+  for (size_t i = 0; i < choice.size(); ++i) shape = shape_behind(space, i, choice[i], shape);
   return shape;
 }
 
@@ -107,13 +106,13 @@ inline std::vector<double> costs(const SearchSpace& space, const LatencyTable& t
   std::vector<double> ms;
   Shape shape = stem_shape(space.stem, space.input);
   for (size_t i = 0; i < choice.size(); ++i) {
-    const BlockSpec block = placed(space.slots[i].candidates[choice[i]], shape);
-    if (has_layers(block)) {
-      const auto found = table.blocks.find({block, shape});
+    const BlockSpec* block = block_of(space.slots[i], choice[i]);
+    if (block && has_layers(*block)) {
+      const auto found = table.blocks.find({placed(*block, shape), shape});
       if (found == table.blocks.end()) return {};
       ms.push_back(found->second.ms);
     }
-    shape = shape_behind(space, block, shape);
+    shape = shape_behind(space, i, choice[i], shape);
   }
   ms.push_back(table.ends.at(shape).ms);
   return ms;

@@ -10,7 +10,7 @@ namespace {
 TEST(FairChoice, DrawsEveryCandidateEquallyOften) {
   SearchSpace space = test::small_space();
   std::vector<std::vector<int>> counts;
-  for (const Slot& slot : space.slots) counts.emplace_back(slot.candidates.size(), 0);
+  for (const Slot& slot : space.slots) counts.emplace_back(slot.size(), 0);
   for (int64_t step = 0; step < 60; ++step) {
     const Choice choice = fair_choice(space, 1, step);
     for (size_t slot = 0; slot < choice.size(); ++slot)

@@ -32,7 +32,7 @@ PerCandidate random_values(const SearchSpace& space, Random& random, double scal
   PerCandidate values;
   for (const Slot& slot : space.slots) {
     auto& row = values.emplace_back();
-    for (size_t j = 0; j < slot.candidates.size(); ++j) row.push_back(scale * random.normal());
+    for (size_t j = 0; j < slot.size(); ++j) row.push_back(scale * random.normal());
   }
   return values;
 }

@@ -25,12 +25,9 @@ void make_canonical(const SearchSpace& space, std::vector<Draw>& draws) {
   const auto& slots = space.slots;
   for (size_t begin = 0, end = 0; begin < slots.size(); begin = end) {
     for (end = begin + 1; end < slots.size() && slots[end] == slots[begin];) ++end;
-    const auto& candidates = slots[begin].candidates;
     std::stable_partition(draws.begin() + static_cast<ptrdiff_t>(begin),
-                          draws.begin() + static_cast<ptrdiff_t>(end), [&](const Draw& d) {
-                            return candidates[static_cast<size_t>(d.active)].kind !=
-                                   BlockKind::skip;
-                          });
+                          draws.begin() + static_cast<ptrdiff_t>(end),
+                          [&](const Draw& d) { return !is_skip(slots[begin], d.active); });
   }
 }
 
