@@ -18,7 +18,7 @@
 #include "learn/runtime.h"
 #include "learn/search_trainer.h"
 #include "output/progress_view.h"
-#include "pipeline/pricing.h"
+#include "pipeline/cost_model.h"
 #include "pipeline/run.h"
 #include "search/final_selection.h"
 #include "search/trained_alone.h"
@@ -125,15 +125,16 @@ struct Device {
 // Budgets of other devices leave as many networks as those in multiply-accumulates do.
 Device make_device(const std::string& name, const SearchSpace& space, const Device* macs,
                    const Work& work) {
-  const Pricing device = pricing(name, Mode::throughput);
-  Device result{.name = name,
-                .unit = unit_of(name),
-                .problem = {.priced = PricedSpace(space, {price_space(space, {}, device, work)}),
-                            .whole = {[device](const Architecture& a) {
-                              return device.price(lower(a, {}));
-                            }}},
-                .prices = {},
-                .budgets = {std::begin(mmacs_budgets), std::end(mmacs_budgets)}};
+  const CostModel device = cost_model(name, Mode::throughput);
+  Device result{
+      .name = name,
+      .unit = unit_of(name),
+      .problem = {.priced = PricedSpace(space, {make_latency_table(space, {}, device, work)}),
+                  .whole = {[device](const Architecture& a) {
+                    return device.estimate(lower(a, {}));
+                  }}},
+      .prices = {},
+      .budgets = {std::begin(mmacs_budgets), std::end(mmacs_budgets)}};
   for (const Choice& network : all_networks(space))
     result.prices[digits(network)] = whole_costs(result.problem, network)->front().ms;
   if (macs != nullptr) {

@@ -11,7 +11,7 @@
 #include "output/explain_page.h"
 #include "output/explain_text.h"
 #include "pipeline/networks.h"
-#include "pipeline/pricing.h"
+#include "pipeline/cost_model.h"
 
 namespace vpunas::cli {
 namespace {

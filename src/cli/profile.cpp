@@ -1,7 +1,7 @@
 #include <iostream>
 
 #include "cli/cli.h"
-#include "pipeline/pricing.h"
+#include "pipeline/cost_model.h"
 #include "pipeline/stages.h"
 
 namespace vpunas::cli {
@@ -39,7 +39,7 @@ void profile_space(const Options& options, const CLI::Option& space_option, cons
                               : fs::path(options.run.output());
   const LatencyTable table =
       options.import.empty()
-          ? price_space(space, preprocess, pricing(device, mode, config.latency.runner),
+          ? make_latency_table(space, preprocess, cost_model(device, mode, config.latency.runner),
                         config.profile, folder / "timings.json", work)
           : import_timings(space, preprocess, counts, options.import, device, mode);
   write_table(folder / "latency.json", table);

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "output/table.h"
-#include "pipeline/pricing.h"
+#include "pipeline/cost_model.h"
 #include "pipeline/run.h"
 #include "search/feasibility.h"
 #include "search/sampling.h"
@@ -45,7 +45,7 @@ std::string dearest_blocks(const LatencyTable& table, int rows) {
 
 // Architectures of random networks that keep the budget and use the floor's share of it, into
 // files.
-void draw(const Options& options, const SearchSpace& space, const Pricing& device,
+void draw(const Options& options, const SearchSpace& space, const CostModel& device,
           const LatencyTable& table) {
   const auto ladder = parse_budgets(options.budget, options.device);
   const Budget& budget = ladder.front().front();
@@ -54,11 +54,11 @@ void draw(const Options& options, const SearchSpace& space, const Pricing& devic
   double limit = budget.value;
   if (!budget.reference.empty()) {
     const Architecture reference = fitted(find_network(budget.reference, data_folder()), space);
-    limit *= price(device, lower(reference, {})).ms;
+    limit *= estimate_latency(device, lower(reference, {})).ms;
   }
   const SearchProblem problem{
       .priced = PricedSpace(space, {table}),
-      .whole = {[&](const Architecture& a) { return device.price(lower(a, {})); }}};
+      .whole = {[&](const Architecture& a) { return device.estimate(lower(a, {})); }}};
   check_feasible(problem.priced, {limit});
   int number = 0;
   for (const Choice& choice :
@@ -76,8 +76,8 @@ void show(const Options& options, const Work& work) {
   const int side = options.size > 0 ? options.size : space.input.h;
   space = with_input(space, {space.input.c, side, side},
                      options.classes > 0 ? options.classes : space.classes);
-  const Pricing device = pricing(options.device, parse_mode(options.mode));
-  const LatencyTable table = price_space(space, {}, device, work);
+  const CostModel device = cost_model(options.device, parse_mode(options.mode));
+  const LatencyTable table = make_latency_table(space, {}, device, work);
   if (options.draw > 0)
     draw(options, space, device, table);
   else
@@ -93,7 +93,8 @@ std::string table_text(const SearchSpace& space, const LatencyTable& table, int 
           space.slots.size(), " slots, ", count_networks(space), " distinct networks, ",
           table.blocks.size(), " distinct blocks\n", range_text(space, table));
   if (provenance.device != macs_device) {
-    text += range_text(space, price_space(space, {}, pricing(macs_device, provenance.mode), {}));
+    text += range_text(space,
+                       make_latency_table(space, {}, cost_model(macs_device, provenance.mode), {}));
   }
   if (const std::string check = check_text(table); !check.empty())
     text += cat(provenance.device, ": ", check, '\n');

@@ -5,8 +5,8 @@
 
 #include "base/statistics.h"
 #include "onnx/onnx.h"
+#include "pipeline/cost_model.h"
 #include "pipeline/networks.h"
-#include "pipeline/pricing.h"
 #include "pipeline/results.h"
 
 namespace vpunas {
@@ -14,15 +14,16 @@ namespace {
 
 struct Device {
   std::string name;
-  Pricing model;  // without a price where there is no model of it
+  CostModel model;  // without an estimate where there is no model of it
   bool measured() const { return model.client != nullptr; }
 };
 
 // MYRIAD is the stick whose model is MYRIADX.
 Device find_device(const std::string& name, Mode mode, const std::string& runner) {
-  Device device{name, pricing(name, mode, runner)};
+  Device device{name, cost_model(name, mode, runner)};
   if (device.measured())
-    device.model.price = name.starts_with("MYRIAD") ? pricing("MYRIADX", mode).price : LatencyFn();
+    device.model.estimate =
+        name.starts_with("MYRIAD") ? cost_model("MYRIADX", mode).estimate : LatencyFn();
   return device;
 }
 
@@ -67,13 +68,13 @@ Timing without_figures(const Network& network, const Device& device, Mode mode) 
 }
 
 void predict(Timing& timing, const Network& network, const Device& device) {
-  if (!device.model.price || (device.measured() && !network.graph)) return;
+  if (!device.model.estimate || (device.measured() && !network.graph)) return;
   if (!network.graph) {
     fail(network.name, ": ", device.name,
          " is no runtime for .xml files; give a network of the zoo, an architecture, graph or "
          "ONNX file");
   }
-  timing.predicted = device.model.price(*network.graph);
+  timing.predicted = device.model.estimate(*network.graph);
   if (!timing.predicted && !device.measured())
     timing.unsupported = cat(device.name, " cannot run ", network.name);
 }

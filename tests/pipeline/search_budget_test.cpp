@@ -1,7 +1,7 @@
 // Budgets are kept by every search, whatever the space, the device, the seed and the algorithm.
 #include <gtest/gtest.h>
 
-#include "pipeline/pricing.h"
+#include "pipeline/cost_model.h"
 #include "search/feasibility.h"
 #include "tests/search/known_answers.h"
 
@@ -40,10 +40,10 @@ TEST_P(SearchBudgetSlow, IsKeptOnEveryDeviceWithEverySeed) {
   const SearchSpace space = with_input(preset, preset.input, 10);
   size_t run = space.slots.size();  // spaces begin with different algorithms
   for (const char* name : {"MYRIADX", macs_device}) {
-    const Pricing device = pricing(name, Mode::throughput);
+    const CostModel device = cost_model(name, Mode::throughput);
     SearchProblem problem{
-        .priced = PricedSpace(space, {price_space(space, {}, device, {})}),
-        .whole = {[&](const Architecture& a) { return device.price(lower(a, {})); }}};
+        .priced = PricedSpace(space, {make_latency_table(space, {}, device, {})}),
+        .whole = {[&](const Architecture& a) { return device.estimate(lower(a, {})); }}};
     const LatencyRange range = latency_range(problem.priced, 0);
     for (uint64_t seed = 1; seed <= 4; ++seed, ++run) {
       const double share = 0.2 * static_cast<double>(seed);

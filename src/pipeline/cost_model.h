@@ -25,31 +25,31 @@ Mode mode_for(const std::string& mode, const std::string& device);
 std::shared_ptr<DeviceClient> device_client(
     const std::string& runner, std::chrono::seconds timeout = std::chrono::seconds(120));
 
-// One device as a price.
-struct Pricing {
-  LatencyFn price;
+// What estimates the latency of whole networks on one device.
+struct CostModel {
+  LatencyFn estimate;
   std::string device, runtime, precision;
   Mode mode = Mode::throughput;
   std::shared_ptr<DeviceClient> client = {};  // null: a model, which needs no measuring
 };
 
 // Of the whole network. Throws Error where the device cannot run it.
-Latency price(const Pricing& device, const Graph& graph);
+Latency estimate_latency(const CostModel& device, const Graph& graph);
 
 // MYRIADX, MACS, or what the client of `runner` drives. Throws Error naming the devices there are.
-Pricing pricing(const std::string& device, Mode mode, const std::string& runner = "");
+CostModel cost_model(const std::string& device, Mode mode, const std::string& runner = "");
 
 ProfileOptions profile_options(const ProfileConfig& config);
 
 // The space's table on a device: a model's directly, a measured one's by profile_device(), which
 // keeps its timings in `timings`.
-LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
-                         const Pricing& device, const ProfileConfig& config,
-                         const std::filesystem::path& timings, const Work& work);
+LatencyTable make_latency_table(const SearchSpace& space, const Preprocess& preprocess,
+                                const CostModel& device, const ProfileConfig& config,
+                                const std::filesystem::path& timings, const Work& work);
 
 // A model's table. Throws Error for a device that is measured.
-LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
-                         const Pricing& device, const Work& work);
+LatencyTable make_latency_table(const SearchSpace& space, const Preprocess& preprocess,
+                                const CostModel& device, const Work& work);
 
 // "predicts 30 networks that it was not fitted to within 2.1 % (mean absolute error); rank
 // correlation 0.997, of two measurements 0.999, which differ by 1.2 %"; "" where it has no check.

@@ -1,4 +1,4 @@
-#include "pipeline/pricing.h"
+#include "pipeline/cost_model.h"
 
 #include <algorithm>
 
@@ -8,8 +8,8 @@ namespace vpunas {
 namespace {
 
 LatencyTable model_table(const SearchSpace& space, const Preprocess& preprocess,
-                         const Pricing& device, const Work& work) {
-  return build_table(space, preprocess, device.price,
+                         const CostModel& device, const Work& work) {
+  return build_table(space, preprocess, device.estimate,
                      {.device = device.device,
                       .runtime = device.runtime,
                       .mode = device.mode,
@@ -47,8 +47,8 @@ std::shared_ptr<DeviceClient> device_client(const std::string& runner,
       timeout);
 }
 
-Latency price(const Pricing& device, const Graph& graph) {
-  const auto priced = device.price(graph);
+Latency estimate_latency(const CostModel& device, const Graph& graph) {
+  const auto priced = device.estimate(graph);
   if (!priced) fail("network ", graph.name, ": ", device.device, " cannot run it");
   return *priced;
 }
@@ -70,7 +70,7 @@ void refuse_other_spellings(const std::string& device) {
     fail("device ", excerpt(device), ": devices are written in capitals: ", upper);
 }
 
-Pricing pricing(const std::string& device, Mode mode, const std::string& runner) {
+CostModel cost_model(const std::string& device, Mode mode, const std::string& runner) {
   if (runner.empty()) refuse_other_spellings(device);
   if (device == "MYRIADX") {
     const myriadx::TimeModel model =
@@ -96,16 +96,16 @@ Pricing pricing(const std::string& device, Mode mode, const std::string& runner)
       latency_fn(client, device, {.mode = mode}), device, runtime, "device default", mode, client};
 }
 
-LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
-                         const Pricing& device, const ProfileConfig& config,
-                         const std::filesystem::path& timings, const Work& work) {
+LatencyTable make_latency_table(const SearchSpace& space, const Preprocess& preprocess,
+                                const CostModel& device, const ProfileConfig& config,
+                                const std::filesystem::path& timings, const Work& work) {
   if (!device.client) return model_table(space, preprocess, device, work);
   return profile_device(space, preprocess, device.client, device.device, device.mode,
                         profile_options(config), timings, work);
 }
 
-LatencyTable price_space(const SearchSpace& space, const Preprocess& preprocess,
-                         const Pricing& device, const Work& work) {
+LatencyTable make_latency_table(const SearchSpace& space, const Preprocess& preprocess,
+                                const CostModel& device, const Work& work) {
   if (device.client) {
     fail("device ", device.device, " is measured, which takes minutes: vpunas profile --space ",
          space.name, " -d ", device.device);

@@ -1,4 +1,4 @@
-#include "pipeline/pricing.h"
+#include "pipeline/cost_model.h"
 
 #include <gtest/gtest.h>
 
@@ -7,21 +7,21 @@
 namespace vpunas {
 namespace {
 
-TEST(Pricing, OfMacsIsACount) {
+TEST(CostModel, OfMacsIsACount) {
   const Graph graph = lower(find_network("mobilenet_v2", data_folder()), {});
-  EXPECT_NEAR(pricing("MACS", Mode::latency).price(graph)->ms, 300.77, 0.1);
+  EXPECT_NEAR(cost_model("MACS", Mode::latency).estimate(graph)->ms, 300.77, 0.1);
 }
 
-TEST(Pricing, ModesAreTheDevicesOwnUnlessAskedFor) {
+TEST(CostModel, ModesAreTheDevicesOwnUnlessAskedFor) {
   EXPECT_EQ(mode_for("auto", "MYRIADX"), Mode::throughput);
   EXPECT_EQ(mode_for("auto", "CPU"), Mode::latency);
   EXPECT_EQ(mode_for("auto", "MYRIAD"), Mode::latency);
   EXPECT_EQ(mode_for("throughput", "CPU"), Mode::throughput);
 }
 
-TEST(Pricing, NamesTheDevicesThatThereAre) {
+TEST(CostModel, NamesTheDevicesThatThereAre) {
   try {
-    pricing("MYRIADY", Mode::latency);
+    cost_model("MYRIADY", Mode::latency);
     FAIL() << "accepted";
   } catch (const Error& error) {
     const std::string message = error.what();
