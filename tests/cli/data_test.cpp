@@ -63,7 +63,8 @@ TEST_F(DataFolder, WithBrokenAndRepeatedImagesSaysWhich) {
   EXPECT_EQ(result.exit_code, 1);
   const Json json = Json::parse(result.output);
   EXPECT_EQ(json["schema"], "vpunas.data/1");
-  EXPECT_EQ(json["classes"][0], (Json{{"name", "dark"}, {"train", 7}, {"test", 8}}));
+  EXPECT_EQ(json["classes"][0],
+            (Json{{"name", "dark"}, {"train", 7}, {"validation", 0}, {"test", 8}}));
   EXPECT_EQ(json["bad"].size(), 1U);
   EXPECT_EQ(json["in_train_and_test"].size(), 1U);
 }
