@@ -151,6 +151,7 @@ Config RunOptions::config_outside_a_run() const { return over(config_path_); }
 
 Config RunOptions::config() const {
   const bool own = config_path_.empty() && holds_run(folder());
+  if (own) check_version(folder());
   return own ? over(folder() / "config.toml") : config_outside_a_run();
 }
 

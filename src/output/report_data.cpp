@@ -424,7 +424,7 @@ Json report_data(const fs::path& run) {
   const fs::path full = fs::weakly_canonical(run, error);
   data["run"] = printable((error ? run : full).filename().string());
   data["result"] = gather.read("result.json", "vpunas.result/1", "time taken, machine and version");
-  data["stages"] = gather.read("run.json", "vpunas.run/1", "what was done when");
+  data["stages"] = gather.read("run.json", "vpunas.run/2", "what was done when");
   data["search"] = search_json(gather);
   data["latency"] = latency_json(gather);
   data["benchmark"] = gather.read("benchmark.json", "vpunas.benchmark/1", "measurements on devices",

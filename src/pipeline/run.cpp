@@ -17,7 +17,7 @@
 namespace vpunas {
 namespace {
 
-constexpr const char* run_schema = "vpunas.run/1";
+constexpr const char* run_schema = "vpunas.run/2";
 
 // Holds the folder for this process until the descriptor is closed, also by a kill.
 int lock_folder(const fs::path& folder) {
@@ -121,6 +121,17 @@ const char* stage_name(Stage stage) {
   return "";
 }
 
+void check_version(const fs::path& run_folder) {
+  const fs::path state = run_folder / "run.json";
+  std::error_code none;
+  if (!fs::is_regular_file(state, none)) return;
+  const Json json = Json::parse(read_file(state), nullptr, /*allow_exceptions=*/false);
+  if (json.is_object() && json.value("schema", Json()) == "vpunas.run/1")
+    fail(run_folder.string(),
+         ": a run of an earlier vpunas; go on with that version, choose another -o folder, or give "
+         "-c and --restart to discard it");
+}
+
 Run::Run(Config config, fs::path folder, Existing existing)
     : config_(std::move(config)),
       folder_(std::move(folder)),
@@ -130,6 +141,7 @@ Run::Run(Config config, fs::path folder, Existing existing)
     const fs::path config_path = folder_ / "config.toml", state_path = folder_ / "run.json";
     if (existing == Existing::restart || holds_no_work(folder_)) check_settings(config_);
     if (existing == Existing::restart) clear(folder_);
+    check_version(folder_);
     const std::string text = config_text(config_), where = state_path.string();
     const Json state = fs::exists(state_path) ? read_json(state_path, run_schema) : Json();
     const Json stages = state.is_null() ? Json::object() : json_get<Json>(state, "stages", where);

@@ -50,6 +50,10 @@ class Run {
   std::map<Stage, std::pair<double, std::string>> done_;  // seconds, finished
 };
 
+// Throws Error where the folder holds a run that an earlier version made: its settings and files
+// have other names.
+void check_version(const std::filesystem::path& run_folder);
+
 // Input sides at which networks are delivered, and searched and trained.
 struct InputSides {
   int deploy = 0, train = 0;

@@ -169,9 +169,9 @@ TEST(EndToEndSlow, AMeasuredDeviceKeepsItsBudgetAsMeasured) {
 
   // A search that goes on keeps to what a share of MobileNetV2's time meant when it began.
   const fs::path state = folder.path() / "run/run.json";
-  Json done = read_json(state, "vpunas.run/1");
+  Json done = read_json(state, "vpunas.run/2");
   done.at("stages").erase("search");
-  write_json(state, "vpunas.run/1", done);
+  write_json(state, "vpunas.run/2", done);
   ASSERT_EQ(test::vpunas(arguments, 600).exit_code, 0);
   EXPECT_EQ(read_json(folder.path() / "run/search.json", "vpunas.search/2").at("budget_ms"),
             search.at("budget_ms"));

@@ -296,7 +296,7 @@ inline void write_fixture(const fs::path& run) {
              parse(R"({"device": "MYRIADX", "runtime": "model 1",
     "mode": "throughput", "precision": "FP16", "repeats": 0, "date": "2026-11-22T14:20:05Z", "space": "vpu",
     "space_hash": "0123456789abcdef", "ends": [], "blocks": [{}, {}, {}]})"));
-  write_json(run / "run.json", "vpunas.run/1",
+  write_json(run / "run.json", "vpunas.run/2",
              parse(R"({"version": "0.1.0", "config_hash": "fedcba9876543210",
     "created": "2026-11-22T14:20:00Z", "stages": {"search": {"seconds": 610, "finished": "2026-11-22T14:31:00Z"}}})"));
   write_json(run / "result.json", "vpunas.result/1",

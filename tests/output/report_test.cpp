@@ -237,7 +237,7 @@ constexpr std::pair<const char*, const char*> kFiles[] = {
     {"benchmark.json", "vpunas.benchmark/1"},
     {"explain/found.json", "vpunas.explain/2"},
     {"export/found/export.json", "vpunas.export/1"},
-    {"run.json", "vpunas.run/1"},
+    {"run.json", "vpunas.run/2"},
     {"latency.json", "vpunas.latency/2"}};
 
 TEST_F(Report, AnySingleKeyMayBeMissing) {

@@ -228,7 +228,7 @@ TEST(Run, RefusesADamagedState) {
   {
     vpunas::Run run(configured({}), folder.path(), Existing::resume);
   }
-  write_file(folder.path() / "run.json", "{\"schema\": \"vpunas.run/1\", \"stag");
+  write_file(folder.path() / "run.json", "{\"schema\": \"vpunas.run/2\", \"stag");
   EXPECT_NE(refusal(configured({}), folder.path()).find("run.json"), std::string::npos);
 }
 
@@ -237,6 +237,20 @@ TEST(Run, SaysThatAFolderCannotBeWritten) {
   write_file(folder.path() / "file", "x");
   EXPECT_NE(refusal(configured({}), folder.path() / "file" / "run").find("another -o folder"),
             std::string::npos);
+}
+
+TEST(Run, RefusesARunOfAnEarlierVersion) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "run.json", "{\"schema\": \"vpunas.run/1\", \"stages\": {}}");
+  write_file(folder.path() / "config.toml", "[search]\nfront = [0.8]\n");
+  try {
+    vpunas::Run(configured({}), folder.path(), Existing::resume);
+    FAIL() << "opened";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("a run of an earlier vpunas"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_NO_THROW(vpunas::Run(configured({}), folder.path(), Existing::restart));
 }
 
 }  // namespace
