@@ -1,6 +1,6 @@
 # Verbs of the project. Flags of the build stand in CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-all run test test-fast check check-format fuzz tidy bench bench-loader bench-peers bench-openvino nasbench calibrate docs results blob-compiler format clean
+.PHONY: help setup build build-all run test test-fast check check-format check-docs fuzz tidy bench bench-loader bench-peers bench-openvino nasbench calibrate docs results blob-compiler format clean
 
 CONFIG ?= configs/quick.toml
 JOBS ?= $(shell nproc)
@@ -28,12 +28,15 @@ test: build-all ## set up, build and run all tests
 test-fast: build-all ## the tests that take seconds
 	@cd build/release && ctest --output-on-failure -j $(JOBS) -L fast
 
-check: check-format ## what CI checks besides the tests: formatting, sanitizers on the core
+check: check-format check-docs ## what CI checks besides the tests: formatting, documents, sanitizers on the core
 	@scripts/check.sh
 
 check-format: ## are the sources formatted?
 	@scripts/setup.sh --dev
 	@git ls-files '*.h' '*.cpp' | xargs .venv-dev/bin/clang-format --dry-run --Werror
+
+check-docs: ## dead links and long lines in the documents
+	@scripts/check_docs.py
 
 fuzz: ## feed damaged files to the readers (SECONDS=60 for each)
 	@scripts/setup.sh --dev
