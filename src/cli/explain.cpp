@@ -10,8 +10,8 @@
 #include "onnx/onnx.h"
 #include "output/explain_page.h"
 #include "output/explain_text.h"
-#include "pipeline/networks.h"
 #include "pipeline/cost_model.h"
+#include "pipeline/networks.h"
 
 namespace vpunas::cli {
 namespace {

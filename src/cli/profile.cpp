@@ -40,7 +40,7 @@ void profile_space(const Options& options, const CLI::Option& space_option, cons
   const LatencyTable table =
       options.import.empty()
           ? make_latency_table(space, preprocess, cost_model(device, mode, config.latency.runner),
-                        config.profile, folder / "timings.json", work)
+                               config.profile, folder / "timings.json", work)
           : import_timings(space, preprocess, counts, options.import, device, mode);
   write_table(folder / "latency.json", table);
   std::cout << table_text(space, table, options.rows) << '\n'

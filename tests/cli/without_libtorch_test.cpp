@@ -17,9 +17,10 @@ class WithoutLibtorch : public testing::Test {
 };
 
 TEST_F(WithoutLibtorch, NetworksAreExplainedAndSpacesPriced) {
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--version"}, {"explain", "mobilenet_v2"}, {"zoo"},
-        {"space", "quick", "--rows", "1"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--version"},
+                                                    {"explain", "mobilenet_v2"},
+                                                    {"zoo"},
+                                                    {"space", "quick", "--rows", "1"}}) {
     const ProcessResult result = run(arguments);
     EXPECT_EQ(result.exit_code, 0) << arguments[0] << ": " << result.errors;
     EXPECT_NE(result.output, "") << arguments[0];

@@ -29,8 +29,7 @@ Choice child_of(const std::vector<Choice>& parents, const SearchSpace& space, bo
     if (cross) {
       if (random.uniform() < 0.5) child[slot] = mate[slot];
     } else if (random.uniform() < 0.1) {
-      child[slot] =
-          static_cast<int>(random.below(static_cast<int64_t>(space.slots[slot].size())));
+      child[slot] = static_cast<int>(random.below(static_cast<int64_t>(space.slots[slot].size())));
     }
   }
   return canonical(space, child);
