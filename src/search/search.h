@@ -10,6 +10,12 @@
 
 namespace vpunas {
 
+// What the phases of a search cost to compute.
+struct SearchCosts {
+  ComputeCost supernet, strategy, trained_alone, ranking;
+  ComputeCost total() const { return supernet + strategy + trained_alone + ranking; }
+};
+
 struct SearchResult {
   FinalSelection selection;        // of the search's own budget; its best network is delivered
   StrategyResult strategy;         // of the same, corrected by networks trained alone
@@ -17,10 +23,7 @@ struct SearchResult {
   std::vector<AloneRound> trained_alone;
   TrustIndicators trust;
 
-  struct {
-    ComputeCost supernet, strategy, trained_alone, ranking;
-    ComputeCost total() const { return supernet + strategy + trained_alone + ranking; }
-  } cost;
+  SearchCosts cost;
 
   const Choice& choice() const { return selection.selected().scored.choice; }
 };
