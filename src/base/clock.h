@@ -8,7 +8,7 @@ namespace vpunas {
 // Processor time of this process so far, in seconds over all threads.
 double processor_seconds();
 
-// Seconds since construction plus those of earlier sittings.
+// Seconds since construction plus those of earlier processes.
 class Stopwatch {
  public:
   explicit Stopwatch(double earlier = 0) : earlier_(earlier) {}

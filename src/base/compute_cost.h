@@ -1,4 +1,4 @@
-// What a phase of a search or a training cost to compute, over all sittings.
+// What a phase of a search or a training cost to compute, over all processes that worked at it.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ inline ComputeCost compute_cost_from_json(const Json& json) {
   return {json.at("images"), json.at("seconds"), json.at("core_seconds")};
 }
 
-// Time from its construction on, on top of what earlier sittings took.
+// Time from its construction on, on top of what earlier processes took.
 class CostMeter {
  public:
   explicit CostMeter(const ComputeCost& earlier = {}) : earlier_(earlier) {}

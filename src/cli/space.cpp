@@ -47,9 +47,9 @@ std::string dearest_blocks(const LatencyTable& table, int rows) {
 // files.
 void draw(const Options& options, const SearchSpace& space, const CostModel& device,
           const LatencyTable& table) {
-  const auto ladder = parse_budgets(options.budget, options.device);
-  const Budget& budget = ladder.front().front();
-  if (ladder.size() > 1 || ladder.front().size() > 1 || budget.device != options.device)
+  const auto sweep = parse_budgets(options.budget, options.device);
+  const Budget& budget = sweep.front().front();
+  if (sweep.size() > 1 || sweep.front().size() > 1 || budget.device != options.device)
     fail("--budget \"", options.budget, "\": give one, on ", options.device);
   double limit = budget.value;
   if (!budget.reference.empty()) {

@@ -42,9 +42,9 @@ struct Budget {
 Budget parse_budget(const std::string& text, const std::string& device);
 std::string to_string(const Budget& budget);
 
-// A ladder of budgets, each of one or more devices: "MYRIADX=12.5ms, CPU=3ms; MYRIADX=10ms,
+// A sweep of budgets, each of one or more devices: "MYRIADX=12.5ms, CPU=3ms; MYRIADX=10ms,
 // CPU=0.9x:resnet18". What names no device is for `device`. Throws Error where a device comes twice
-// in a rung or the rungs are not of the same devices in the same order.
+// in a point or the points are not of the same devices in the same order.
 std::vector<std::vector<Budget>> parse_budgets(const std::string& text, const std::string& device);
 
 }  // namespace vpunas

@@ -198,10 +198,10 @@ class TorchTrainer : public Trainer {
       const TrainResult trained = train(job, t_.data, checkpoint, as_search(work_));
       const Evaluation judged = evaluate(job.graph, trained.weights, t_.data.validation);
       ComputeCost cost = meter.cost(trained.images_seen + judged.images);
-      // Earlier sittings worked alike.
-      const double sittings = std::max(1.0, trained.seconds / std::max(cost.seconds, 1e-9));
-      cost.seconds *= sittings;
-      cost.core_seconds *= sittings;
+      // Earlier processes worked alike.
+      const double processes = std::max(1.0, trained.seconds / std::max(cost.seconds, 1e-9));
+      cost.seconds *= processes;
+      cost.core_seconds *= processes;
       const Score score{.loss = judged.loss, .accuracy = judged.accuracy};
       return {.score = judged.loss < guessing.loss ? score : guessing, .cost = cost};
     } catch (const Diverged& diverged) {

@@ -8,10 +8,10 @@
 
 namespace vpunas {
 
-// An event file of one sitting, "events.out.tfevents.SECONDS.vpunas" in `folder`, made with the
+// An event file of one process, "events.out.tfevents.SECONDS.vpunas" in `folder`, made with the
 // first scalars: TFRecords (length, CRC-32C, bytes, CRC-32C) of tensorflow.Event messages
-// (tensorflow/core/util/event.proto). The sitting's first event tells TensorBoard to forget what an
-// earlier, killed sitting wrote of this step and later ones. Throws Error where writing fails.
+// (tensorflow/core/util/event.proto). Its first event tells TensorBoard to forget what an
+// earlier, killed process wrote of this step and later ones. Throws Error where writing fails.
 class TensorBoard {
  public:
   explicit TensorBoard(std::filesystem::path folder) : folder_(std::move(folder)) {}

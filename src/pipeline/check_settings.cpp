@@ -34,8 +34,8 @@ void check_settings(const Config& config) {
       return name_in_run(baseline, "run.baselines") == name;
     });
   };
-  for (const auto& rung : parse_budgets(config.latency.budget, config.latency.device)) {
-    for (const Budget& budget : rung) {
+  for (const auto& point : parse_budgets(config.latency.budget, config.latency.device)) {
+    for (const Budget& budget : point) {
       if (!budget.reference.empty() && !is_baseline(budget.reference))
         check_network(budget.reference, "latency.budget");
     }

@@ -74,7 +74,7 @@ void fields(Fields& f, LatencyConfig& c) {
     one_of({"auto", "throughput", "latency"}));
   f("budget", c.budget,
     "12.5ms (50MMACs on MACS), or a share of a network's cost: 0.87x:mobilenet_v2; one a device: "
-    "MYRIADX=12.5ms, CPU=3ms; a ladder: 12.5ms; 10ms");
+    "MYRIADX=12.5ms, CPU=3ms; a sweep: 12.5ms; 10ms");
   f("runner", c.runner,
     "shell command that speaks the device protocol of docs/formats.md (empty: vpunas-device)");
   f("timings", c.timings,

@@ -87,7 +87,7 @@ struct TrainResult {
   double best_epoch = 0;
   std::vector<CurvePoint> curve;
   int64_t images_seen = 0;
-  double seconds = 0;  // over all sittings
+  double seconds = 0;  // over all processes that worked at it
 };
 
 // The loss or the weights of a training are not finite.
