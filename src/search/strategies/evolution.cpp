@@ -11,9 +11,7 @@ constexpr int kGenerations = 4;
 constexpr size_t kParents = 10;
 
 std::vector<Choice> best_of(std::vector<Choice> networks, const SupernetEvaluator& evaluator) {
-  std::ranges::sort(networks, {}, [&](const Choice& network) {
-    return std::pair(evaluator[network].loss, network);
-  });
+  sort_by_loss(networks, evaluator);
   networks.resize(std::min(kParents, networks.size()));
   return networks;
 }

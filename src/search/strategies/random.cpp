@@ -5,11 +5,15 @@
 
 namespace vpunas::strategies {
 
-StrategyResult ranking(const SearchProblem& problem, const Budgets& budgets,
-                       std::vector<Choice> networks, const SupernetEvaluator& evaluator) {
+void sort_by_loss(std::vector<Choice>& networks, const SupernetEvaluator& evaluator) {
   std::ranges::sort(networks, {}, [&](const Choice& network) {
     return std::pair(evaluator[network].loss, network);
   });
+}
+
+StrategyResult ranking(const SearchProblem& problem, const Budgets& budgets,
+                       std::vector<Choice> networks, const SupernetEvaluator& evaluator) {
+  sort_by_loss(networks, evaluator);
   StrategyResult result{.probability = zeros_like(problem.priced.space()),
                         .mu = Budgets(budgets.size(), 0.0),
                         .expected_cost = Budgets(budgets.size(), 0.0)};

@@ -26,6 +26,9 @@ ByEvaluation random;
 // ten best so far, half by mutation (each slot with probability 0.1), half by crossing two.
 ByEvaluation evolution;
 
+// The best first: of least loss, of equal loss by their choices.
+void sort_by_loss(std::vector<Choice>& networks, const SupernetEvaluator& evaluator);
+
 // What `networks`, which are scored, say without architecture parameters: their order, and the
 // shares of candidates among the ten best.
 StrategyResult ranking(const SearchProblem& problem, const Budgets& budgets,
